@@ -51,8 +51,34 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
 archives = $(foreach r,$(USES_$(1)),$(BUILD)/lib$(r).a)
 libraries = $(foreach r,$(USES_$(1)),$(LIBS_$(r)))
 
-.PHONY: all deps run check check-asan clean
+.PHONY: all deps run check check-built check-asan fuzz install uninstall clean
 all: $(BUILD)/danaus
+
+# Installs what is missing; asks for nothing when all is there.
+deps:
+	@missing=""; for p in $(PACKAGES); do \
+	    dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	[ -z "$$missing" ] && exit 0; \
+	command -v apt-get >/dev/null || { echo "danaus needs these Debian packages:$$missing" >&2; exit 1; }; \
+	echo "installing:$$missing"; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq $$missing
+
+# One clip from a prompt with the demo model: PROMPT="..." make run
+PROMPT ?= a red butterfly flying to the right over green grass
+run: deps
+	@$(MAKE) --no-print-directory all
+	@$(BUILD)/danaus generate "$$PROMPT" -m configs/demo --show --force
+export PROMPT
+
+install: all
+	install -D -m 755 $(BUILD)/danaus $(DESTDIR)$(PREFIX)/bin/danaus
+	for f in $$(find configs -type f -not -path 'configs/demo/recipe/*'); do \
+	    install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/danaus/$$f; done
+	for f in man/*.[157]; do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/man/man$${f##*.}/$${f##*/}; done
+uninstall:
+	rm -rf $(DESTDIR)$(PREFIX)/bin/danaus $(DESTDIR)$(PREFIX)/share/danaus
+	for f in man/*.[157]; do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${f##*.}/$${f##*/}; done
 
 define room_rule
 $(BUILD)/lib$(1).a: $(call objects,$(1))
@@ -79,8 +105,35 @@ UNIT_TESTS += $$(TESTS_$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call test_rule,$(r))))
 
-unit: $(UNIT_TESTS)
-	@fail=0; for t in $(UNIT_TESTS); do echo "== $$t"; $$t || fail=1; done; exit $$fail
+# End-to-end tests drive the real binary; rules look at the sources.
+CLI_TESTS  := $(wildcard tests/cli/*.sh)
+RULE_TESTS := $(wildcard tests/rules/*.sh)
+
+check: deps
+	@$(MAKE) --no-print-directory check-built
+check-built: all $(UNIT_TESTS)
+	@DANAUS=$(abspath $(BUILD)/danaus) tests/run.sh $(RULE_TESTS) $(UNIT_TESTS) $(CLI_TESTS)
+
+# The whole suite under AddressSanitizer and UBSan, in its own build folder.
+check-asan: deps
+	@$(MAKE) --no-print-directory check-built BUILD=build-asan OPT=-O1 \
+	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
+
+# Fuzz targets: make fuzz FUZZ_SECONDS=600 runs each on its corpus.
+FUZZ_SECONDS ?= 60
+FUZZ_FLAGS := -std=gnu17 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+              -Isrc -I. -DDANAUS_VERSION='"$(VERSION)"'
+FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_ROOMS := $(sort $(foreach r,base config format,$(call sources,$(r))) \
+              $(wildcard src/model/tokenizer*.c src/model/sentencepiece*.c src/model/unigram*.c \
+                         src/model/prompt_clean*.c src/model/html_*.c))
+$(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_ROOMS)
+	@mkdir -p $(@D)
+	clang $(FUZZ_FLAGS) -o $@ $^ -ljansson -lyaml -lz -lcrypto -lutf8proc -lm
+fuzz: $(FUZZ_TARGETS)
+	@for t in $(FUZZ_TARGETS); do n=$$(basename $$t); mkdir -p $(BUILD)/corpus/$$n; \
+	    $$t -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 \
+	        -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/corpus/$$n tests/fuzz/corpus/$$n || exit 1; done
 
 # one room's unit tests: make test-format
 $(foreach r,$(ROOMS),$(eval test-$(r): $$(TESTS_$(r)); @fail=0; for t in $$(TESTS_$(r)); do echo "== $$$$t"; $$$$t || fail=1; done; exit $$$$fail))

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Runs test programs and scripts, adds up their `N passed, N failed` lines. Usage: tests/run.sh TEST...
+passed=0
+failed=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+for t in "$@"; do
+    if timeout 600 "$t" >"$log" 2>&1; then status=0; else status=$?; fi
+    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
+    p=$(echo "$line" | sed -n 's/^\([0-9]*\) passed.*/\1/p')
+    f=$(echo "$line" | sed -n 's/.*passed, \([0-9]*\) failed.*/\1/p')
+    passed=$((passed + ${p:-0}))
+    failed=$((failed + ${f:-0}))
+    if [ $status -ne 0 ] && [ "${f:-0}" -eq 0 ]; then
+        failed=$((failed + 1)) # crashed before its closing line
+    fi
+    if [ $status -ne 0 ]; then
+        echo "FAIL $t (exit $status)"
+        tail -n 40 "$log" | sed 's/^/    /'
+    elif [ -z "$line" ]; then
+        echo "FAIL $t: no closing line"
+        failed=$((failed + 1))
+    else
+        echo "ok   $t: $line"
+    fi
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
