@@ -1,0 +1,9 @@
+/* weight_format_table: every kind of weights file, in the order in which they are tried.
+ * safetensors is last: it has no magic number, only a plausible header length. */
+#include "format/weight_format.h"
+
+const struct weight_format *const weight_format_table[] = {
+    &sharded_entry,
+    &safetensors_entry,
+    NULL,
+};
