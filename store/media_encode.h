@@ -1,0 +1,59 @@
+/* media_encode: frames in, a finished media file out.
+ *
+ * Frames are added while generation goes on; the file is written under a temporary name, made
+ * durable, opened again and its frames are counted, and only then it gets its name. So a name that
+ * is there is a whole clip, whatever the disk or the encoder did. A writer belongs to one thread.
+ *
+ * Formats, by the end of the name: .mp4 (H.264 High, BT.709 limited range, index in front), .webm
+ * (VP9), .gif (one palette, endless loop, the recipe in NAME.gif.json), a directory (frame-00001.png
+ * and so on, recipe.json). The table is media_formats.c. */
+#ifndef DANAUS_STORE_MEDIA_ENCODE_H
+#define DANAUS_STORE_MEDIA_ENCODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct media_writer;
+
+struct media_options {
+    int width, height;    /* px; even for mp4 and webm */
+    int fps_num, fps_den; /* frames per second as a fraction, 16/1 */
+    int quality;          /* constant rate factor 1..63, lower is better; 0 = the format's default */
+    bool force;           /* replace what is there */
+    const char *recipe_json; /* UTF-8, stored byte by byte; NULL = none is stored */
+    const char *title;       /* UTF-8, the prompt; NULL = none */
+    int threads; /* encoder threads, 0 = 1. Bytes are the same for the same number of threads */
+};
+
+struct media_result {
+    int64_t frames;
+    int64_t bytes;
+    const char *format; /* "mp4", ...; static */
+};
+
+/* True when path will become a directory of PNGs: it ends in '/', is a directory, or its name has
+ * no extension. */
+bool media_is_directory(const char *path);
+
+/* Refuses before any work: sizes that the format cannot hold (DN_E_ARG), unknown extensions
+ * (DN_E_UNSUPPORTED), outputs that exist (DN_E_EXISTS), places that cannot be written (DN_E_IO).
+ * The options are copied. gif keeps every frame until finish (3 bytes a pixel). */
+bool media_writer_open(const char *path, const struct media_options *options,
+                       struct media_writer **out, struct dn_error *err);
+
+/* rgb24 [frames, height, width, 3], sRGB values 0..255. After a failure only finish (which fails)
+ * and abort are of use. */
+bool media_writer_add(struct media_writer *writer, const uint8_t *rgb24, int64_t frames,
+                      struct dn_error *err);
+
+/* Completes, checks and publishes the file, out may be NULL. Frees the writer in every case; on
+ * failure nothing is left behind. */
+bool media_writer_finish(struct media_writer *writer, struct media_result *out,
+                         struct dn_error *err);
+
+/* Gives up: removes the temporary and frees the writer. NULL is allowed. */
+void media_writer_abort(struct media_writer *writer);
+
+#endif

@@ -1,0 +1,8 @@
+/* media_formats: every way to write frames. See media_format.h. */
+#include <stddef.h>
+
+#include "store/media_format.h"
+
+const struct media_format *const media_formats[] = {
+    &media_mp4_entry, &media_webm_entry, &media_gif_entry, &media_png_entry, NULL,
+};

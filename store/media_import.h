@@ -1,0 +1,31 @@
+/* media_import: pictures and videos from outside, as frames. Same caution as media_probe. */
+#ifndef DANAUS_STORE_MEDIA_IMPORT_H
+#define DANAUS_STORE_MEDIA_IMPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct media_import_options {
+    int64_t max_frames;   /* the first so many; 0 = all (at most 100000) */
+    int width, height;    /* scaled to cover this and cropped round the middle; 0 = as they are */
+    int fps_num, fps_den; /* repeat or drop frames to this rate; 0 = as they are */
+};
+
+struct media_frames {
+    int64_t count;
+    int width, height;
+    int fps_num, fps_den; /* 0/1 for a still */
+    uint8_t *rgb24;       /* [count, height, width, 3] */
+};
+
+/* Reads path (mp4, mov, webm, mkv, avi, gif, png, apng, jpeg, webp, bmp, tiff). Rotation told by
+ * phones' videos is applied; transparency is laid over black. At most 2 GiB of frames. */
+bool media_import(const char *path, const struct media_import_options *options,
+                  struct media_frames **out, struct dn_error *err);
+
+/* NULL is allowed. */
+void media_frames_free(struct media_frames *frames);
+
+#endif
