@@ -202,7 +202,8 @@ struct ops {
  * "cuda"; false says in one line why a backend is not to be had. */
 bool ops_select(const char *name, const struct ops **out, struct dn_error *err);
 
-/* One value per exec, set by open: the dtype that activations should be stored in. */
+/* One value per exec, set by open: the dtype that activations should be stored in. Every backend's
+ * struct exec begins with it. */
 enum dtype exec_dtype(const struct exec *ex);
 
 extern const struct ops ops_cpu;

@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+enum dtype exec_dtype(const struct exec *ex)
+{
+    return *(const enum dtype *)ex;
+}
+
 bool ops_select(const char *name, const struct ops **out, struct dn_error *err)
 {
     if (strcmp(name, "auto") == 0 || strcmp(name, "cpu") == 0) {

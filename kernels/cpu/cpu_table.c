@@ -1,0 +1,41 @@
+/* cpu_table: the CPU backend's table. A hole does not start: see OPS_FIELDS and tests/kernels. */
+#include <assert.h>
+
+#include "kernels/cpu/cpu_exec.h"
+
+const struct ops ops_cpu = {
+    .name = "cpu",
+    .open = cpu_open,
+    .close = cpu_close,
+    .tensor_alloc = cpu_tensor_alloc,
+    .tensor_free = cpu_tensor_free,
+    .upload = cpu_upload,
+    .download = cpu_download,
+    .copy = cpu_copy,
+    .fill_zero = cpu_fill_zero,
+    .sync = cpu_sync,
+    .linear_pack = cpu_linear_pack,
+    .linear_free = cpu_linear_free,
+    .linear = cpu_linear,
+    .layer_norm = cpu_layer_norm,
+    .layer_norm_modulate = cpu_layer_norm_modulate,
+    .rms_norm = cpu_rms_norm,
+    .qk_norm_rope = cpu_qk_norm_rope,
+    .silu = cpu_silu,
+    .add_row = cpu_add_row,
+    .axpby = cpu_axpby,
+    .gather_rows = cpu_gather_rows,
+    .patchify = cpu_patchify,
+    .unpatchify = cpu_unpatchify,
+    .attention = cpu_attention,
+    .monarch_attention = cpu_monarch_attention,
+    .conv_pack = cpu_conv_pack,
+    .conv_free = cpu_conv_free,
+    .conv = cpu_conv,
+    .channel_norm = cpu_channel_norm,
+    .upsample_nearest = cpu_upsample_nearest,
+    .interleave_time = cpu_interleave_time,
+    .latents_to_video = cpu_latents_to_video,
+    .video_to_latents = cpu_video_to_latents,
+    .video_to_rgb8 = cpu_video_to_rgb8,
+};

@@ -1,0 +1,299 @@
+/* linear: y = epilogue(x W^T + b), oneDNN's matrix product on packed weights.
+ *
+ * x [rows, in], W [out, in], y [rows, out]; 2 rows in out FLOPs, the weights' bytes once a call.
+ * Weights are turned into the exec's dtype and oneDNN's blocked layout once, when they are packed.
+ * A product's code is generated for one number of rows and kept: a model uses few. x is converted
+ * when its dtype is not the exec's. Epilogues run over the float32 product while it is in the
+ * cache. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "kernels/cpu/cpu_exec.h"
+#include "kernels/cpu/cpu_math.h"
+
+#define PLANS 8
+
+/* A product for one shape of x and of the product. */
+struct plan {
+    int64_t rows, x_stride, y_stride;
+    enum dtype y_dtype;
+    uint64_t used; /* when last, for replacement */
+    dnnl_memory_desc_t x, y;
+    struct cpu_primitive primitive;
+};
+
+struct linear {
+    int64_t in, out;
+    enum dtype dtype; /* of the weights: the exec's */
+    dnnl_memory_desc_t md;
+    void *weights;
+    float *bias; /* NULL: none */
+    dnnl_memory_desc_t bias_md;
+    struct plan plans[PLANS];
+    uint64_t clock;
+};
+
+static dnnl_memory_desc_t matrix(int64_t rows, int64_t cols, int64_t row_stride, int64_t col_stride,
+                                 enum dtype dtype)
+{
+    dnnl_memory_desc_t md;
+    dnnl_dims_t dims = {rows, cols}, strides = {row_stride, col_stride};
+    dnnl_status_t status =
+        dnnl_memory_desc_init_by_strides(&md, 2, dims, cpu_dnnl_dtype(dtype), strides);
+    assert(status == dnnl_success);
+    (void)status;
+    return md;
+}
+
+/* Builds the product for p's shape; weights NULL: with the packed layout, else oneDNN chooses one
+ * and returns it there. */
+static bool make_plan(struct exec *ex, const struct linear *l, struct plan *p,
+                      dnnl_memory_desc_t *weights, struct dn_error *err)
+{
+    dnnl_matmul_desc_t desc;
+    dnnl_memory_desc_t w = l->md;
+    p->x = matrix(p->rows, l->in, p->x_stride, 1, l->dtype);
+    p->y = matrix(p->rows, l->out, p->y_stride, 1, p->y_dtype);
+    if (weights) {
+        dnnl_dims_t dims = {l->in, l->out};
+        if (!cpu_dnnl_ok(dnnl_memory_desc_init_by_tag(&w, 2, dims, cpu_dnnl_dtype(l->dtype),
+                                                      dnnl_format_tag_any),
+                         "linear", err))
+            return false;
+    }
+    if (!cpu_dnnl_ok(dnnl_matmul_desc_init(&desc, &p->x, &w, l->bias ? &l->bias_md : NULL, &p->y),
+                     "linear", err))
+        return false;
+    dnnl_primitive_attr_t attr = NULL;
+    bool ok = cpu_dnnl_ok(dnnl_primitive_attr_create(&attr), "linear", err) &&
+              cpu_primitive_make(ex, &desc, attr, &p->primitive, weights, "linear", err);
+    if (attr)
+        dnnl_primitive_attr_destroy(attr);
+    return ok;
+}
+
+/* All parts as one plain [out, in] matrix of the exec's dtype: the file's own memory where that is
+ * possible, else a copy that the caller frees through *copy. */
+static const void *plain_weights(struct exec *ex, const struct tensor *parts, int count,
+                                 int64_t out, int64_t in, void **copy)
+{
+    *copy = NULL;
+    if (count == 1 && parts->dtype == ex->dtype && tensor_is_contiguous(parts))
+        return parts->data;
+    size_t size = (size_t)dtype_size(ex->dtype);
+    *copy = dn_malloc_aligned(dn_mul_or_abort((size_t)(out * in), size));
+    int64_t row = 0;
+    for (int i = 0; i < count; i++) {
+        int64_t shape[] = {parts[i].shape[0], in};
+        struct tensor to =
+            tensor_over((char *)*copy + (size_t)(row * in) * size, ex->dtype, 2, shape);
+        cpu_copy(ex, &to, &parts[i], NULL);
+        row += parts[i].shape[0];
+    }
+    return *copy;
+}
+
+static void pack_bias(struct exec *ex, struct linear *l, const struct tensor *biases, int count)
+{
+    int64_t row = 0;
+    l->bias = dn_malloc_aligned((size_t)l->out * 4);
+    l->bias_md = matrix(1, l->out, l->out, 1, DTYPE_F32);
+    for (int i = 0; i < count; i++) {
+        struct tensor to = tensor_over(l->bias + row, DTYPE_F32, 1, biases[i].shape);
+        cpu_copy(ex, &to, &biases[i], NULL);
+        row += biases[i].shape[0];
+    }
+    assert(row == l->out);
+}
+
+bool cpu_linear_pack(struct exec *ex, const struct tensor *parts, const struct tensor *biases,
+                     int count, struct linear **out, struct dn_error *err)
+{
+    cpu_enter(ex);
+    assert(count >= 1);
+    struct linear *l = dn_calloc(1, sizeof *l);
+    l->dtype = ex->dtype;
+    l->in = parts[0].shape[1];
+    for (int i = 0; i < count; i++) {
+        assert(parts[i].ndim == 2 && parts[i].shape[1] == l->in);
+        l->out += parts[i].shape[0];
+    }
+    if (biases)
+        pack_bias(ex, l, biases, count);
+    /* the layout is chosen for a middling number of rows and then kept for all */
+    struct plan trial = {.rows = 256, .x_stride = l->in, .y_stride = l->out, .y_dtype = DTYPE_F32};
+    void *copy = NULL;
+    bool ok = make_plan(ex, l, &trial, &l->md, err);
+    cpu_primitive_done(&trial.primitive);
+    if (ok) {
+        const void *plain = plain_weights(ex, parts, count, l->out, l->in, &copy);
+        dnnl_memory_desc_t from = matrix(l->in, l->out, 1, l->in, l->dtype);
+        l->weights = dn_malloc_aligned(dnnl_memory_desc_get_size(&l->md));
+        ok = cpu_reorder(ex, &l->md, l->weights, &from, plain, err);
+    }
+    free(copy);
+    if (!ok) {
+        cpu_linear_free(ex, l);
+        l = NULL;
+    }
+    *out = l;
+    return ok;
+}
+
+void cpu_linear_free(struct exec *ex, struct linear *linear)
+{
+    (void)ex;
+    if (!linear)
+        return;
+    for (int i = 0; i < PLANS; i++)
+        cpu_primitive_done(&linear->plans[i].primitive);
+    free(linear->weights);
+    free(linear->bias);
+    free(linear);
+}
+
+/* The product for this shape: a kept one, or a new one in the place of the longest unused. */
+static struct plan *find_plan(struct exec *ex, struct linear *l, int64_t rows, int64_t x_stride,
+                              int64_t y_stride, enum dtype y_dtype, struct dn_error *err)
+{
+    struct plan *oldest = &l->plans[0];
+    l->clock++;
+    for (int i = 0; i < PLANS; i++) {
+        struct plan *p = &l->plans[i];
+        if (p->primitive.primitive && p->rows == rows && p->x_stride == x_stride &&
+            p->y_stride == y_stride && p->y_dtype == y_dtype) {
+            p->used = l->clock;
+            return p;
+        }
+        if (p->used < oldest->used)
+            oldest = p;
+    }
+    cpu_primitive_done(&oldest->primitive);
+    *oldest = (struct plan){.rows = rows,
+                            .x_stride = x_stride,
+                            .y_stride = y_stride,
+                            .y_dtype = y_dtype,
+                            .used = l->clock};
+    return make_plan(ex, l, oldest, NULL, err) ? oldest : NULL;
+}
+
+/* to[i] = what the epilogue makes of a[i]; old = y before, aux and gate as in linear_args. */
+static void finish_row(enum linear_epilogue epilogue, float *to, const float *a, const float *old,
+                       const float *aux, const float *gate, int64_t n)
+{
+    switch (epilogue) {
+    case LINEAR_STORE:
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++)
+            to[i] = a[i];
+        break;
+    case LINEAR_GELU_TANH:
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++)
+            to[i] = cpu_gelu_tanhf(a[i]);
+        break;
+    case LINEAR_SILU:
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++)
+            to[i] = cpu_siluf(a[i]);
+        break;
+    case LINEAR_MULTIPLY:
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++)
+            to[i] = a[i] * aux[i];
+        break;
+    case LINEAR_RESIDUAL:
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++)
+            to[i] = old[i] + a[i];
+        break;
+    case LINEAR_GATE_RESIDUAL:
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++)
+            to[i] = old[i] + gate[i] * a[i];
+        break;
+    case LINEAR_EPILOGUE_COUNT:
+        assert(!"no such epilogue");
+    }
+}
+
+/* y = epilogue(product), product [rows, out] float32. */
+static void finish(const struct tensor *y, const float *product, const struct linear_args *args)
+{
+    int64_t rows = y->shape[0], n = y->shape[1];
+    enum linear_epilogue epilogue = args ? args->epilogue : LINEAR_STORE;
+    bool reads_y = epilogue == LINEAR_RESIDUAL || epilogue == LINEAR_GATE_RESIDUAL;
+    enum { PIECE = 512 };
+#pragma omp parallel for schedule(static) if (rows * n > CPU_GRAIN)
+    for (int64_t r = 0; r < rows; r++) {
+        float old[PIECE], aux[PIECE], out[PIECE];
+        for (int64_t at = 0; at < n; at += PIECE) {
+            int64_t count = n - at < PIECE ? n - at : PIECE, place = r * y->stride[0] + at;
+            const float *before = reads_y ? cpu_read(y, place, count, old) : NULL;
+            const float *times = NULL, *gate = NULL;
+            if (epilogue == LINEAR_MULTIPLY)
+                times = cpu_read(args->aux, r * args->aux->stride[0] + at, count, aux);
+            if (epilogue == LINEAR_GATE_RESIDUAL)
+                gate = (const float *)args->gate->data +
+                       r / args->rows_per_gate * args->gate->stride[0] + at;
+            float *to = cpu_target(y, place, out);
+            finish_row(epilogue, to, product + r * n + at, before, times, gate, count);
+            cpu_write(y, place, count, to);
+        }
+    }
+}
+
+static void check(const struct tensor *y, const struct tensor *x, const struct linear *l,
+                  const struct linear_args *args)
+{
+    assert(x->ndim == 2 && y->ndim == 2 && x->shape[0] == y->shape[0]);
+    assert(x->shape[1] == l->in && y->shape[1] == l->out);
+    assert(x->stride[1] == 1 && y->stride[1] == 1 && cpu_is_activation(x) && cpu_is_activation(y));
+    if (!args)
+        return;
+    assert(args->epilogue != LINEAR_MULTIPLY ||
+           (args->aux->shape[0] == y->shape[0] && args->aux->shape[1] == l->out));
+    assert(args->epilogue != LINEAR_GATE_RESIDUAL ||
+           (args->gate->dtype == DTYPE_F32 && args->gate->shape[1] == l->out &&
+            args->rows_per_gate * args->gate->shape[0] >= y->shape[0]));
+}
+
+bool cpu_linear(struct exec *ex, const struct tensor *y, const struct tensor *x,
+                const struct linear *linear, const struct linear_args *args, struct dn_error *err)
+{
+    struct linear *l = (struct linear *)linear; /* its plans are a cache */
+    check(y, x, l, args);
+    int64_t rows = x->shape[0];
+    if (rows == 0)
+        return true;
+    cpu_enter(ex);
+    bool direct = (!args || args->epilogue == LINEAR_STORE) &&
+                  (y->dtype == DTYPE_F32 || l->dtype == DTYPE_BF16);
+    size_t x_size = x->dtype == l->dtype ? 0 : (size_t)(rows * l->in * dtype_size(l->dtype));
+    size_t y_size = direct ? 0 : (size_t)(rows * l->out * 4);
+    x_size = (x_size + 63) & ~(size_t)63;
+    char *scratch = cpu_scratch(ex, CPU_SCRATCH_OP, x_size + y_size);
+    struct tensor from = *x;
+    if (x->dtype != l->dtype) {
+        from = tensor_over(scratch, l->dtype, 2, x->shape);
+        if (!cpu_copy(ex, &from, x, err))
+            return false;
+    }
+    void *to = direct ? y->data : (void *)(scratch + x_size);
+    struct plan *p =
+        find_plan(ex, l, rows, rows == 1 ? l->in : from.stride[0],
+                  direct && rows > 1 ? y->stride[0] : l->out, direct ? y->dtype : DTYPE_F32, err);
+    if (!p)
+        return false;
+    struct cpu_arg list[4] = {{DNNL_ARG_SRC, &p->x, from.data},
+                              {DNNL_ARG_WEIGHTS, &l->md, l->weights},
+                              {DNNL_ARG_DST, &p->y, to},
+                              {DNNL_ARG_BIAS, &l->bias_md, l->bias}};
+    if (!cpu_primitive_run(ex, &p->primitive, list, l->bias ? 4 : 3, "linear", err))
+        return false;
+    if (!direct)
+        finish(y, to, args);
+    return true;
+}

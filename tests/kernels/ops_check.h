@@ -1,0 +1,163 @@
+/* ops_check: random inputs, float64 views and comparison for the tests of operations. Every test
+ * walks the same list of backends and dtypes; the seed of a case is printed when it fails. */
+#ifndef DANAUS_TESTS_OPS_CHECK_H
+#define DANAUS_TESTS_OPS_CHECK_H
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "check.h"
+#include "kernels/ops.h"
+
+/* What a test runs on: a backend, the dtype of products, the dtype of activations. */
+struct setting {
+    const char *backend;
+    enum dtype exec, activation;
+};
+
+static const struct setting settings[] = {
+    {"cpu", DTYPE_F32, DTYPE_F32},
+    {"cpu", DTYPE_F32, DTYPE_BF16},
+    {"cpu", DTYPE_BF16, DTYPE_F32},
+    {"cpu", DTYPE_BF16, DTYPE_BF16},
+};
+#define SETTINGS (int)(sizeof settings / sizeof settings[0])
+
+/* Tolerances, as noise over signal power (NMSE): float32 results carry some rounding errors of
+ * 6e-8 each; one rounding to bf16 is 2.8e-6 in power, and a product of bf16 operands rounds both.
+ */
+#define NMSE_F32 1e-11
+#define NMSE_BF16_STORE 5e-6
+#define NMSE_BF16_PRODUCT 2e-5
+
+struct bench_rng {
+    uint64_t state;
+};
+
+static inline double rng_next(struct bench_rng *rng)
+{
+    rng->state = rng->state * 6364136223846793005ull + 1442695040888963407ull;
+    uint64_t x = rng->state ^ rng->state >> 29;
+    x *= 0xBF58476D1CE4E5B9ull;
+    return (double)(x >> 11) / 4503599627370496.0 - 1.0; /* [-1, 1) */
+}
+
+struct check_run {
+    const struct ops *ops;
+    struct exec *ex;
+    struct setting setting;
+    struct bench_rng rng;
+    uint64_t seed;
+};
+
+static inline struct check_run run_open(struct setting setting, uint64_t seed)
+{
+    struct check_run run = {.setting = setting, .seed = seed, .rng = {seed}};
+    struct dn_error err = {0};
+    struct exec_options options = {.threads = 2, .dtype = setting.exec};
+    CHECK_OK(ops_select(setting.backend, &run.ops, &err), err);
+    CHECK_OK(run.ops->open(&options, &run.ex, &err), err);
+    return run;
+}
+
+static inline void run_close(struct check_run *run)
+{
+    run->ops->close(run->ex);
+}
+
+/* A tensor in the backend's memory with the same values on the host, as doubles: what was stored,
+ * after rounding to dtype. */
+struct pair {
+    struct tensor t;
+    double *host;
+};
+
+static inline double *download_f64(struct check_run *run, const struct tensor *t)
+{
+    struct dn_error err = {0};
+    int64_t count = tensor_count(t);
+    float *values = dn_malloc((size_t)count * 4);
+    struct tensor host = tensor_over(values, DTYPE_F32, t->ndim, t->shape);
+    CHECK_OK(run->ops->download(run->ex, &host, t, &err), err);
+    double *out = dn_malloc((size_t)count * 8);
+    for (int64_t i = 0; i < count; i++)
+        out[i] = values[i];
+    free(values);
+    return out;
+}
+
+/* Random values in [-range, range) + middle, in memory with pad more elements a row of the
+ * outermost axis, so that a wrong stride shows. */
+static inline struct pair pair_random(struct check_run *run, enum dtype dtype, int64_t pad,
+                                      double range, double middle, int ndim, const int64_t *shape)
+{
+    struct dn_error err = {0};
+    struct pair p = {0};
+    int64_t row = 1, count = 1;
+    for (int i = 0; i < ndim; i++)
+        count *= shape[i];
+    for (int i = 1; i < ndim; i++)
+        row *= shape[i];
+    int64_t storage[2] = {shape[0] ? shape[0] : 1, row + pad};
+    CHECK_OK(run->ops->tensor_alloc(run->ex, &p.t, dtype, 2, storage, &err), err);
+    void *data = p.t.data;
+    struct tensor all = p.t;
+    float *values = dn_malloc((size_t)(storage[0] * storage[1]) * 4);
+    for (int64_t i = 0; i < storage[0] * storage[1]; i++)
+        values[i] = (float)(rng_next(&run->rng) * range + middle);
+    struct tensor host = tensor_over(values, DTYPE_F32, 2, storage);
+    CHECK_OK(run->ops->upload(run->ex, &all, &host, &err), err);
+    free(values);
+    p.t = tensor_over(data, dtype, ndim, shape);
+    p.t.stride[0] = row + pad;
+    p.host = download_f64(run, &p.t);
+    (void)count;
+    return p;
+}
+
+static inline void pair_free(struct check_run *run, struct pair *p)
+{
+    run->ops->tensor_free(run->ex, &p->t);
+    free(p->host);
+    p->host = NULL;
+}
+
+/* Compares t with want by NMSE and, in the same measure, the worst element: it may be off by 30
+ * times the root of the tolerance, relative to the rms of want. */
+static inline void expect(struct check_run *run, const char *what, const struct tensor *t,
+                          const double *want, double nmse)
+{
+    int64_t count = tensor_count(t);
+    double *got = download_f64(run, t), noise = 0, signal = 0, worst = 0;
+    for (int64_t i = 0; i < count; i++) {
+        double d = got[i] - want[i];
+        noise += d * d;
+        signal += want[i] * want[i];
+        if (!(fabs(d) <= worst))
+            worst = fabs(d);
+    }
+    double rms = sqrt(signal / (double)(count ? count : 1));
+    double limit = 30 * sqrt(nmse) * (rms > 0 ? rms : 1);
+    CHECK_MSG(noise <= nmse * signal + 1e-60 && worst <= limit,
+              "%s: nmse %.3g (at most %.3g), worst %.3g (at most %.3g), backend %s, exec %s, "
+              "activations %s, seed %llu",
+              what, noise / signal, nmse, worst, limit, run->setting.backend,
+              dtype_name(run->setting.exec), dtype_name(run->setting.activation),
+              (unsigned long long)run->seed);
+    free(got);
+}
+
+/* What an operation without products may lose. */
+static inline double store_tolerance(const struct check_run *run)
+{
+    return run->setting.activation == DTYPE_F32 ? NMSE_F32 : NMSE_BF16_STORE;
+}
+
+/* What a product may lose: its operands are rounded too when the exec multiplies in bf16. */
+static inline double product_tolerance(const struct check_run *run)
+{
+    return run->setting.exec == DTYPE_F32 ? store_tolerance(run) : NMSE_BF16_PRODUCT;
+}
+
+#endif

@@ -1,0 +1,302 @@
+/* monarch: against plain nested loops in float64, and against fixtures of the public operator. */
+#include <glob.h>
+
+#include <jansson.h>
+
+#include "kernels/ops_check.h"
+
+struct shape {
+    int64_t q_frames, kv_frames, heads, d;
+    struct monarch_args args;
+};
+
+/* Token index of row i, column j of tile t; golden numbering: (frame group, row band, col band). */
+static int64_t token(const struct monarch_args *a, int64_t t, int64_t i, int64_t j)
+{
+    int64_t bh = a->rows / a->h_reduce, bw = a->cols / a->w_reduce;
+    int64_t wb = t % a->w_reduce, hb = t / a->w_reduce % a->h_reduce;
+    int64_t frame = t / (a->w_reduce * a->h_reduce) * a->f_tied + i / bh;
+    return (frame * a->rows + hb * bh + i % bh) * a->cols + wb * bw + j;
+}
+
+static double dot(const double *a, const double *b, int64_t d)
+{
+    double sum = 0;
+    for (int64_t c = 0; c < d; c++)
+        sum += a[c] * b[c];
+    return sum;
+}
+
+/* out of one head, query tile a and column j: the equations as they stand, all tiles in memory.
+ * Longer than most functions so that it reads from top to bottom like them. */
+static void reference_column(const struct shape *s, const double *q, const double *k,
+                             const double *v, double *out, int64_t h, int64_t a, int64_t j)
+{
+    const struct monarch_args *g = &s->args;
+    int64_t b1 = g->f_tied * g->rows / g->h_reduce, b2 = g->cols / g->w_reduce, d = s->d;
+    int64_t bands = g->h_reduce * g->w_reduce, tiles = s->kv_frames / g->f_tied * bands;
+    if (g->causal_block_frames) {
+        int64_t block = a / bands * g->f_tied / g->causal_block_frames;
+        tiles = (block + 1) * g->causal_block_frames / g->f_tied * bands;
+    }
+    int64_t n = tiles * b1;
+    double *alpha = dn_calloc((size_t)(n * d), 8), *y = dn_calloc((size_t)(n * d), 8);
+    double *entropy = dn_calloc((size_t)n, 8), *L = dn_calloc((size_t)(n * b1), 8);
+    double *z = dn_calloc((size_t)b2, 8), *query = dn_calloc((size_t)d, 8);
+#define AT(base, tokens) ((base) + ((tokens)*s->heads + h) * d)
+    for (int iter = 0; iter < g->num_iters; iter++) {
+        for (int64_t fk = 0; fk < n; fk++) {
+            double factor = g->num_iters > 1 ? 1 / (1 + 1e-6) : 1, weight = 0;
+            memcpy(query, AT(q, token(g, a, fk % b1, j)), (size_t)d * 8);
+            if (iter > 0) {
+                memset(query, 0, (size_t)d * 8);
+                for (int64_t i = 0; i < b1; i++) {
+                    weight += L[i * n + fk];
+                    for (int64_t c = 0; c < d; c++)
+                        query[c] += L[i * n + fk] * AT(q, token(g, a, i, j))[c];
+                }
+                factor = fmin(1 / (weight + 1e-6), 1e4);
+            }
+            double max = -INFINITY, sum = 0;
+            for (int64_t l = 0; l < b2; l++) {
+                z[l] = factor * g->scale * dot(query, AT(k, token(g, fk / b1, fk % b1, l)), d);
+                max = fmax(max, z[l]);
+            }
+            for (int64_t l = 0; l < b2; l++)
+                sum += exp(z[l] - max);
+            entropy[fk] = 0;
+            memset(alpha + fk * d, 0, (size_t)d * 8);
+            memset(y + fk * d, 0, (size_t)d * 8);
+            for (int64_t l = 0; l < b2; l++) {
+                double r = exp(z[l] - max) / sum;
+                entropy[fk] -= r > 0 ? r * log(r) : 0;
+                for (int64_t c = 0; c < d; c++) {
+                    alpha[fk * d + c] += r * AT(k, token(g, fk / b1, fk % b1, l))[c];
+                    y[fk * d + c] += r * AT(v, token(g, fk / b1, fk % b1, l))[c];
+                }
+            }
+        }
+        for (int64_t i = 0; i < b1; i++) {
+            double max = -INFINITY, sum = 0;
+            for (int64_t fk = 0; fk < n; fk++) {
+                L[i * n + fk] =
+                    g->scale * dot(AT(q, token(g, a, i, j)), alpha + fk * d, d) + entropy[fk];
+                max = fmax(max, L[i * n + fk]);
+            }
+            for (int64_t fk = 0; fk < n; fk++)
+                sum += L[i * n + fk] = exp(L[i * n + fk] - max);
+            for (int64_t fk = 0; fk < n; fk++)
+                L[i * n + fk] /= sum;
+        }
+    }
+    for (int64_t i = 0; i < b1; i++) {
+        double *to = AT(out, token(g, a, i, j));
+        memset(to, 0, (size_t)d * 8);
+        for (int64_t fk = 0; fk < n; fk++)
+            for (int64_t c = 0; c < d; c++)
+                to[c] += L[i * n + fk] * y[fk * d + c];
+    }
+#undef AT
+    free(alpha);
+    free(y);
+    free(entropy);
+    free(L);
+    free(z);
+    free(query);
+}
+
+static void reference(const struct shape *s, const double *q, const double *k, const double *v,
+                      double *out)
+{
+    const struct monarch_args *g = &s->args;
+    int64_t tiles = s->q_frames / g->f_tied * g->h_reduce * g->w_reduce;
+    for (int64_t h = 0; h < s->heads; h++)
+        for (int64_t a = 0; a < tiles; a++)
+            for (int64_t j = 0; j < g->cols / g->w_reduce; j++)
+                reference_column(s, q, k, v, out, h, a, j);
+}
+
+static void check_shape(struct setting setting, const struct shape *s, double range, uint64_t seed)
+{
+    struct check_run run = run_open(setting, seed);
+    struct dn_error err = {0};
+    int64_t frame = s->args.rows * s->args.cols, nq = s->q_frames * frame,
+            nk = s->kv_frames * frame;
+    enum dtype type = setting.activation;
+    struct pair q = pair_random(&run, type, 5, range, 0, DIMS(nq, s->heads, s->d));
+    struct pair k = pair_random(&run, type, 3, range, 0, DIMS(nk, s->heads, s->d));
+    struct pair v = pair_random(&run, type, 0, 1, 0, DIMS(nk, s->heads, s->d));
+    struct pair out = pair_random(&run, type, 1, 1, 0, DIMS(nq, s->heads, s->d));
+    CHECK_OK(run.ops->monarch_attention(run.ex, &out.t, &q.t, &k.t, &v.t, &s->args, &err), err);
+    double *want = dn_calloc((size_t)(nq * s->heads * s->d), 8);
+    reference(s, q.host, k.host, v.host, want);
+    /* the map from logits to weights is steep: e^z of logits near 10 keeps a relative error of
+     * 1e-6, and two softmaxes follow each other */
+    expect(&run, "monarch", &out.t, want, fmax(product_tolerance(&run), 1e-10));
+    free(want);
+    pair_free(&run, &q);
+    pair_free(&run, &k);
+    pair_free(&run, &v);
+    pair_free(&run, &out);
+    run_close(&run);
+}
+
+TEST(against_nested_loops)
+{
+    static const struct shape shapes[] = {
+        {1, 1, 1, 2, {.scale = 1, .rows = 1, .cols = 1, 1, 1, 1, 1, 0}},
+        {3, 6, 2, 16, {0.25f, 5, 7, 1, 1, 1, 1, 0}},
+        {3, 3, 3, 24, {0.2f, 6, 10, 1, 1, 1, 1, 3}},
+        {2, 4, 1, 8, {0.35f, 6, 40, 1, 2, 2, 1, 0}},
+        {6, 6, 1, 16, {0.25f, 4, 6, 3, 2, 3, 1, 3}},
+        {2, 4, 2, 16, {0.25f, 6, 5, 1, 3, 1, 2, 0}},
+        {4, 4, 1, 12, {0.3f, 4, 18, 2, 1, 1, 3, 2}},
+        {1, 2, 1, 128, {0.088f, 15, 26, 1, 1, 1, 1, 0}},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        for (int n = 0; n < SETTINGS; n++)
+            check_shape(settings[n], &shapes[i], 2, 100 + i);
+}
+
+/* --- fixtures --- */
+
+struct fixture {
+    char *bytes;
+    json_t *header;
+    const char *data;
+};
+
+static bool fixture_open(const char *path, struct fixture *f)
+{
+    FILE *file = fopen(path, "rb");
+    CHECK_MSG(file != NULL, "%s", path);
+    if (!file)
+        return false;
+    fseek(file, 0, SEEK_END);
+    size_t size = (size_t)ftell(file);
+    rewind(file);
+    f->bytes = dn_malloc(size);
+    CHECK(fread(f->bytes, 1, size, file) == size);
+    fclose(file);
+    uint64_t length;
+    memcpy(&length, f->bytes, 8);
+    f->header = json_loadb(f->bytes + 8, length, 0, NULL);
+    f->data = f->bytes + 8 + length;
+    CHECK(f->header != NULL);
+    return f->header != NULL;
+}
+
+/* tensor `name` as [tokens, heads, d] of sample b; false when absent */
+static bool fixture_tensor(const struct fixture *f, const char *name, int64_t b, struct tensor *t)
+{
+    json_t *entry = json_object_get(f->header, name);
+    if (!entry)
+        return false;
+    int64_t shape[4];
+    for (size_t i = 0; i < 4; i++)
+        shape[i] = json_integer_value(json_array_get(json_object_get(entry, "shape"), i));
+    json_int_t at = json_integer_value(json_array_get(json_object_get(entry, "data_offsets"), 0));
+    *t = tensor_over((char *)f->data + at + b * shape[1] * shape[2] * shape[3] * 4, DTYPE_F32, 3,
+                     shape + 1);
+    return true;
+}
+
+static int64_t meta(const struct fixture *f, const char *key)
+{
+    json_t *metadata = json_object_get(f->header, "__metadata__");
+    const char *text = json_string_value(json_object_get(metadata, key));
+    CHECK_MSG(text != NULL, "no metadata %s", key);
+    return text ? strtoll(text, NULL, 10) : 0;
+}
+
+static double relative(const float *got, const float *want, int64_t count)
+{
+    double noise = 0, signal = 0;
+    for (int64_t i = 0; i < count; i++) {
+        noise += ((double)got[i] - want[i]) * ((double)got[i] - want[i]);
+        signal += (double)want[i] * want[i];
+    }
+    return sqrt(noise / signal);
+}
+
+/* out through monarch_attention, dense through attention with the block mask of the fixture */
+static void check_sample(struct check_run *run, const struct fixture *f, const char *path,
+                         int64_t b, const struct monarch_args *args)
+{
+    struct dn_error err = {0};
+    struct tensor q, k, v, out, dense, got;
+    CHECK(fixture_tensor(f, "q", b, &q) && fixture_tensor(f, "k", b, &k) &&
+          fixture_tensor(f, "v", b, &v) && fixture_tensor(f, "out", b, &out));
+    CHECK_OK(run->ops->tensor_alloc(run->ex, &got, DTYPE_F32, 3, q.shape, &err), err);
+    CHECK_OK(run->ops->monarch_attention(run->ex, &got, &q, &k, &v, args, &err), err);
+    double rel = relative(got.data, out.data, tensor_count(&q));
+    CHECK_MSG(rel <= 1e-5, "%s: out rel %.3g", path, rel);
+    if (fixture_tensor(f, "dense", b, &dense)) {
+        int64_t block = args->causal_block_frames * args->rows * args->cols, first[16], end[16];
+        struct attention_mask mask = {.query_block = block, .first = first, .end = end};
+        mask.blocks = block ? q.shape[0] / block : 0;
+        CHECK(mask.blocks <= 16);
+        for (int64_t i = 0; i < mask.blocks; i++) {
+            first[i] = 0;
+            end[i] = (i + 1) * block;
+        }
+        struct attention_args exact = {.scale = args->scale, .mask = block ? &mask : NULL};
+        CHECK_OK(run->ops->attention(run->ex, &got, &q, &k, &v, &exact, &err), err);
+        rel = relative(got.data, dense.data, tensor_count(&q));
+        CHECK_MSG(rel <= 1e-5, "%s: dense rel %.3g", path, rel);
+    }
+    run->ops->tensor_free(run->ex, &got);
+}
+
+static void check_fixture(const char *path)
+{
+    struct fixture f = {0};
+    if (!fixture_open(path, &f))
+        return;
+    struct check_run run = run_open(settings[0], 0);
+    struct monarch_args args = {.scale = 1 / sqrtf((float)meta(&f, "head_dim")),
+                                .rows = meta(&f, "H"),
+                                .cols = meta(&f, "W"),
+                                .f_tied = meta(&f, "f_tied"),
+                                .h_reduce = meta(&f, "h_reduce"),
+                                .w_reduce = meta(&f, "w_reduce"),
+                                .num_iters = (int)meta(&f, "num_iters"),
+                                .causal_block_frames = meta(&f, "causal_block_frames")};
+    json_t *shape = json_object_get(json_object_get(f.header, "q"), "shape");
+    for (int64_t b = 0; b < json_integer_value(json_array_get(shape, 0)); b++)
+        check_sample(&run, &f, path, b, &args);
+    run_close(&run);
+    json_decref(f.header);
+    free(f.bytes);
+}
+
+TEST(fixtures)
+{
+    static const char *const names[] = {
+        "causal_blk3_tile_3_2_1_h6w4_d16",
+        "huge_q200_h5w7_d16",
+        "iters2_kv_q2_kv4_tile_1_3_1_h6w5_d64",
+        "kv_tile_3_1_2_q3_kv6_h5w6_d16",
+        "near_separable_h6w10_d48",
+        "separable_equals_dense_h5w7_d48",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[256];
+        snprintf(path, sizeof path, "tests/data/kernels/monarch/%s.safetensors", names[i]);
+        check_fixture(path);
+    }
+}
+
+/* All files of a folder named by MONARCH_FIXTURES, for trying other fixtures by hand. */
+TEST(other_fixtures)
+{
+    const char *pattern = getenv("MONARCH_FIXTURES");
+    glob_t found;
+    if (!pattern || glob(pattern, 0, NULL, &found) != 0)
+        return;
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        check_fixture(found.gl_pathv[i]);
+    globfree(&found);
+}
+
+TESTS(T(against_nested_loops), T(fixtures), T(other_fixtures))
