@@ -24,6 +24,12 @@ struct text_context;
  * or is unknown; err names it with the shape it has and the one it needs. */
 bool transformer_check(const struct weights *w, const struct transformer_config *config,
                        struct dn_error *err);
+/* Calls fn for every tensor that a transformer of these sizes has; stops when fn says false and
+ * returns false then. */
+typedef bool transformer_tensor_fn(void *context, const char *name, int ndim,
+                                   const int64_t *shape);
+bool transformer_each_tensor(const struct transformer_config *config, transformer_tensor_fn *fn,
+                             void *context);
 /* Checks and packs; w may be closed afterwards. The caller frees. */
 bool transformer_open(const struct ops *ops, struct exec *ex, const struct weights *w,
                       const struct transformer_config *config, struct transformer **out,

@@ -101,6 +101,33 @@ static bool check_table(const struct weights *w, const struct transformer_config
     return true;
 }
 
+static bool each_of_table(const struct transformer_config *c, const struct wanted *table,
+                          const char *prefix, transformer_tensor_fn *fn, void *context)
+{
+    for (; table->name; table++) {
+        char name[MAX_NAME];
+        int64_t shape[5] = {0};
+        snprintf(name, sizeof name, "%s%s", prefix, table->name);
+        for (int i = 0; i < table->ndim; i++)
+            shape[i] = resolve(c, table->shape[i]);
+        if (!fn(context, name, table->ndim, shape))
+            return false;
+    }
+    return true;
+}
+
+bool transformer_each_tensor(const struct transformer_config *c, transformer_tensor_fn *fn,
+                             void *context)
+{
+    char prefix[32];
+    for (int64_t layer = 0; layer < c->layers; layer++) {
+        snprintf(prefix, sizeof prefix, "blocks.%" PRId64 ".", layer);
+        if (!each_of_table(c, block_tensors, prefix, fn, context))
+            return false;
+    }
+    return each_of_table(c, outer_tensors, "", fn, context);
+}
+
 static bool is_in(const struct wanted *table, const char *name)
 {
     for (; table->name; table++) {
