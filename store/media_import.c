@@ -56,7 +56,7 @@ static char *describe_graph(const struct import *import, const AVFrame *frame)
     strbuf_printf(&s, "buffer@in=video_size=%dx%d:pix_fmt=%d:time_base=%d/%d:pixel_aspect=1/1,",
                   frame->width, frame->height, frame->format, base.num, base.den);
     strbuf_append_text(&s, rotation_filters(stream));
-    if (o->fps_num > 0)
+    if (o->fps_num > 0 && !import->reader.still)
         strbuf_printf(&s, "fps=%d/%d,", o->fps_num, o->fps_den);
     if (o->width > 0)
         strbuf_printf(&s, "scale=%d:%d:force_original_aspect_ratio=increase:"
@@ -183,6 +183,18 @@ static bool push(struct import *import, AVFrame *frame, struct dn_error *err)
     return code >= 0 || fail(import, code, err);
 }
 
+/* Tells the graph when the last picture ends, which the fps filter needs to repeat it. */
+static bool close_graph(struct import *import, struct dn_error *err)
+{
+    const AVStream *stream = import->reader.stream;
+    AVRational rate = stream->avg_frame_rate;
+    int64_t length = 1;
+    if (rate.num > 0 && rate.den > 0)
+        length = av_rescale_q(1, av_inv_q(rate), stream->time_base);
+    int code = av_buffersrc_close(import->source, import->last_pts + length, 0);
+    return code >= 0 || fail(import, code, err);
+}
+
 static bool read_frames(struct import *import, struct dn_error *err)
 {
     AVFrame *frame = media_must(av_frame_alloc());
@@ -192,8 +204,8 @@ static bool read_frames(struct import *import, struct dn_error *err)
         ok = media_reader_next(&import->reader, frame, &end, err);
         if (ok && !end)
             ok = push(import, frame, err);
-        else if (ok && import->source && av_buffersrc_add_frame(import->source, NULL) < 0)
-            ok = fail(import, AVERROR_UNKNOWN, err);
+        else if (ok && import->source)
+            ok = close_graph(import, err);
         av_frame_unref(frame);
         if (ok && import->sink)
             ok = pull(import, frame, err);

@@ -20,7 +20,7 @@ struct media_frames {
     uint8_t *rgb24;       /* [count, height, width, 3] */
 };
 
-/* Reads path (mp4, mov, webm, mkv, avi, gif, png, apng, jpeg, webp, bmp, tiff). Rotation told by
+/* Reads path (mp4, mov, webm, mkv, avi, gif, png, apng, jpeg, webp, bmp). Rotation told by
  * phones' videos is applied; transparency is laid over black. At most 2 GiB of frames. */
 bool media_import(const char *path, const struct media_import_options *options,
                   struct media_frames **out, struct dn_error *err);

@@ -10,8 +10,7 @@
 
 /* No playlists, scripts, devices or raw formats: nothing that names other files, nothing that
  * takes any bytes for a picture. */
-static const char demuxers[] = "mov,matroska,avi,gif,apng,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,"
-                               "tiff_pipe";
+static const char demuxers[] = "mov,matroska,avi,gif,apng,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe";
 
 /* Decoder for each codec we read, by name: never a hardware one that happens to be there. */
 static const struct {
@@ -22,11 +21,10 @@ static const struct {
     {AV_CODEC_ID_VP9, "vp9"},     {AV_CODEC_ID_AV1, "libdav1d"},  {AV_CODEC_ID_MPEG4, "mpeg4"},
     {AV_CODEC_ID_MJPEG, "mjpeg"}, {AV_CODEC_ID_PRORES, "prores"}, {AV_CODEC_ID_FFV1, "ffv1"},
     {AV_CODEC_ID_GIF, "gif"},     {AV_CODEC_ID_PNG, "png"},       {AV_CODEC_ID_APNG, "apng"},
-    {AV_CODEC_ID_WEBP, "webp"},   {AV_CODEC_ID_BMP, "bmp"},       {AV_CODEC_ID_TIFF, "tiff"},
-    {AV_CODEC_ID_RAWVIDEO, "rawvideo"},
+    {AV_CODEC_ID_WEBP, "webp"},   {AV_CODEC_ID_BMP, "bmp"},       {AV_CODEC_ID_RAWVIDEO, "rawvideo"},
 };
 static const char decoder_names[] = "h264,hevc,vp8,vp9,libdav1d,mpeg4,mjpeg,prores,ffv1,gif,png,"
-                                    "apng,webp,bmp,tiff,rawvideo";
+                                    "apng,webp,bmp,rawvideo";
 
 int media_open_file(const char *path, struct dn_error *err)
 {
@@ -117,7 +115,7 @@ static bool open_demuxer(struct media_reader *reader, struct dn_error *err)
             return fail(reader, code, err);
         dn_fail(err, DN_E_FORMAT, "cannot read %s: it is no image or video that we know",
                 reader->path);
-        return dn_error_hint(err, "use mp4, mov, webm, mkv, avi, gif, png, jpeg, webp, bmp, tiff");
+        return dn_error_hint(err, "use mp4, mov, webm, mkv, avi, gif, png, jpeg, webp, bmp");
     }
     code = find_stream_info(reader->demuxer);
     if (code < 0)
@@ -126,9 +124,25 @@ static bool open_demuxer(struct media_reader *reader, struct dn_error *err)
     if (index < 0)
         return dn_fail(err, DN_E_FORMAT, "cannot read %s: it holds no pictures", reader->path);
     reader->stream = reader->demuxer->streams[index];
+    reader->still = strstr(reader->demuxer->iformat->name, "_pipe") != NULL;
     for (unsigned i = 0; i < reader->demuxer->nb_streams; i++)
         if ((int)i != index)
             reader->demuxer->streams[i]->discard = AVDISCARD_ALL;
+    return true;
+}
+
+/* An index (mp4, avi) that points behind the file's end tells that the file is cut off; reading
+ * would just end early. */
+static bool check_index(const struct media_reader *reader, struct dn_error *err)
+{
+    int64_t size = avio_size(reader->pb);
+    int count = avformat_index_get_entries_count(reader->stream);
+    for (int i = 0; i < count; i++) {
+        const AVIndexEntry *e = avformat_index_get_entry(reader->stream, i);
+        if (e->pos >= size || e->size > size - e->pos)
+            return dn_fail(err, DN_E_FORMAT, "cannot read %s: it is cut off after %d of %d frames",
+                           reader->path, i, count);
+    }
     return true;
 }
 
@@ -158,7 +172,7 @@ bool media_reader_open(struct media_reader *reader, int fd, const char *path,
     media_libav_begin();
     *reader = (struct media_reader){.path = path, .io = {.fd = fd}};
     reader->packet = media_must(av_packet_alloc());
-    if (open_demuxer(reader, err) && open_decoder(reader, err))
+    if (open_demuxer(reader, err) && check_index(reader, err) && open_decoder(reader, err))
         return true;
     media_reader_close(reader);
     return false;

@@ -19,6 +19,7 @@ struct media_reader {
     AVCodecContext *decoder;
     AVStream *stream; /* the demuxer's */
     AVPacket *packet;
+    bool still; /* a picture format: no times, no frame rate */
     bool ended; /* the demuxer has no more */
     int64_t frames;
 };
