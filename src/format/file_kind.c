@@ -41,7 +41,7 @@ static const struct {
     {"ustar", 5, 257, false, "a tar archive (maybe a very old torch file)",
      "load and save it again with a newer torch, or unpack it"},
     {"PK\x05\x06", 4, 0, false, "an empty zip archive", DOWNLOAD_AGAIN},
-    {"\x80", 1, 0, false, "a bare Python pickle, not a torch file",
+    {"\x80", 1, 0, false, "a bare Python pickle",
      "load it where you trust it and save the tensors as safetensors"},
 };
 
