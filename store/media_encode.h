@@ -5,8 +5,8 @@
  * is there is a whole clip, whatever the disk or the encoder did. A writer belongs to one thread.
  *
  * Formats, by the end of the name: .mp4 (H.264 High, BT.709 limited range, index in front), .webm
- * (VP9), .gif (one palette, endless loop, the recipe in NAME.gif.json), a directory (frame-00001.png
- * and so on, recipe.json). The table is media_formats.c. */
+ * (VP9), .gif (one palette, endless loop, the recipe in NAME.gif.json), a directory
+ * (frame-00001.png and so on, recipe.json). The table is media_formats.c. */
 #ifndef DANAUS_STORE_MEDIA_ENCODE_H
 #define DANAUS_STORE_MEDIA_ENCODE_H
 
@@ -20,7 +20,7 @@ struct media_writer;
 struct media_options {
     int width, height;    /* px; even for mp4 and webm */
     int fps_num, fps_den; /* frames per second as a fraction, 16/1 */
-    int quality;          /* constant rate factor 1..63, lower is better; 0 = the format's default */
+    int quality; /* constant rate factor 1..63, lower is better; 0 = the format's default */
     bool force;           /* replace what is there */
     const char *recipe_json; /* UTF-8, stored byte by byte; NULL = none is stored */
     const char *title;       /* UTF-8, the prompt; NULL = none */

@@ -250,8 +250,10 @@ static bool map_and_encode(struct media_writer *writer, struct dn_error *err)
         code = drain_mapper(gif);
     if (code >= 0)
         code = encode(gif, NULL);
+    /* after a failure too: only there libavformat's gif frees the packet that it keeps */
+    int trailer = av_write_trailer(gif->muxer);
     if (code >= 0)
-        code = av_write_trailer(gif->muxer);
+        code = trailer;
     avio_flush(gif->muxer->pb);
     if (code >= 0)
         code = gif->muxer->pb->error;

@@ -23,8 +23,8 @@ struct media_io {
     int error; /* errno of the first failure, 0 = none */
 };
 
-/* From now on libav's messages are kept for media_*_failed() instead of going to the terminal. Called
- * by everything that enters libav; cheap, any thread. */
+/* From now on libav's messages are kept for media_*_failed() instead of going to the terminal.
+ * Called by everything that enters libav; cheap, any thread. */
 void media_libav_begin(void);
 
 /* Fills err: "cannot read PATH: why". why is the descriptor's errno (io may be NULL), else libav's

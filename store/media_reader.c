@@ -21,7 +21,8 @@ static const struct {
     {AV_CODEC_ID_VP9, "vp9"},     {AV_CODEC_ID_AV1, "libdav1d"},  {AV_CODEC_ID_MPEG4, "mpeg4"},
     {AV_CODEC_ID_MJPEG, "mjpeg"}, {AV_CODEC_ID_PRORES, "prores"}, {AV_CODEC_ID_FFV1, "ffv1"},
     {AV_CODEC_ID_GIF, "gif"},     {AV_CODEC_ID_PNG, "png"},       {AV_CODEC_ID_APNG, "apng"},
-    {AV_CODEC_ID_WEBP, "webp"},   {AV_CODEC_ID_BMP, "bmp"},       {AV_CODEC_ID_RAWVIDEO, "rawvideo"},
+    {AV_CODEC_ID_WEBP, "webp"},   {AV_CODEC_ID_BMP, "bmp"},
+    {AV_CODEC_ID_RAWVIDEO, "rawvideo"},
 };
 static const char decoder_names[] = "h264,hevc,vp8,vp9,libdav1d,mpeg4,mjpeg,prores,ffv1,gif,png,"
                                     "apng,webp,bmp,rawvideo";

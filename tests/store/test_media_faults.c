@@ -268,7 +268,8 @@ TEST(atomic_files)
     CHECK(fixture_count(".") == 2);
     static const char *const nowhere[] = {"", ".", "..", "/", "a/b", "none/b", "d/"};
     for (size_t i = 0; i < sizeof nowhere / sizeof nowhere[0]; i++)
-        CHECK(!atomic_file_open(nowhere[i], true, &file, &err) && !file && is_one_line(err.message));
+        CHECK(!atomic_file_open(nowhere[i], true, &file, &err) && !file &&
+              is_one_line(err.message));
     mkdir("dir", 0777);
     CHECK(!atomic_file_open("dir", true, &file, &err) && err.code == DN_E_ARG);
     fixture_clear(".");
@@ -280,5 +281,5 @@ static void enter(void)
 }
 
 TESTS(T(enter), T(full_disk_at_sixteen_sizes), T(small_disks), T(hostile_names),
-      T(long_names), T(links_are_not_followed), T(killed_writers_leave_no_final_name), T(atomic_files),
-      T(fixture_leave))
+      T(long_names), T(links_are_not_followed), T(killed_writers_leave_no_final_name),
+      T(atomic_files), T(fixture_leave))

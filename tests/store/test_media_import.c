@@ -29,7 +29,8 @@ static bool near(const struct media_frames *f, int64_t frame, int x, int y, int 
                  int tolerance)
 {
     const uint8_t *p = f->rgb24 + ((frame * f->height + y) * f->width + x) * 3;
-    bool ok = abs(p[0] - r) <= tolerance && abs(p[1] - g) <= tolerance && abs(p[2] - b) <= tolerance;
+    bool ok = abs(p[0] - r) <= tolerance && abs(p[1] - g) <= tolerance &&
+              abs(p[2] - b) <= tolerance;
     if (!ok)
         fprintf(stderr, "frame %d (%d, %d) is %d %d %d\n", (int)frame, x, y, p[0], p[1], p[2]);
     return ok;
@@ -161,8 +162,8 @@ TEST(what_is_no_picture)
 TEST(files_that_name_others)
 {
     char text[8600];
-    snprintf(text, sizeof text, "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n%s\n#EXT-X-ENDLIST\n",
-             data("clip.mkv"));
+    snprintf(text, sizeof text, "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n%s\n"
+             "#EXT-X-ENDLIST\n", data("clip.mkv"));
     put("list.m3u8", text, strlen(text));
     put("list.mp4", text, strlen(text));
     snprintf(text, sizeof text, "ffconcat version 1.0\nfile '%s'\n", data("clip.mkv"));
