@@ -1,6 +1,4 @@
-/* cpu_table: the CPU backend's table. A hole does not start: see OPS_FIELDS and tests/kernels. */
-#include <assert.h>
-
+/* cpu_table: the CPU backend's table. ops_select refuses one with a hole. */
 #include "kernels/cpu/cpu_exec.h"
 
 const struct ops ops_cpu = {

@@ -1,0 +1,137 @@
+/* attention: against float64 loops, with masks, biases and hidden keys. */
+#include "kernels/ops_check.h"
+
+struct shape {
+    int64_t queries, keys, heads, d;
+    int64_t query_block; /* 0: no mask */
+    bool bias, key_bias;
+};
+
+static void reference(const struct shape *s, const struct attention_args *args, const double *q,
+                      const double *k, const double *v, const double *bias, const double *key_bias,
+                      double *out)
+{
+    double *z = dn_malloc((size_t)s->keys * 8);
+    for (int64_t at = 0; at < s->queries * s->heads; at++) {
+        int64_t i = at / s->heads, h = at % s->heads, first = 0, end = s->keys;
+        if (args->mask) {
+            first = args->mask->first[i / s->query_block];
+            end = args->mask->end[i / s->query_block];
+        }
+        double max = -INFINITY, sum = 0;
+        for (int64_t j = first; j < end; j++) {
+            z[j] = 0;
+            for (int64_t c = 0; c < s->d; c++)
+                z[j] += q[at * s->d + c] * k[(j * s->heads + h) * s->d + c];
+            z[j] *= args->scale;
+            z[j] += bias ? bias[(h * s->queries + i) * s->keys + j] : 0;
+            z[j] += key_bias ? key_bias[j] : 0;
+            max = fmax(max, z[j]);
+        }
+        for (int64_t j = first; j < end; j++)
+            sum += z[j] = exp(z[j] - max);
+        for (int64_t c = 0; c < s->d; c++) {
+            out[at * s->d + c] = 0;
+            for (int64_t j = first; j < end; j++)
+                out[at * s->d + c] += z[j] / sum * v[(j * s->heads + h) * s->d + c];
+        }
+    }
+    free(z);
+}
+
+/* Block i sees a window that starts late and ends early, at odd keys. */
+static void fill_mask(const struct shape *s, struct attention_mask *mask, int64_t *first,
+                      int64_t *end)
+{
+    mask->query_block = s->query_block;
+    mask->blocks = (s->queries + s->query_block - 1) / s->query_block;
+    mask->first = first;
+    mask->end = end;
+    for (int64_t i = 0; i < mask->blocks; i++) {
+        end[i] = s->keys * (i + 1) / mask->blocks;
+        first[i] = i > 1 ? s->keys * (i - 1) / mask->blocks : 0;
+        if (end[i] <= first[i])
+            end[i] = first[i] + 1;
+    }
+}
+
+static void check_shape(struct setting setting, const struct shape *s, uint64_t seed)
+{
+    struct check_run run = run_open(setting, seed);
+    struct dn_error err = {0};
+    enum dtype type = setting.activation;
+    int64_t query_shape[] = {s->queries, s->heads, s->d}, key_shape[] = {s->keys, s->heads, s->d};
+    struct pair q = pair_random(&run, type, 5, 2, 0, 3, query_shape);
+    struct pair k = pair_random(&run, type, 3, 2, 0, 3, key_shape);
+    struct pair v = pair_random(&run, type, 0, 1, 0.2, 3, key_shape);
+    struct pair out = pair_random(&run, type, 1, 1, 0, 3, query_shape);
+    struct pair bias =
+        pair_random(&run, DTYPE_F32, 0, 3, 0, 3, (int64_t[]){s->heads, s->queries, s->keys});
+    struct pair key_bias = pair_random(&run, DTYPE_F32, 0, 3, 0, 2, (int64_t[]){1, s->keys});
+    for (int64_t j = s->keys / 2; s->key_bias && j < s->keys; j++) {
+        ((float *)key_bias.t.data)[j] = -INFINITY; /* the CPU's memory is the host's */
+        key_bias.host[j] = -INFINITY;
+    }
+    struct tensor per_key = tensor_reshape(&key_bias.t, 1, &s->keys);
+    int64_t first[256], end[256];
+    struct attention_mask mask;
+    if (s->query_block)
+        fill_mask(s, &mask, first, end);
+    struct attention_args args = {.scale = 0.4f,
+                                  .mask = s->query_block ? &mask : NULL,
+                                  .bias = s->bias ? &bias.t : NULL,
+                                  .key_bias = s->key_bias ? &per_key : NULL};
+    double *want = dn_malloc((size_t)(s->queries * s->heads * s->d) * 8);
+    reference(s, &args, q.host, k.host, v.host, s->bias ? bias.host : NULL,
+              s->key_bias ? key_bias.host : NULL, want);
+    CHECK_OK(run.ops->attention(run.ex, &out.t, &q.t, &k.t, &v.t, &args, &err), err);
+    /* logits of size 20 carry errors of 1e-6, and e^z keeps them */
+    expect(&run, "attention", &out.t, want, fmax(product_tolerance(&run), 1e-11));
+    free(want);
+    struct pair *all[] = {&q, &k, &v, &out, &bias, &key_bias};
+    for (int i = 0; i < 6; i++)
+        pair_free(&run, all[i]);
+    run_close(&run);
+}
+
+TEST(shapes)
+{
+    static const struct shape shapes[] = {
+        {1, 1, 1, 2, 0, false, false},      {17, 65, 3, 16, 0, false, false},
+        {180, 333, 6, 32, 0, false, false}, {180, 64, 3, 64, 0, false, false},
+        {33, 130, 2, 24, 5, false, false},  {64, 64, 1, 128, 16, false, false},
+        {23, 23, 4, 16, 0, true, false},    {40, 200, 2, 30, 0, false, true},
+        {12, 70, 1, 8, 4, true, false},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        for (int n = 0; n < SETTINGS; n++)
+            check_shape(settings[n], &shapes[i], 1100 + i);
+}
+
+/* hidden keys come first, so that whole blocks are -inf before the first visible key */
+TEST(hidden_keys_first)
+{
+    struct check_run run = run_open(settings[0], 1200);
+    struct dn_error err = {0};
+    int64_t keys = 200, d = 8, shape[] = {200, 1, 8};
+    struct pair q = pair_random(&run, DTYPE_F32, 0, 1, 0, 3, (int64_t[]){3, 1, 8});
+    struct pair k = pair_random(&run, DTYPE_F32, 0, 1, 0, 3, shape);
+    struct pair v = pair_random(&run, DTYPE_F32, 0, 1, 0, 3, shape);
+    struct pair out = pair_random(&run, DTYPE_F32, 0, 1, 0, 3, (int64_t[]){3, 1, 8});
+    float hide[200];
+    double want[24];
+    for (int64_t j = 0; j < keys; j++)
+        hide[j] = j == 190 ? 0 : -INFINITY;
+    struct tensor key_bias = tensor_over(hide, DTYPE_F32, 1, &keys);
+    struct attention_args args = {.scale = 1, .key_bias = &key_bias};
+    CHECK_OK(run.ops->attention(run.ex, &out.t, &q.t, &k.t, &v.t, &args, &err), err);
+    for (int i = 0; i < 24; i++)
+        want[i] = v.host[190 * d + i % d];
+    expect(&run, "attention to one key", &out.t, want, 1e-14);
+    struct pair *all[] = {&q, &k, &v, &out};
+    for (int i = 0; i < 4; i++)
+        pair_free(&run, all[i]);
+    run_close(&run);
+}
+
+TESTS(T(shapes), T(hidden_keys_first))

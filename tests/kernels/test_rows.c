@@ -1,0 +1,297 @@
+/* token rows, elementwise operations, patches and memory. */
+#include "kernels/ops_check.h"
+
+static const int64_t dims[][2] = {{1, 1}, {1, 192}, {5, 7}, {180, 192}, {33, 1536}, {3, 1030}};
+#define DIMS_COUNT (int)(sizeof dims / sizeof dims[0])
+
+/* A case: x, y [rows, dim] with free strides, two vectors [dim], modulation [frames, dim]. */
+struct rows_case {
+    struct check_run run;
+    int64_t rows, dim, per_frame;
+    struct pair x, y, a, b, shift, scale;
+    double *want;
+};
+
+static struct rows_case case_new(struct setting setting, int shape, uint64_t seed)
+{
+    struct rows_case c = {.run = run_open(setting, seed + (uint64_t)shape),
+                          .rows = dims[shape][0],
+                          .dim = dims[shape][1]};
+    c.per_frame = (c.rows + 2) / 3;
+    int64_t frames = (c.rows + c.per_frame - 1) / c.per_frame;
+    enum dtype type = setting.activation;
+    c.x = pair_random(&c.run, type, 3, 2, 0.7, 2, (int64_t[]){c.rows, c.dim});
+    c.y = pair_random(&c.run, type, 5, 1, 0, 2, (int64_t[]){c.rows, c.dim});
+    c.a = pair_random(&c.run, DTYPE_F32, 0, 1, 1, 2, (int64_t[]){1, c.dim});
+    c.b = pair_random(&c.run, DTYPE_F32, 0, 1, 0, 2, (int64_t[]){1, c.dim});
+    c.a.t = tensor_reshape(&c.a.t, 1, &c.dim);
+    c.b.t = tensor_reshape(&c.b.t, 1, &c.dim);
+    c.shift = pair_random(&c.run, DTYPE_F32, 7, 1, 0, 2, (int64_t[]){frames, c.dim});
+    c.scale = pair_random(&c.run, DTYPE_F32, 9, 1, 0, 2, (int64_t[]){frames, c.dim});
+    c.want = dn_malloc((size_t)(c.rows * c.dim) * 8);
+    return c;
+}
+
+static void case_free(struct rows_case *c)
+{
+    struct pair *all[] = {&c->x, &c->y, &c->a, &c->b, &c->shift, &c->scale};
+    for (int i = 0; i < 6; i++)
+        pair_free(&c->run, all[i]);
+    free(c->want);
+    run_close(&c->run);
+}
+
+static void moments(const double *x, int64_t n, double *mean, double *variance, double *power)
+{
+    *mean = *variance = *power = 0;
+    for (int64_t i = 0; i < n; i++) {
+        *mean += x[i] / (double)n;
+        *power += x[i] * x[i] / (double)n;
+    }
+    for (int64_t i = 0; i < n; i++)
+        *variance += (x[i] - *mean) * (x[i] - *mean) / (double)n;
+}
+
+enum norm { PLAIN, AFFINE, MODULATED, RMS };
+
+static void check_norm(struct setting setting, int shape, enum norm kind)
+{
+    struct rows_case c = case_new(setting, shape, 500);
+    struct dn_error err = {0};
+    const struct ops *ops = c.run.ops;
+    const double eps = 1e-6;
+    for (int64_t r = 0; r < c.rows; r++) {
+        double mean, variance, power;
+        const double *x = c.x.host + r * c.dim;
+        moments(x, c.dim, &mean, &variance, &power);
+        for (int64_t i = 0; i < c.dim; i++) {
+            int64_t m = r / c.per_frame * c.dim + i;
+            double n = (x[i] - mean) / sqrt(variance + eps);
+            double all[] = {n, n * c.a.host[i] + c.b.host[i],
+                            n * (1 + c.scale.host[m]) + c.shift.host[m],
+                            x[i] / sqrt(power + eps) * c.a.host[i]};
+            c.want[r * c.dim + i] = all[kind];
+        }
+    }
+    float e = (float)eps;
+    bool ok = false;
+    if (kind == PLAIN)
+        ok = ops->layer_norm(c.run.ex, &c.y.t, &c.x.t, NULL, NULL, e, &err);
+    else if (kind == AFFINE)
+        ok = ops->layer_norm(c.run.ex, &c.y.t, &c.x.t, &c.a.t, &c.b.t, e, &err);
+    else if (kind == MODULATED)
+        ok = ops->layer_norm_modulate(c.run.ex, &c.y.t, &c.x.t, &c.shift.t, &c.scale.t, c.per_frame,
+                                      e, &err);
+    else
+        ok = ops->rms_norm(c.run.ex, &c.y.t, &c.x.t, &c.a.t, e, &err);
+    CHECK_OK(ok, err);
+    static const char *const names[] = {"layer_norm", "layer_norm affine", "layer_norm_modulate",
+                                        "rms_norm"};
+    expect(&c.run, names[kind], &c.y.t, c.want, store_tolerance(&c.run));
+    case_free(&c);
+}
+
+TEST(norms)
+{
+    for (int n = 0; n < SETTINGS; n++)
+        for (int shape = 0; shape < DIMS_COUNT; shape++)
+            for (int kind = PLAIN; kind <= RMS; kind++)
+                check_norm(settings[n], shape, (enum norm)kind);
+}
+
+static void check_rope(struct setting setting, int64_t rows, int64_t heads, int64_t d, bool turn)
+{
+    struct check_run run = run_open(setting, 600);
+    struct dn_error err = {0};
+    int64_t dim = heads * d;
+    struct pair x = pair_random(&run, setting.activation, 3, 2, 0, 2, (int64_t[]){rows, dim});
+    struct pair y = pair_random(&run, setting.activation, 5, 1, 0, 3, (int64_t[]){rows, heads, d});
+    struct pair w = pair_random(&run, DTYPE_F32, 0, 1, 1, 2, (int64_t[]){1, dim});
+    struct pair c = pair_random(&run, DTYPE_F32, 0, 1, 0, 2, (int64_t[]){rows, d / 2});
+    struct pair s = pair_random(&run, DTYPE_F32, 0, 1, 0, 2, (int64_t[]){rows, d / 2});
+    double *want = dn_malloc((size_t)(rows * dim) * 8);
+    for (int64_t r = 0; r < rows; r++) {
+        double mean, variance, power;
+        moments(x.host + r * dim, dim, &mean, &variance, &power);
+        for (int64_t i = 0; i < dim; i += 2) {
+            double n[2], *to = want + r * dim + i;
+            for (int j = 0; j < 2; j++)
+                n[j] = x.host[r * dim + i + j] / sqrt(power + 1e-6) * w.host[i + j];
+            double co = turn ? c.host[r * d / 2 + i % d / 2] : 1;
+            double si = turn ? s.host[r * d / 2 + i % d / 2] : 0;
+            to[0] = n[0] * co - n[1] * si;
+            to[1] = n[0] * si + n[1] * co;
+        }
+    }
+    struct tensor weight = tensor_reshape(&w.t, 1, &dim);
+    CHECK_OK(run.ops->qk_norm_rope(run.ex, &y.t, &x.t, &weight, turn ? &c.t : NULL,
+                                   turn ? &s.t : NULL, 1e-6f, &err),
+             err);
+    expect(&run, turn ? "qk_norm_rope" : "qk_norm", &y.t, want, store_tolerance(&run));
+    free(want);
+    struct pair *all[] = {&x, &y, &w, &c, &s};
+    for (int i = 0; i < 5; i++)
+        pair_free(&run, all[i]);
+    run_close(&run);
+}
+
+TEST(rope)
+{
+    static const int64_t shapes[][3] = {{1, 1, 2}, {7, 3, 6}, {180, 6, 32}, {33, 12, 128}};
+    for (int n = 0; n < SETTINGS; n++)
+        for (int i = 0; i < 4; i++)
+            for (int turn = 0; turn < 2; turn++)
+                check_rope(settings[n], shapes[i][0], shapes[i][1], shapes[i][2], turn);
+}
+
+/* silu, axpby and add_row on one set of operands; silu over a range where e^x overflows too */
+static void check_elementwise(struct setting setting, int64_t rows, int64_t dim)
+{
+    struct check_run run = run_open(setting, 700);
+    struct dn_error err = {0};
+    enum dtype type = setting.activation;
+    int64_t count = rows * dim, shape[] = {rows, dim};
+    struct pair x = pair_random(&run, type, 0, 6, 0, 2, shape);
+    struct pair z = pair_random(&run, DTYPE_F32, 0, 1, 0, 2, shape);
+    struct pair y = pair_random(&run, type, 0, 1, 0, 2, shape);
+    struct pair b = pair_random(&run, DTYPE_F32, 0, 1, 0, 2, (int64_t[]){1, dim});
+    struct tensor row = tensor_reshape(&b.t, 1, &dim);
+    double *want = dn_malloc((size_t)count * 8), tolerance = store_tolerance(&run);
+    for (int64_t i = 0; i < count; i++)
+        want[i] = x.host[i] / (1 + exp(-x.host[i]));
+    CHECK_OK(run.ops->silu(run.ex, &y.t, &x.t, &err), err);
+    expect(&run, "silu", &y.t, want, tolerance);
+    for (int64_t i = 0; i < count; i++)
+        want[i] = x.host[i] + b.host[i % dim];
+    CHECK_OK(run.ops->add_row(run.ex, &y.t, &x.t, &row, &err), err);
+    expect(&run, "add_row", &y.t, want, tolerance);
+    for (int64_t i = 0; i < count; i++)
+        want[i] = 0.5 * x.host[i];
+    CHECK_OK(run.ops->axpby(run.ex, &y.t, 0.5f, &x.t, 7, NULL, &err), err);
+    expect(&run, "axpby without z", &y.t, want, tolerance);
+    for (int64_t i = 0; i < count; i++)
+        want[i] = 0.5 * x.host[i] - 2 * z.host[i];
+    CHECK_OK(run.ops->axpby(run.ex, &x.t, 0.5f, &x.t, -2, &z.t, &err), err);
+    expect(&run, "axpby in place", &x.t, want, tolerance);
+    free(want);
+    struct pair *all[] = {&x, &y, &z, &b};
+    for (int i = 0; i < 4; i++)
+        pair_free(&run, all[i]);
+    run_close(&run);
+}
+
+TEST(elementwise)
+{
+    for (int n = 0; n < SETTINGS; n++)
+        for (int i = 0; i < DIMS_COUNT; i++)
+            check_elementwise(settings[n], dims[i][0], dims[i][1]);
+}
+
+/* the ends of silu's range, where exp leaves float32 */
+TEST(silu_extremes)
+{
+    struct check_run run = run_open(settings[0], 1);
+    struct dn_error err = {0};
+    float in[] = {-INFINITY, -1e30f, -200, -88.5f, -87, 87, 88.5f, 200, 1e30f, NAN}, out[10];
+    int64_t n = 10;
+    struct tensor x = tensor_over(in, DTYPE_F32, 1, &n), y = tensor_over(out, DTYPE_F32, 1, &n);
+    CHECK_OK(run.ops->silu(run.ex, &y, &x, &err), err);
+    for (int i = 1; i < 5; i++)
+        CHECK_MSG(out[i] <= 0 && out[i] > -1e-6f, "silu(%g) = %g", in[i], out[i]);
+    for (int i = 5; i < 9; i++)
+        CHECK_MSG(out[i] == in[i], "silu(%g) = %g", in[i], out[i]);
+    CHECK(isnan(out[9]));
+    run_close(&run);
+}
+
+TEST(gather)
+{
+    for (int n = 0; n < SETTINGS; n++) {
+        struct check_run run = run_open(settings[n], 800);
+        struct dn_error err = {0};
+        int32_t ids[] = {3, 0, 3, 10, 1};
+        struct pair table = pair_random(&run, DTYPE_BF16, 2, 1, 0, 2, (int64_t[]){11, 37});
+        struct pair y = pair_random(&run, settings[n].activation, 1, 1, 0, 2, (int64_t[]){5, 37});
+        double want[5 * 37];
+        for (int i = 0; i < 5; i++)
+            memcpy(want + i * 37, table.host + ids[i] * 37, 37 * 8);
+        CHECK_OK(run.ops->gather_rows(run.ex, &y.t, &table.t, ids, &err), err);
+        expect(&run, "gather_rows", &y.t, want, 0);
+        pair_free(&run, &table);
+        pair_free(&run, &y);
+        run_close(&run);
+    }
+}
+
+TEST(patches)
+{
+    static const int64_t shapes[][4] = {{1, 1, 2, 2}, {3, 16, 12, 20}, {2, 5, 6, 14}};
+    for (int n = 0; n < SETTINGS; n++)
+        for (int i = 0; i < 3; i++) {
+            struct check_run run = run_open(settings[n], 900);
+            struct dn_error err = {0};
+            int64_t F = shapes[i][0], C = shapes[i][1], h = shapes[i][2], w = shapes[i][3];
+            int64_t count = F * C * h * w, tokens = F * h * w / 4;
+            struct pair latents = pair_random(&run, DTYPE_F32, 0, 1, 0, 4, shapes[i]);
+            struct pair rows =
+                pair_random(&run, settings[n].activation, 3, 1, 0, 2, (int64_t[]){tokens, 4 * C});
+            double *slow = dn_malloc((size_t)count * 8), *fast = dn_malloc((size_t)count * 8);
+            for (int64_t at = 0; at < count; at++) {
+                int64_t x = at % w, y = at / w % h, c = at / w / h % C, f = at / w / h / C;
+                int64_t token = (f * (h / 2) + y / 2) * (w / 2) + x / 2, pq = y % 2 * 2 + x % 2;
+                slow[token * 4 * C + c * 4 + pq] = latents.host[at];
+                fast[at] = rows.host[token * 4 * C + pq * C + c];
+            }
+            struct pair back = pair_random(&run, DTYPE_F32, 0, 1, 0, 4, shapes[i]);
+            CHECK_OK(run.ops->unpatchify(run.ex, &back.t, &rows.t, &err), err);
+            expect(&run, "unpatchify", &back.t, fast, 0);
+            CHECK_OK(run.ops->patchify(run.ex, &rows.t, &latents.t, &err), err);
+            expect(&run, "patchify", &rows.t, slow,
+                   settings[n].activation == DTYPE_F32 ? 0 : NMSE_BF16_STORE);
+            free(slow);
+            free(fast);
+            pair_free(&run, &latents);
+            pair_free(&run, &back);
+            pair_free(&run, &rows);
+            run_close(&run);
+        }
+}
+
+/* strided copies, conversions, zero, and the cache that moves to the left */
+TEST(memory)
+{
+    for (int n = 0; n < SETTINGS; n++) {
+        struct check_run run = run_open(settings[n], 1000);
+        struct dn_error err = {0};
+        struct pair x = pair_random(&run, settings[n].activation, 3, 1, 0, 3, (int64_t[]){6, 5, 4});
+        struct pair y = pair_random(&run, DTYPE_F32, 0, 1, 0, 3, (int64_t[]){6, 5, 4});
+        struct tensor turned = x.t; /* [4, 5, 6], any strides */
+        turned.shape[0] = 4;
+        turned.shape[2] = 6;
+        turned.stride[0] = x.t.stride[2];
+        turned.stride[2] = x.t.stride[0];
+        struct tensor to = tensor_over(y.t.data, DTYPE_F32, 3, (int64_t[]){4, 5, 6});
+        CHECK_OK(run.ops->copy(run.ex, &to, &turned, &err), err);
+        double want[120];
+        for (int i = 0; i < 120; i++)
+            want[i] = x.host[i % 6 * 20 + i / 6 % 5 * 4 + i / 30];
+        expect(&run, "copy of a transposed view", &to, want, 0);
+        CHECK_OK(run.ops->copy(run.ex, &x.t, &y.t, &err), err);
+        double *flat = download_f64(&run, &y.t);
+        expect(&run, "copy to strided rows", &x.t, flat, 0);
+        struct tensor left = tensor_slice(&y.t, 0, 4), right = tensor_slice(&y.t, 2, 4);
+        CHECK_OK(run.ops->copy(run.ex, &left, &right, &err), err);
+        expect(&run, "overlapping copy", &left, flat + 40, 0);
+        free(flat);
+        struct tensor middle = tensor_columns(&x.t, 1, 2);
+        CHECK_OK(run.ops->fill_zero(run.ex, &middle, &err), err);
+        double zero[60] = {0};
+        expect(&run, "fill_zero", &middle, zero, 0);
+        CHECK_OK(run.ops->sync(run.ex, &err), err);
+        pair_free(&run, &x);
+        pair_free(&run, &y);
+        run_close(&run);
+    }
+}
+
+TESTS(T(norms), T(rope), T(elementwise), T(silu_extremes), T(gather), T(patches), T(memory))

@@ -1,0 +1,69 @@
+/* the table: no backend has a hole, and every operation has a test that names it here. */
+#include "kernels/ops_check.h"
+
+static const char *const tested[] = {
+    "name",
+    "open",
+    "close",
+    "tensor_alloc",
+    "tensor_free",
+    "upload",
+    "download",
+    "copy",
+    "fill_zero",
+    "sync",
+    "linear_pack",
+    "linear_free",
+    "linear",
+    "layer_norm",
+    "layer_norm_modulate",
+    "rms_norm",
+    "qk_norm_rope",
+    "silu",
+    "add_row",
+    "axpby",
+    "gather_rows",
+    "patchify",
+    "unpatchify",
+    "attention",
+    "monarch_attention",
+    "conv_pack",
+    "conv_free",
+    "conv",
+    "channel_norm",
+    "upsample_nearest",
+    "interleave_time",
+    "latents_to_video",
+    "video_to_latents",
+    "video_to_rgb8",
+};
+_Static_assert(sizeof tested / sizeof tested[0] == sizeof(struct ops) / sizeof(void *),
+               "an operation was added or removed: add its test and its name here");
+
+TEST(no_holes)
+{
+    void *entries[sizeof(struct ops) / sizeof(void *)];
+    memcpy(entries, &ops_cpu, sizeof ops_cpu);
+    for (size_t i = 0; i < sizeof tested / sizeof tested[0]; i++)
+        CHECK_MSG(entries[i] != NULL, "ops_cpu.%s is missing", tested[i]);
+}
+
+TEST(unknown_backend)
+{
+    const struct ops *ops = NULL;
+    struct dn_error err = {0};
+    CHECK(!ops_select("vulkan", &ops, &err) && err.code == DN_E_ARG);
+    CHECK(ops_select("auto", &ops, &err) && ops != NULL);
+}
+
+TEST(exec_tells_its_dtype)
+{
+    for (int n = 0; n < SETTINGS; n++) {
+        struct check_run run = run_open(settings[n], 1);
+        CHECK(exec_dtype(run.ex) == settings[n].exec);
+        run_close(&run);
+    }
+    ops_cpu.close(NULL);
+}
+
+TESTS(T(no_holes), T(unknown_backend), T(exec_tells_its_dtype))
