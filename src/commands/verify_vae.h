@@ -11,6 +11,4 @@ void verify_vae_modules(struct verify_run *run, const struct weights *fixture);
 /* A fixture of every layer of the decoder: z, unnormalised, conv2, f0.conv1, f0.middle.0, ... */
 void verify_vae_trace(struct verify_run *run, struct vae *vae, const struct weights *fixture);
 
-extern const struct verify_kind verify_vae_entry;
-
 #endif
