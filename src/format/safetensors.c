@@ -27,7 +27,8 @@ struct reader {
     struct entry *entries;
     int64_t count, capacity;
     int64_t metadata_from; /* first metadata pair of this file in w */
-    char text[WEIGHTS_MAX_METADATA + 1]; /* the string just read */
+    char *text; /* the string just read */
+    size_t text_size;
 };
 
 static uint64_t load_u64(const uint8_t *p)
@@ -134,7 +135,7 @@ static bool read_metadata(struct reader *r)
         char key[WEIGHTS_MAX_NAME + 1];
         if (!json_string(&r->json, key, sizeof key, &length) ||
             !json_expect(&r->json, ':', "a colon was expected") ||
-            !json_string(&r->json, r->text, sizeof r->text, &length))
+            !json_string(&r->json, r->text, r->text_size, &length))
             return false;
         for (int64_t i = r->metadata_from; i < r->w->metadata_count; i++)
             if (strcmp(r->w->metadata[2 * i], key) == 0)
@@ -281,8 +282,13 @@ bool safetensors_read(struct weights *w, int file, struct dn_error *err)
     r->metadata_from = w->metadata_count;
     r->json = (struct json_cursor){.text = (const char *)f->data + 8, .length = header};
     r->data_size = f->size - 8 - header;
+    /* No string is longer than the header, none may be longer than all metadata. */
+    r->text_size = header < WEIGHTS_MAX_METADATA ? header : WEIGHTS_MAX_METADATA;
+    r->text_size = (r->text_size > WEIGHTS_MAX_NAME ? r->text_size : WEIGHTS_MAX_NAME) + 1;
+    r->text = dn_malloc(r->text_size);
     bool ok = read_header(r) ? place_tensors(r, f->data + 8 + header, err) : header_error(r, err);
     free(r->entries);
+    free(r->text);
     free(r);
     return ok;
 }
