@@ -29,9 +29,8 @@ static int64_t count_layers(const struct weights *w)
     return layers;
 }
 
-/* Sizes that shapes tell. */
-static bool read_shapes(const struct weights *w, struct transformer_config *c,
-                        struct dn_error *err)
+bool transformer_config_read_shapes(const struct weights *w, struct transformer_config *c,
+                                    struct dn_error *err)
 {
     const int64_t any2[] = {MODEL_ANY_SIZE, MODEL_ANY_SIZE};
     const int64_t patch[] = {MODEL_ANY_SIZE, MODEL_ANY_SIZE, 1, TRANSFORMER_PATCH,
@@ -113,7 +112,7 @@ bool transformer_config_load(const char *path, const struct weights *w,
                              struct transformer_config *out, struct dn_error *err)
 {
     struct transformer_config c = {.text_len = TRANSFORMER_TEXT_LEN, .eps = 1e-6};
-    if (!read_shapes(w, &c, err))
+    if (!transformer_config_read_shapes(w, &c, err))
         return false;
     if (path) {
         json_t *json = dn_json_load(path, DN_JSON_MAX_CONFIG, err);

@@ -28,6 +28,10 @@ struct transformer_config {
 bool transformer_config_load(const char *path, const struct weights *w,
                              struct transformer_config *out, struct dn_error *err);
 
+/* The sizes that shapes tell, nothing else of *out: for describing and checking a file alone. */
+bool transformer_config_read_shapes(const struct weights *w, struct transformer_config *out,
+                                    struct dn_error *err);
+
 /* head_dim */
 static inline int64_t transformer_head_dim(const struct transformer_config *c)
 {
