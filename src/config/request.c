@@ -158,7 +158,8 @@ static bool member_text(const struct option *o, const json_t *value, struct strb
     }
 }
 
-static bool set_member(struct request *r, const char *key, const json_t *value,
+/* seen[row] tells the two spellings of one name apart from two names. */
+static bool set_member(struct request *r, const char *key, const json_t *value, bool *seen,
                        struct dn_error *err)
 {
     static const char *const kinds[] = {
@@ -172,6 +173,9 @@ static bool set_member(struct request *r, const char *key, const json_t *value,
     const struct option *o = option_find(option_rows, option_count, key);
     if (!o)
         return dn_fail(err, DN_E_FORMAT, "request: %s is not a known key", key);
+    if (seen[o - option_rows])
+        return dn_fail(err, DN_E_FORMAT, "request: %s appears twice", key);
+    seen[o - option_rows] = true;
     struct strbuf text = {0};
     char why[OPTION_WHY_SIZE];
     bool none, ok = false;
@@ -192,7 +196,7 @@ bool request_from_json(struct request *r, const char *json, struct dn_error *err
         return false;
     struct request read;
     request_copy(&read, r);
-    bool ok = true;
+    bool ok = true, seen[OPTION_MAX] = {false};
     const char *key;
     json_t *value;
     if (!json_is_object(object))
@@ -200,7 +204,7 @@ bool request_from_json(struct request *r, const char *json, struct dn_error *err
     else
         json_object_foreach(object, key, value)
         {
-            ok = set_member(&read, key, value, err);
+            ok = set_member(&read, key, value, seen, err);
             if (!ok)
                 break;
         }

@@ -275,13 +275,14 @@ static bool set_shifts(struct reader *r, bool few_step)
     return true;
 }
 
-/* What the public projects' default_config.yaml says, before the file's own keys. */
+/* What the public default_config.yaml, and the code where that is silent, take before the file's
+ * own keys. */
 static bool set_public_defaults(struct reader *r, const struct yaml_node *root)
 {
     static const char *const defaults[][2] = {
         {"causal", "true"},           {"warp-denoising-step", "false"}, {"attention", "dense"},
         {"context-noise", "0"},       {"independent-first-frame", "false"},
-        {"local-attn-size", "-1"},    {"sink-size", "0"}};
+        {"local-attn-size", "-1"},    {"sink-size", "0"},             {"frames-per-block", "1"}};
     for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++)
         if (!set_row(r, root, defaults[i][0], row_of(defaults[i][0]), defaults[i][1]))
             return false;
