@@ -14,7 +14,8 @@ static float linspace_down(int64_t i, int64_t count)
     int64_t base_index = i < count - count % group ? i - i % lanes : i;
     float base = base_index < count / 2 ? fmaf(step, (float)base_index, 1.0f)
                                         : -step * (float)(count - 1 - base_index);
-    return fmaf(step, (float)(i - base_index), base);
+    float ahead = step * (float)(i - base_index);
+    return (float)((double)base + (double)ahead); /* never fused with the product */
 }
 
 /* shift * sigma / (1 + (shift - 1) * sigma) with every operation rounded to float32. The casts keep
@@ -79,6 +80,30 @@ float schedule_warp(const struct schedule *s, int64_t step)
 float schedule_shift_timestep(double shift, float t)
 {
     return shift_sigma(shift, t / 1000.0f) * 1000.0f;
+}
+
+void schedule_add_noise(const struct schedule *s, float t, const float *x0, const float *noise,
+                        float *x_t, int64_t count)
+{
+    double sigma = (double)schedule_sigma(s, t);
+    for (int64_t i = 0; i < count; i++)
+        x_t[i] = (float)((1 - sigma) * (double)x0[i] + sigma * (double)noise[i]);
+}
+
+void schedule_flow_to_x0(const struct schedule *s, float t, const float *x_t, const float *flow,
+                         float *x0, int64_t count)
+{
+    double sigma = (double)schedule_sigma(s, t);
+    for (int64_t i = 0; i < count; i++)
+        x0[i] = (float)((double)x_t[i] - sigma * (double)flow[i]);
+}
+
+void schedule_x0_to_flow(const struct schedule *s, float t, const float *x_t, const float *x0,
+                         float *flow, int64_t count)
+{
+    double sigma = (double)schedule_sigma(s, t);
+    for (int64_t i = 0; i < count; i++)
+        flow[i] = (float)(((double)x_t[i] - (double)x0[i]) / sigma);
 }
 
 void schedule_unipc(double shift, int64_t steps, float *sigmas, float *timesteps)

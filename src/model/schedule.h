@@ -27,6 +27,15 @@ float schedule_warp(const struct schedule *s, int64_t step);
 /* A timestep 0..1000 drawn for training, shifted as the table is. */
 float schedule_shift_timestep(double shift, float t);
 
+/* On count host values at timestep t, each computed in double and rounded once:
+ * x_t = (1 - sigma) x0 + sigma noise; x0 = x_t - sigma flow; flow = (x_t - x0) / sigma. */
+void schedule_add_noise(const struct schedule *s, float t, const float *x0, const float *noise,
+                        float *x_t, int64_t count);
+void schedule_flow_to_x0(const struct schedule *s, float t, const float *x_t, const float *flow,
+                         float *x0, int64_t count);
+void schedule_x0_to_flow(const struct schedule *s, float t, const float *x_t, const float *x0,
+                         float *flow, int64_t count);
+
 /* sigmas [steps + 1] (the last is 0) and timesteps [steps] of the multi-step samplers. UniPC
  * truncates its timesteps to integers and starts below 1; Euler's are fractional and start at 1. */
 void schedule_unipc(double shift, int64_t steps, float *sigmas, float *timesteps);
