@@ -1,6 +1,6 @@
 /* Fuzz: a request as JSON (a recipe out of a stranger's video).
  * clang -g -O1 -fsanitize=fuzzer,address,undefined -Isrc -I. tests/fuzz/fuzz_json.c
- *       src/config/(all).c src/base/(all).c -lyaml -ljansson -lm */
+ *       src/config/(all).c src/base/(all but dtype).c -lyaml -ljansson -lm */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>

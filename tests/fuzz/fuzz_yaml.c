@@ -1,6 +1,6 @@
 /* Fuzz: YAML settings at every level. The first byte chooses the level.
  * clang -g -O1 -fsanitize=fuzzer,address,undefined -Isrc -I. tests/fuzz/fuzz_yaml.c
- *       src/config/(all).c src/base/(all).c -lyaml -ljansson -lm */
+ *       src/config/(all).c src/base/(all but dtype).c -lyaml -ljansson -lm */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
