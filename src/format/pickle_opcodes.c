@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/safetext.h"
 #include "base/utf8.h"
 #include "format/pickle_machine.h"
 
@@ -434,8 +435,12 @@ static bool push_global(struct pickle *p, struct pickle_machine *m, const char *
             return push_node(p, m,
                              (struct pickle_node){.kind = PICKLE_GLOBAL, .index = (uint32_t)i});
     }
-    pickle_fail_at(p, "it names %.*s %.*s, which is not allowed here", (int)module_length, module,
-                   (int)name_length, name);
+    char shown[4 * (2 * MAX_GLOBAL + 1) + 1], text[2 * MAX_GLOBAL + 1];
+    memcpy(text, module, module_length);
+    text[module_length] = ' ';
+    memcpy(text + module_length + 1, name, name_length);
+    dn_safetext(shown, sizeof shown, text, module_length + 1 + name_length);
+    pickle_fail_at(p, "it names %s, which is not allowed here", shown);
     return dn_error_hint(p->err, "loading this file with Python may run code; get the weights as "
                                  "safetensors from a source you trust");
 }

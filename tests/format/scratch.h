@@ -94,7 +94,7 @@ static inline uint32_t pick(uint32_t n)
 /* Cuts: every length to `all`, then `more` random ones; none may open. */
 static inline void check_cuts(const char *path, size_t all, int more)
 {
-    size_t size;
+    size_t size = 0;
     struct dn_error err;
     uint8_t *bytes = slurp(path, &size);
     for (size_t i = 0; bytes && i < all + (size_t)more; i++) {
@@ -109,7 +109,7 @@ static inline void check_cuts(const char *path, size_t all, int more)
 /* Flips: `count` times one to three bytes are changed; whatever comes of it, no crash, no hang. */
 static inline void check_flips(const char *path, int count)
 {
-    size_t size;
+    size_t size = 0;
     struct dn_error err;
     uint8_t *bytes = slurp(path, &size);
     for (int i = 0; bytes && i < count; i++) {
