@@ -177,10 +177,11 @@ bool cpu_attention(struct exec *ex, const struct tensor *out, const struct tenso
     int64_t block = args->mask ? args->mask->query_block : queries;
     int64_t blocks = block ? (queries + block - 1) / block : 0;
     int64_t units = heads * blocks * ((block + LANES - 1) / LANES);
+    int64_t work = queries * k->shape[0] * heads * p.d;
     cpu_enter(ex);
     size_t stride;
     char *scratch = cpu_scratch_per_thread(ex, workspace_size(p.d), &stride);
-#pragma omp parallel for schedule(dynamic) if (queries * k->shape[0] * heads * p.d > 4 * CPU_GRAIN)
+#pragma omp parallel for schedule(dynamic) if (work > CPU_GRAIN_PRODUCT)
     for (int64_t i = 0; i < units; i++) {
         struct unit u = unit_at(&p, i);
         if (u.queries > 0)

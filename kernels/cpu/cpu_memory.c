@@ -117,7 +117,7 @@ static void copy_strided(const struct tensor *dst, const struct tensor *src)
     for (int i = 1; i < w.ndim; i++)
         runs *= w.shape[i];
     int64_t dsize = dtype_size(dst->dtype), ssize = dtype_size(src->dtype);
-#pragma omp parallel for schedule(static) if (runs * w.shape[0] > 8 * CPU_GRAIN)
+#pragma omp parallel for schedule(static) if (runs * w.shape[0] > CPU_GRAIN)
     for (int64_t run = 0; run < runs; run++) {
         int64_t rest = run, d = 0, s = 0;
         for (int i = 1; i < w.ndim; i++) {

@@ -8,7 +8,7 @@
 #include <assert.h>
 
 #include "kernels/cpu/cpu_exec.h"
-#include "kernels/cpu/cpu_math.h"
+#include "kernels/cpu/vector.h"
 
 #define PIECE 512
 
@@ -18,15 +18,14 @@ bool cpu_silu(struct exec *ex, const struct tensor *y, const struct tensor *x, s
     int64_t count = tensor_count(x);
     assert(tensor_is_contiguous(x) && tensor_is_contiguous(y) && tensor_count(y) == count);
     cpu_enter(ex);
-#pragma omp parallel for schedule(static) if (count > CPU_GRAIN)
+#pragma omp parallel for schedule(static) if (count > CPU_GRAIN_EXP)
     for (int64_t at = 0; at < count; at += PIECE) {
         float in[PIECE], out[PIECE];
         int64_t n = count - at < PIECE ? count - at : PIECE;
         const float *from = cpu_read(x, at, n, in);
         float *to = cpu_target(y, at, out);
-#pragma omp simd
-        for (int64_t i = 0; i < n; i++)
-            to[i] = cpu_siluf(from[i]);
+        for (int64_t i = 0; i < n; i += LANES)
+            lanes_store(to + i, lanes_silu(lanes_load(from + i, n - i)), n - i);
         cpu_write(y, at, n, to);
     }
     return true;
@@ -65,7 +64,7 @@ bool cpu_axpby(struct exec *ex, const struct tensor *y, float a, const struct te
     assert(tensor_is_contiguous(x) && tensor_is_contiguous(y) && tensor_count(y) == count);
     assert(!z || (tensor_is_contiguous(z) && tensor_count(z) == count));
     cpu_enter(ex);
-#pragma omp parallel for schedule(static) if (count > 4 * CPU_GRAIN)
+#pragma omp parallel for schedule(static) if (count > CPU_GRAIN)
     for (int64_t at = 0; at < count; at += PIECE) {
         float in[PIECE], other[PIECE], out[PIECE];
         int64_t n = count - at < PIECE ? count - at : PIECE;

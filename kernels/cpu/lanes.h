@@ -5,24 +5,17 @@
  * [channel][lane], and softmax needs no step across lanes. Keys and values are then read as they
  * lie, one number at a time broadcast to all lanes, and are never transposed.
  *
- *   lanes_product   out[m][lane] (+)= sum_k a[m*am + k*ak] * b[k][lane]
- *   lanes_outer     out[m][lane] (+)= sum_k a[k][m-th][lane] * b[k][lane], both with lanes
+ *   lanes_product        out[m][lane] (+)= sum_k a[m*am + k*ak] * b[k][lane]
+ *   lanes_pair_product   out[i][n][lane] (+)= sum_k a[i][k][lane] * b[k][n][lane]
  *
  * A block of rows stays in registers while k runs: as many as the machine has to spare. */
 #ifndef DANAUS_KERNELS_CPU_LANES_H
 #define DANAUS_KERNELS_CPU_LANES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-#include "kernels/cpu/cpu_math.h"
-
-/* Vectors are only ever local variables of inlined functions, so their passing convention, which
- * differs between machines and is what the compiler warns of, never matters. */
-#pragma GCC diagnostic ignored "-Wpsabi"
-
-#define LANES 16
-
-typedef float lanes __attribute__((vector_size(LANES * 4), aligned(64), may_alias));
+#include "kernels/cpu/vector.h"
 
 #if defined(__AVX512F__)
 #define LANES_ROWS 12
@@ -31,8 +24,6 @@ typedef float lanes __attribute__((vector_size(LANES * 4), aligned(64), may_alia
 #else
 #define LANES_ROWS 2
 #endif
-
-#define LANES_INLINE static inline __attribute__((always_inline))
 
 LANES_INLINE void lanes_block(lanes *out, int rows, const float *a, int64_t am, int64_t ak,
                               const lanes *b, int64_t depth, bool add)
@@ -114,28 +105,6 @@ LANES_INLINE void lanes_pair_product(lanes *out, int64_t out_m, int64_t m, int64
         }
         i += high;
     }
-}
-
-LANES_INLINE lanes lanes_of(float x)
-{
-    return x - (lanes){0};
-}
-
-LANES_INLINE lanes lanes_max(lanes a, lanes b)
-{
-    lanes out;
-    for (int i = 0; i < LANES; i++)
-        out[i] = a[i] > b[i] ? a[i] : b[i];
-    return out;
-}
-
-LANES_INLINE lanes lanes_exp(lanes x)
-{
-    lanes out;
-#pragma omp simd
-    for (int i = 0; i < LANES; i++)
-        out[i] = cpu_expf(x[i]);
-    return out;
 }
 
 #endif

@@ -3,15 +3,15 @@
  * x [rows, in], W [out, in], y [rows, out]; 2 rows in out FLOPs, the weights' bytes once a call.
  * Weights are turned into the exec's dtype and oneDNN's blocked layout once, when they are packed.
  * A product's code is generated for one number of rows and kept: a model uses few. x is converted
- * when its dtype is not the exec's. Epilogues run over the float32 product while it is in the
- * cache. */
+ * when its dtype is not the exec's. Epilogues are done by the product as it stores
+ * (post-operations); where oneDNN cannot, they run over a float32 product in scratch. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "kernels/cpu/cpu_exec.h"
-#include "kernels/cpu/cpu_math.h"
+#include "kernels/cpu/vector.h"
 
 #define PLANS 8
 
@@ -19,8 +19,11 @@
 struct plan {
     int64_t rows, x_stride, y_stride;
     enum dtype y_dtype;
+    enum linear_epilogue fused; /* done by the product itself */
+    enum dtype aux_dtype;       /* of LINEAR_MULTIPLY's factors, and their row stride */
+    int64_t aux_stride;
     uint64_t used; /* when last, for replacement */
-    dnnl_memory_desc_t x, y;
+    dnnl_memory_desc_t x, y, aux;
     struct cpu_primitive primitive;
 };
 
@@ -47,6 +50,28 @@ static dnnl_memory_desc_t matrix(int64_t rows, int64_t cols, int64_t row_stride,
     return md;
 }
 
+/* Appends p's epilogue to the product: a function of it, a product with p->aux, or a sum with y. */
+static bool append_epilogue(struct plan *p, int64_t out, dnnl_post_ops_t ops, struct dn_error *err)
+{
+    bool ok = true;
+    if (p->fused == LINEAR_GELU_TANH)
+        ok = cpu_dnnl_ok(dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_gelu_tanh, 0, 0),
+                         "linear with GELU", err);
+    if (p->fused == LINEAR_SILU)
+        ok = cpu_dnnl_ok(dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_swish, 1, 0),
+                         "linear with SiLU", err);
+    if (p->fused == LINEAR_MULTIPLY)
+        p->aux = matrix(p->rows, out, p->aux_stride, 1, p->aux_dtype);
+    if (p->fused == LINEAR_GATE_RESIDUAL)
+        p->aux = matrix(1, out, out, 1, DTYPE_F32);
+    if (p->fused == LINEAR_MULTIPLY || p->fused == LINEAR_GATE_RESIDUAL)
+        ok = cpu_dnnl_ok(dnnl_post_ops_append_binary(ops, dnnl_binary_mul, &p->aux),
+                         "linear with factors", err);
+    if (p->fused == LINEAR_RESIDUAL || p->fused == LINEAR_GATE_RESIDUAL)
+        ok = ok && cpu_dnnl_ok(dnnl_post_ops_append_sum(ops, 1), "linear with residual", err);
+    return ok;
+}
+
 /* Builds the product for p's shape; weights NULL: with the packed layout, else oneDNN chooses one
  * and returns it there. */
 static bool make_plan(struct exec *ex, const struct linear *l, struct plan *p,
@@ -63,12 +88,18 @@ static bool make_plan(struct exec *ex, const struct linear *l, struct plan *p,
                          "linear", err))
             return false;
     }
-    if (!cpu_dnnl_ok(dnnl_matmul_desc_init(&desc, &p->x, &w, l->bias ? &l->bias_md : NULL, &p->y),
-                     "linear", err))
-        return false;
     dnnl_primitive_attr_t attr = NULL;
-    bool ok = cpu_dnnl_ok(dnnl_primitive_attr_create(&attr), "linear", err) &&
-              cpu_primitive_make(ex, &desc, attr, &p->primitive, weights, "linear", err);
+    dnnl_post_ops_t ops = NULL;
+    bool ok =
+        cpu_dnnl_ok(dnnl_matmul_desc_init(&desc, &p->x, &w, l->bias ? &l->bias_md : NULL, &p->y),
+                    "linear", err) &&
+        cpu_dnnl_ok(dnnl_primitive_attr_create(&attr), "linear", err) &&
+        cpu_dnnl_ok(dnnl_post_ops_create(&ops), "linear", err) &&
+        append_epilogue(p, l->out, ops, err) &&
+        cpu_dnnl_ok(dnnl_primitive_attr_set_post_ops(attr, ops), "linear", err) &&
+        cpu_primitive_make(ex, &desc, attr, &p->primitive, weights, "linear", err);
+    if (ops)
+        dnnl_post_ops_destroy(ops);
     if (attr)
         dnnl_primitive_attr_destroy(attr);
     return ok;
@@ -154,16 +185,22 @@ void cpu_linear_free(struct exec *ex, struct linear *linear)
     free(linear);
 }
 
-/* The product for this shape: a kept one, or a new one in the place of the longest unused. */
-static struct plan *find_plan(struct exec *ex, struct linear *l, int64_t rows, int64_t x_stride,
-                              int64_t y_stride, enum dtype y_dtype, struct dn_error *err)
+static bool same_plan(const struct plan *a, const struct plan *b)
+{
+    return a->rows == b->rows && a->x_stride == b->x_stride && a->y_stride == b->y_stride &&
+           a->y_dtype == b->y_dtype && a->fused == b->fused && a->aux_dtype == b->aux_dtype &&
+           a->aux_stride == b->aux_stride;
+}
+
+/* The product that is wanted: a kept one, or a new one in the place of the longest unused. */
+static struct plan *find_plan(struct exec *ex, struct linear *l, const struct plan *wanted,
+                              struct dn_error *err)
 {
     struct plan *oldest = &l->plans[0];
     l->clock++;
     for (int i = 0; i < PLANS; i++) {
         struct plan *p = &l->plans[i];
-        if (p->primitive.primitive && p->rows == rows && p->x_stride == x_stride &&
-            p->y_stride == y_stride && p->y_dtype == y_dtype) {
+        if (p->primitive.primitive && same_plan(p, wanted)) {
             p->used = l->clock;
             return p;
         }
@@ -171,11 +208,8 @@ static struct plan *find_plan(struct exec *ex, struct linear *l, int64_t rows, i
             oldest = p;
     }
     cpu_primitive_done(&oldest->primitive);
-    *oldest = (struct plan){.rows = rows,
-                            .x_stride = x_stride,
-                            .y_stride = y_stride,
-                            .y_dtype = y_dtype,
-                            .used = l->clock};
+    *oldest = *wanted;
+    oldest->used = l->clock;
     return make_plan(ex, l, oldest, NULL, err) ? oldest : NULL;
 }
 
@@ -190,14 +224,12 @@ static void finish_row(enum linear_epilogue epilogue, float *to, const float *a,
             to[i] = a[i];
         break;
     case LINEAR_GELU_TANH:
-#pragma omp simd
-        for (int64_t i = 0; i < n; i++)
-            to[i] = cpu_gelu_tanhf(a[i]);
+        for (int64_t i = 0; i < n; i += LANES)
+            lanes_store(to + i, lanes_gelu_tanh(lanes_load(a + i, n - i)), n - i);
         break;
     case LINEAR_SILU:
-#pragma omp simd
-        for (int64_t i = 0; i < n; i++)
-            to[i] = cpu_siluf(a[i]);
+        for (int64_t i = 0; i < n; i += LANES)
+            lanes_store(to + i, lanes_silu(lanes_load(a + i, n - i)), n - i);
         break;
     case LINEAR_MULTIPLY:
 #pragma omp simd
@@ -226,7 +258,7 @@ static void finish(const struct tensor *y, const float *product, const struct li
     enum linear_epilogue epilogue = args ? args->epilogue : LINEAR_STORE;
     bool reads_y = epilogue == LINEAR_RESIDUAL || epilogue == LINEAR_GATE_RESIDUAL;
     enum { PIECE = 512 };
-#pragma omp parallel for schedule(static) if (rows * n > CPU_GRAIN)
+#pragma omp parallel for schedule(static) if (rows * n > CPU_GRAIN_EXP)
     for (int64_t r = 0; r < rows; r++) {
         float old[PIECE], aux[PIECE], out[PIECE];
         for (int64_t at = 0; at < n; at += PIECE) {
@@ -260,6 +292,62 @@ static void check(const struct tensor *y, const struct tensor *x, const struct l
             args->rows_per_gate * args->gate->shape[0] >= y->shape[0]));
 }
 
+/* One product into y with `fused` done on the way; x has the weights' dtype. aux: the factors of
+ * LINEAR_MULTIPLY, like y, or the one gate row of LINEAR_GATE_RESIDUAL. */
+static bool run_product(struct exec *ex, struct linear *l, const struct tensor *y,
+                        const struct tensor *x, enum linear_epilogue fused,
+                        const struct tensor *aux, struct dn_error *err)
+{
+    bool one = x->shape[0] == 1; /* then strides mean nothing, and may be anything */
+    struct plan wanted = {.rows = x->shape[0],
+                          .x_stride = one ? l->in : x->stride[0],
+                          .y_stride = one ? l->out : y->stride[0],
+                          .y_dtype = y->dtype,
+                          .fused = fused};
+    if (fused == LINEAR_MULTIPLY) {
+        wanted.aux_dtype = aux->dtype;
+        wanted.aux_stride = one ? l->out : aux->stride[0];
+    }
+    struct plan *p = find_plan(ex, l, &wanted, err);
+    if (!p)
+        return false;
+    struct cpu_arg list[5] = {{DNNL_ARG_SRC, &p->x, x->data},
+                              {DNNL_ARG_WEIGHTS, &l->md, l->weights},
+                              {DNNL_ARG_DST, &p->y, y->data}};
+    int count = 3;
+    if (l->bias)
+        list[count++] = (struct cpu_arg){DNNL_ARG_BIAS, &l->bias_md, l->bias};
+    if (fused == LINEAR_MULTIPLY || fused == LINEAR_GATE_RESIDUAL)
+        list[count++] = (struct cpu_arg){DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1,
+                                         &p->aux, aux->data};
+    return cpu_primitive_run(ex, &p->primitive, list, count, "linear", err);
+}
+
+/* The gated residual by groups of rows that share a gate. */
+static bool run_gated(struct exec *ex, struct linear *l, const struct tensor *y,
+                      const struct tensor *x, const struct linear_args *args, struct dn_error *err)
+{
+    int64_t rows = y->shape[0], step = args->gate->stride[0] == 0 ? rows : args->rows_per_gate;
+    for (int64_t first = 0; first < rows; first += step) {
+        int64_t count = rows - first < step ? rows - first : step;
+        struct tensor to = tensor_slice(y, first, count), from = tensor_slice(x, first, count);
+        struct tensor gate = tensor_slice(args->gate, first / args->rows_per_gate, 1);
+        if (!run_product(ex, l, &to, &from, LINEAR_GATE_RESIDUAL, &gate, err))
+            return false;
+    }
+    return true;
+}
+
+/* Can oneDNN do the epilogue on its way to y? It stores a float32 product as float32 only, and
+ * many small groups of rows are better finished in one pass. */
+static bool can_fuse(const struct tensor *y, const struct linear *l, const struct linear_args *args)
+{
+    if (y->dtype == DTYPE_BF16 && l->dtype == DTYPE_F32)
+        return false;
+    return !args || args->epilogue != LINEAR_GATE_RESIDUAL || args->gate->stride[0] == 0 ||
+           args->rows_per_gate >= 32 || args->rows_per_gate >= y->shape[0];
+}
+
 bool cpu_linear(struct exec *ex, const struct tensor *y, const struct tensor *x,
                 const struct linear *linear, const struct linear_args *args, struct dn_error *err)
 {
@@ -269,10 +357,9 @@ bool cpu_linear(struct exec *ex, const struct tensor *y, const struct tensor *x,
     if (rows == 0)
         return true;
     cpu_enter(ex);
-    bool direct = (!args || args->epilogue == LINEAR_STORE) &&
-                  (y->dtype == DTYPE_F32 || l->dtype == DTYPE_BF16);
+    bool fuse = can_fuse(y, l, args);
     size_t x_size = x->dtype == l->dtype ? 0 : (size_t)(rows * l->in * dtype_size(l->dtype));
-    size_t y_size = direct ? 0 : (size_t)(rows * l->out * 4);
+    size_t y_size = fuse ? 0 : (size_t)(rows * l->out * 4);
     x_size = (x_size + 63) & ~(size_t)63;
     char *scratch = cpu_scratch(ex, CPU_SCRATCH_OP, x_size + y_size);
     struct tensor from = *x;
@@ -281,19 +368,15 @@ bool cpu_linear(struct exec *ex, const struct tensor *y, const struct tensor *x,
         if (!cpu_copy(ex, &from, x, err))
             return false;
     }
-    void *to = direct ? y->data : (void *)(scratch + x_size);
-    struct plan *p =
-        find_plan(ex, l, rows, rows == 1 ? l->in : from.stride[0],
-                  direct && rows > 1 ? y->stride[0] : l->out, direct ? y->dtype : DTYPE_F32, err);
-    if (!p)
-        return false;
-    struct cpu_arg list[4] = {{DNNL_ARG_SRC, &p->x, from.data},
-                              {DNNL_ARG_WEIGHTS, &l->md, l->weights},
-                              {DNNL_ARG_DST, &p->y, to},
-                              {DNNL_ARG_BIAS, &l->bias_md, l->bias}};
-    if (!cpu_primitive_run(ex, &p->primitive, list, l->bias ? 4 : 3, "linear", err))
-        return false;
-    if (!direct)
-        finish(y, to, args);
-    return true;
+    if (!fuse) {
+        struct tensor product = tensor_over(scratch + x_size, DTYPE_F32, 2, y->shape);
+        if (!run_product(ex, l, &product, &from, LINEAR_STORE, NULL, err))
+            return false;
+        finish(y, product.data, args);
+        return true;
+    }
+    if (args && args->epilogue == LINEAR_GATE_RESIDUAL)
+        return run_gated(ex, l, y, &from, args, err);
+    return run_product(ex, l, y, &from, args ? args->epilogue : LINEAR_STORE,
+                       args ? args->aux : NULL, err);
 }

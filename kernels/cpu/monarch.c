@@ -151,11 +151,8 @@ static void stage_1(const struct problem *p, int64_t head, int64_t f, int64_t k,
         sum += w->z[l];
         mean += w->z[l] * below;
     }
-    lanes inverse = 1.0f / sum, log_sum;
-#pragma omp simd
-    for (int i = 0; i < LANES; i++)
-        log_sum[i] = cpu_logf(sum[i]);
-    w->entropy[k] = log_sum - mean * inverse;
+    lanes inverse = 1.0f / sum;
+    w->entropy[k] = lanes_log(sum) - mean * inverse;
     for (int64_t l = 0; l < b2; l++)
         w->z[l] *= inverse;
     lanes_product(w->alpha + k * d, d, keys, 1, ks, w->z, b2, false);
@@ -211,10 +208,7 @@ static const lanes *weighted_query(const struct problem *p, const lanes *logit, 
         for (int64_t c = 0; c < d; c++)
             query[c] += share * w->query[i * d + c];
     }
-    lanes reciprocal = 1.0f / (weight + 1e-6f);
-    for (int i = 0; i < LANES; i++)
-        reciprocal[i] = reciprocal[i] < 1e4f ? reciprocal[i] : 1e4f;
-    *factor = reciprocal * p->args->scale;
+    *factor = lanes_min(1.0f / (weight + 1e-6f), lanes_of(1e4f)) * p->args->scale;
     return query;
 }
 
@@ -328,10 +322,11 @@ bool cpu_monarch_attention(struct exec *ex, const struct tensor *out, const stru
     check(&p);
     int64_t heads = q->shape[1], groups = (p.b2 + LANES - 1) / LANES;
     int64_t units = heads * p.query.tiles * groups;
+    int64_t work = q->shape[0] * heads * p.d * p.key.tiles * (p.b1 + p.b2);
     cpu_enter(ex);
     size_t stride;
     char *scratch = cpu_scratch_per_thread(ex, workspace_size(&p), &stride);
-#pragma omp parallel for schedule(dynamic) if (q->shape[0] * heads * p.d > CPU_GRAIN)
+#pragma omp parallel for schedule(dynamic) if (work > CPU_GRAIN_PRODUCT)
     for (int64_t i = 0; i < units; i++) {
         struct unit u = {
             .head = i % heads, .tile = i / heads / groups, .column = i / heads % groups * LANES};

@@ -12,26 +12,53 @@
 #include <string.h>
 
 #include "kernels/cpu/cpu_exec.h"
-#include "kernels/cpu/cpu_math.h"
+#include "kernels/cpu/vector.h"
 
-/* One pixel; in and out may be the same. */
-static void norm_pixel(float *out, const float *in, const float *gamma, int64_t channels,
-                       float root, bool silu)
+/* The factors sqrt(c) / max(|x|, 1e-12) of up to sixteen pixels. */
+LANES_INLINE lanes pixel_factors(const float *in, int64_t pixels, int64_t channels)
 {
-    float squares = 0;
-#pragma omp simd reduction(+ : squares)
-    for (int64_t c = 0; c < channels; c++)
-        squares += in[c] * in[c];
-    float length = sqrtf(squares);
-    float factor = root / (length > 1e-12f ? length : 1e-12f);
-    if (silu) {
-#pragma omp simd
-        for (int64_t c = 0; c < channels; c++)
-            out[c] = cpu_siluf(in[c] * factor * gamma[c]);
-    } else {
-#pragma omp simd
-        for (int64_t c = 0; c < channels; c++)
-            out[c] = in[c] * factor * gamma[c];
+    float squares[LANES] = {0};
+    for (int64_t p = 0; p < pixels; p++) {
+        lanes sum = {0};
+        for (int64_t c = 0; c < channels; c += LANES) {
+            lanes x = lanes_load(in + p * channels + c, channels - c);
+            sum += x * x;
+        }
+        squares[p] = lanes_sum(sum)[0];
+    }
+    lanes length = lanes_sqrt(lanes_load(squares, LANES));
+    return sqrtf((float)channels) / lanes_max(length, lanes_of(1e-12f));
+}
+
+/* Up to sixteen pixels; in and out may be the same. */
+LANES_INLINE void norm_pixels(float *out, const float *in, const float *gamma, int64_t pixels,
+                              int64_t channels, bool silu)
+{
+    lanes factors = pixel_factors(in, pixels, channels);
+    float factor[LANES];
+    lanes_store(factor, factors, LANES);
+    for (int64_t p = 0; p < pixels; p++)
+        for (int64_t c = 0; c < channels; c += LANES) {
+            int64_t at = p * channels + c, count = channels - c;
+            lanes x = lanes_load(in + at, count) * factor[p] * lanes_load(gamma + c, count);
+            lanes_store(out + at, silu ? lanes_silu(x) : x, count);
+        }
+}
+
+/* The same with the common numbers of channels known to the compiler. */
+static void norm_group(float *out, const float *in, const float *gamma, int64_t pixels,
+                       int64_t channels, bool silu)
+{
+    for (int64_t p = 0; p < pixels; p += LANES) {
+        int64_t at = p * channels, n = pixels - p < LANES ? pixels - p : LANES;
+        if (channels == 16)
+            norm_pixels(out + at, in + at, gamma, n, 16, silu);
+        else if (channels == 32)
+            norm_pixels(out + at, in + at, gamma, n, 32, silu);
+        else if (channels % LANES == 0)
+            norm_pixels(out + at, in + at, gamma, n, channels / LANES * LANES, silu);
+        else
+            norm_pixels(out + at, in + at, gamma, n, channels, silu);
     }
 }
 
@@ -46,18 +73,16 @@ bool cpu_channel_norm(struct exec *ex, const struct tensor *y, const struct tens
     int64_t pixels = count / channels;
     int64_t group = channels < 1024 ? 1024 / channels : 1; /* pixels converted at once */
     int64_t groups = (pixels + group - 1) / group;
-    float root = sqrtf((float)channels);
     cpu_enter(ex);
     size_t stride, elements = (size_t)(group * channels);
     char *scratch = cpu_scratch_per_thread(ex, 2 * elements * 4, &stride);
-#pragma omp parallel for schedule(static) if (count > CPU_GRAIN)
+#pragma omp parallel for schedule(static) if (count > CPU_GRAIN_EXP)
     for (int64_t g = 0; g < groups; g++) {
         float *tmp = (float *)(scratch + stride * (size_t)cpu_thread());
         int64_t first = g * group, n = pixels - first < group ? pixels - first : group;
         const float *from = cpu_read(x, first * channels, n * channels, tmp);
         float *to = cpu_target(y, first * channels, tmp + elements);
-        for (int64_t p = 0; p < n; p++)
-            norm_pixel(to + p * channels, from + p * channels, gamma->data, channels, root, silu);
+        norm_group(to, from, gamma->data, n, channels, silu);
         cpu_write(y, first * channels, n * channels, to);
     }
     return true;
@@ -74,7 +99,7 @@ bool cpu_upsample_nearest(struct exec *ex, const struct tensor *y, const struct 
     assert(y->shape[3] == x->shape[3]);
     size_t pixel = (size_t)(x->shape[3] * dtype_size(x->dtype)), line = pixel * (size_t)w;
     cpu_enter(ex);
-#pragma omp parallel for schedule(static) if (tensor_count(y) > 4 * CPU_GRAIN)
+#pragma omp parallel for schedule(static) if (tensor_count(y) > CPU_GRAIN)
     for (int64_t i = 0; i < lines; i++) {
         const char *from = (const char *)x->data + (size_t)i * line;
         char *to = (char *)y->data + 4 * (size_t)i * line;
@@ -98,7 +123,7 @@ bool cpu_interleave_time(struct exec *ex, const struct tensor *y, const struct t
     assert(x->shape[3] == 2 * channels);
     size_t size = (size_t)(channels * dtype_size(x->dtype));
     cpu_enter(ex);
-#pragma omp parallel for collapse(2) schedule(static) if (tensor_count(y) > 4 * CPU_GRAIN)
+#pragma omp parallel for collapse(2) schedule(static) if (tensor_count(y) > CPU_GRAIN)
     for (int64_t t = 0; t < 2 * frames; t++)
         for (int64_t row = 0; row < x->shape[1]; row++) {
             int64_t first = row * x->shape[2];
@@ -178,7 +203,7 @@ bool cpu_video_to_rgb8(struct exec *ex, const struct tensor *host, const struct 
     assert(tensor_is_contiguous(x) && tensor_is_contiguous(host));
     uint8_t *to = host->data;
     cpu_enter(ex);
-#pragma omp parallel for schedule(static) if (count > 4 * CPU_GRAIN)
+#pragma omp parallel for schedule(static) if (count > CPU_GRAIN)
     for (int64_t at = 0; at < count; at += 512) {
         float tmp[512];
         int64_t n = count - at < 512 ? count - at : 512;
