@@ -14,18 +14,17 @@ static float linspace_down(int64_t i, int64_t count)
     int64_t base_index = i < count - count % group ? i - i % lanes : i;
     float base = base_index < count / 2 ? fmaf(step, (float)base_index, 1.0f)
                                         : -step * (float)(count - 1 - base_index);
-    float ahead = step * (float)(i - base_index);
-    return (float)((double)base + (double)ahead); /* never fused with the product */
+    volatile float ahead = step * (float)(i - base_index); /* keeps the sum from being fused */
+    return base + ahead;
 }
 
-/* shift * sigma / (1 + (shift - 1) * sigma) with every operation rounded to float32. The casts keep
- * the compiler from fusing a product into the sum. */
+/* shift * sigma / (1 + (shift - 1) * sigma) with every operation rounded to float32; volatile keeps
+ * the compiler from fusing the product into the sum. */
 static float shift_sigma(double shift, float sigma)
 {
     float above = (float)(shift * (double)sigma);
-    float below = (float)((shift - 1) * (double)sigma);
-    below = (float)(1.0 + (double)below);
-    return above / below;
+    volatile float below = (float)((shift - 1) * (double)sigma);
+    return above / (1.0f + below);
 }
 
 static void fill_weights(struct schedule *s)
