@@ -14,15 +14,19 @@
 #include "config/public_keys.h"
 #include "config/yaml_tree.h"
 
+/* A file of another kind has nothing but unknown keys; nobody reads more than a few lines of it. */
+enum { MAX_WARNINGS = 20 };
+
 struct reader {
     struct settings *settings;
     const struct yaml_tree *tree;
     const char *name, *dir;
     enum settings_level level;
     struct dn_error *err;
-    int own_line[OPTION_MAX];                /* where our own key set the row, 0 = nowhere */
-    const struct yaml_node *shift_of_file;   /* timestep_shift */
-    const struct yaml_node *shift_of_model;  /* model_kwargs.timestep_shift */
+    int own_line[OPTION_MAX];               /* where our own key set the row, 0 = nowhere */
+    const struct yaml_node *shift_of_file;  /* timestep_shift */
+    const struct yaml_node *shift_of_model; /* model_kwargs.timestep_shift */
+    int unknown;                            /* keys warned of, or passed over after too many */
 };
 
 static const struct option *row_of(const char *name)
@@ -228,6 +232,8 @@ static void warn_unknown(struct reader *r, const struct yaml_node *node, const c
     const char *best = NULL;
     size_t distance = SIZE_MAX;
     char key[64];
+    if (r->unknown++ >= MAX_WARNINGS)
+        return;
     for (size_t i = 0; i < option_count; i++)
         best = option_nearer(path, option_rows[i].name, best, &distance);
     for (size_t i = 0; public_key_at(i); i++)
@@ -322,7 +328,12 @@ static bool read_root(struct reader *r, const struct yaml_node *root)
     const char *sampler = is_public ? public_sampler(r, root, few_step) : NULL;
     if (sampler && !set_row(r, root, "sampler", row_of("sampler"), sampler))
         return false;
-    return set_section(r, root, NULL) && set_shifts(r, few_step);
+    if (!set_section(r, root, NULL) || !set_shifts(r, few_step))
+        return false;
+    if (r->unknown > MAX_WARNINGS)
+        settings_warnf(r->settings, "%s: %d more unknown keys are ignored", r->name,
+                       r->unknown - MAX_WARNINGS);
+    return true;
 }
 
 bool yaml_read_bytes(struct settings *s, const char *bytes, size_t size, const char *name,

@@ -183,6 +183,30 @@ static bool run(struct builder *b, yaml_parser_t *parser)
     return ok;
 }
 
+/* Whether one of YAML's line breaks, a byte order mark or nothing is before bytes[at]. */
+static bool starts_line(const char *bytes, size_t at)
+{
+    static const char *const before[] = {"\n", "\r", "\xC2\x85", "\xE2\x80\xA8", "\xE2\x80\xA9",
+                                         "\xEF\xBB\xBF"};
+    for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
+        size_t n = strlen(before[i]);
+        if (at >= n && memcmp(bytes + at - n, before[i], n) == 0)
+            return true;
+    }
+    return at == 0;
+}
+
+/* Directives have no use here, and libyaml keeps them in a list that it searches for each new one:
+ * a file of %TAG lines takes minutes. */
+static bool has_directive(const char *bytes, size_t size)
+{
+    const char *end = bytes + size;
+    for (const char *p = bytes; (p = memchr(p, '%', (size_t)(end - p))); p++)
+        if (starts_line(bytes, (size_t)(p - bytes)))
+            return true;
+    return false;
+}
+
 bool yaml_tree_parse(struct yaml_tree *tree, const char *bytes, size_t size, const char *name,
                      struct dn_error *err)
 {
@@ -192,6 +216,8 @@ bool yaml_tree_parse(struct yaml_tree *tree, const char *bytes, size_t size, con
                        YAML_MAX_BYTES);
     if (!dn_utf8_valid(bytes, size))
         return dn_fail(err, DN_E_FORMAT, "%s is not UTF-8", name);
+    if (has_directive(bytes, size))
+        return dn_fail(err, DN_E_FORMAT, "%s: lines that begin with %% are not supported", name);
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser))
         return dn_fail(err, DN_E_FORMAT, "%s: the YAML parser does not start", name);

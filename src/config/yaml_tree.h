@@ -1,7 +1,7 @@
 /* yaml_tree: YAML bytes from a stranger as a small tree of maps, lists and texts.
  *
  * Held to what config files need: one document, at most 1 MiB, 32 deep, 10000 values; no anchors,
- * aliases and tags (so nothing can grow or be executed), no duplicate keys, only UTF-8. */
+ * aliases, tags and directives (so nothing can grow or be executed), no duplicate keys, only UTF-8. */
 #ifndef DANAUS_CONFIG_YAML_TREE_H
 #define DANAUS_CONFIG_YAML_TREE_H
 

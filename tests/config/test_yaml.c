@@ -207,6 +207,19 @@ TEST(unknown_keys_warn)
     done();
 }
 
+TEST(many_unknown_keys_are_few_warnings)
+{
+    struct strbuf text = {0};
+    for (int i = 0; i < 50; i++)
+        strbuf_printf(&text, "zzz%d: 1\n", i);
+    start();
+    CHECK(read_text_at(strbuf_text(&text), LEVEL_USER));
+    CHECK(strstr(strbuf_text(&warnings), "f.yaml:20: unknown key zzz19 is ignored\n"
+                                         "f.yaml: 30 more unknown keys are ignored\n"));
+    strbuf_done(&text);
+    done();
+}
+
 TEST(bad_values)
 {
     refused("seed: 1\nframes: 80\n", "f.yaml:2:9: frames 80: must be 1, 5, 9 and so on; the nearest "
@@ -265,6 +278,8 @@ TEST(bad_structure)
     refused("a: \"x\\0y\"\n", "f.yaml:1:4: a text with a NUL character");
     refused("seed: 1 \xFF\n", "f.yaml is not UTF-8");
     refused_bytes("seed: 1\0", 8, "f.yaml: byte 7: control characters are not allowed");
+    refused("%YAML 1.1\n---\nseed: 1\n", "f.yaml: lines that begin with % are not supported");
+    refused("a: 1\n\xE2\x80\xA8%TAG ! x\n", "f.yaml: lines that begin with % are not supported");
     refused("\t\tseed: 1\n", "f.yaml:1:1: found character that cannot start any token");
 }
 
@@ -296,6 +311,7 @@ TEST(bombs)
 TEST(nothing_is_fine)
 {
     static const char *const empty[] = {"", "\n", "# only\n", "---\n...\n", "null\n", "{}\n",
+                                        "prompt: 5% caf\xC3\xA9% \n",
                                         "\xEF\xBB\xBF# with a mark\nseed: 0\n", "seed: 0\r\n"};
     for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++) {
         start();
@@ -381,6 +397,7 @@ TEST(config_load_reads_them_all)
 
 TESTS(T(public_self_forcing), T(public_monarch), T(public_whole_clip), T(public_diffusion),
       T(public_defaults), T(public_file_resets_what_it_leaves_out), T(levels_in_any_order),
-      T(our_own_keys), T(quoted_null_is_a_word), T(unknown_keys_warn), T(bad_values),
+      T(our_own_keys), T(quoted_null_is_a_word), T(unknown_keys_warn),
+      T(many_unknown_keys_are_few_warnings), T(bad_values),
       T(bad_structure), T(bombs), T(nothing_is_fine), T(a_model_may_not_name_files),
       T(files_that_are_none), T(config_load_reads_them_all))
