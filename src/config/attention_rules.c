@@ -53,8 +53,8 @@ static bool take_number(struct reader *r, int64_t min, int64_t max, int64_t *out
     if (r->at == start)
         return complain(r, "a number");
     if (value < min || value > max) {
-        snprintf(r->why, ATTENTION_WHY_SIZE,
-                 "numbers at \"%.20s\" must be %" PRId64 " to %" PRId64, start, min, max);
+        snprintf(r->why, ATTENTION_WHY_SIZE, "numbers at \"%.20s\" must be %" PRId64 " to %" PRId64,
+                 start, min, max);
         return false;
     }
     *out = value;
@@ -228,8 +228,7 @@ static bool within(int64_t value, int64_t min, int64_t max)
 
 static bool good_range(int64_t first, int64_t last)
 {
-    return within(first, 0, MAX_INDEX) && last >= first &&
-           (last <= MAX_INDEX || last == INT64_MAX);
+    return within(first, 0, MAX_INDEX) && last >= first && (last <= MAX_INDEX || last == INT64_MAX);
 }
 
 bool attention_rules_check(const struct attention_rule *rules, int64_t count,

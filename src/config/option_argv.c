@@ -8,8 +8,12 @@
 #include "base/mem.h"
 
 const struct option option_config_row = {
-    .name = "config", .letter = 'c', .type = OPTION_PATH, .group = GROUP_MODEL,
-    .offset = offsetof(struct settings, config), .argument = "CONFIG",
+    .name = "config",
+    .letter = 'c',
+    .type = OPTION_PATH,
+    .group = GROUP_MODEL,
+    .offset = offsetof(struct settings, config),
+    .argument = "CONFIG",
     .help = "YAML file with further settings, ours or one of the public projects', or the name "
             "of a sampler config that comes with danaus."};
 
@@ -36,6 +40,17 @@ const struct option *option_usage_next(const struct option_usage *usage, size_t 
     return rest < usage->own_count ? &usage->own[rest] : NULL;
 }
 
+/* Whether text[0..length) is name; the public programs write '_' where '-' is usual. */
+static bool is_name(const char *name, const char *text, size_t length)
+{
+    if (strlen(name) != length)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (name[i] != (text[i] == '_' ? '-' : text[i]))
+            return false;
+    return true;
+}
+
 /* Finds the row of a long name of the given length; *off when the name turns a bool off. */
 static const struct option *find_long(const struct option_usage *usage, const char *name,
                                       size_t length, bool *off)
@@ -43,15 +58,15 @@ static const struct option *find_long(const struct option_usage *usage, const ch
     const struct option *row;
     for (size_t cursor = 0; (row = option_usage_next(usage, &cursor));) {
         *off = false;
-        if (strlen(row->name) == length && memcmp(row->name, name, length) == 0)
+        if (is_name(row->name, name, length))
             return row;
         if (row->type != OPTION_BOOL)
             continue;
         *off = true;
-        if (length > 3 && strlen(row->name) == length - 3 && memcmp(name, "no-", 3) == 0 &&
-            memcmp(row->name, name + 3, length - 3) == 0)
+        if (length > 3 && is_name("no", name, 2) && (name[2] == '-' || name[2] == '_') &&
+            is_name(row->name, name + 3, length - 3))
             return row;
-        if (row->off && strlen(row->off) == length && memcmp(row->off, name, length) == 0)
+        if (row->off && is_name(row->off, name, length))
             return row;
     }
     return NULL;

@@ -9,9 +9,9 @@
 
 /* What a subcommand takes. */
 struct option_usage {
-    const char *command;         /* "generate", for errors and hints */
-    unsigned groups;             /* 1 << GROUP_..., the rows of option_rows that it takes */
-    const struct option *own;    /* its own rows, of group GROUP_COMMAND; may be NULL */
+    const char *command;      /* "generate", for errors and hints */
+    unsigned groups;          /* 1 << GROUP_..., the rows of option_rows that it takes */
+    const struct option *own; /* its own rows, of group GROUP_COMMAND; may be NULL */
     size_t own_count;
     int max_words; /* arguments that are no options */
     bool config;   /* takes -c */

@@ -42,9 +42,9 @@ static char *sentence(const struct option *o)
     }
     if (o->fallback && o->fallback[0] && !(o->type == OPTION_BOOL && o->group == GROUP_COMMAND))
         strbuf_printf(&text, " [%s]",
-                      o->type != OPTION_BOOL              ? o->fallback
+                      o->type != OPTION_BOOL             ? o->fallback
                       : strcmp(o->fallback, "true") == 0 ? "on"
-                                                          : "off");
+                                                         : "off");
     return strbuf_take(&text);
 }
 
@@ -115,9 +115,9 @@ void option_print_yaml(struct strbuf *out)
     strbuf_append_text(
         out, "# danaus.yaml: every setting with its default.\n"
              "#\n"
-             "# Copy it to ~/.config/danaus/danaus.yaml and take the '#' away in front of what you\n"
-             "# want to change. Later ones win: these defaults, your danaus.yaml, the model's own\n"
-             "# danaus.yaml, the file given with -c, the command line.\n");
+             "# Copy it to ~/.config/danaus/danaus.yaml and take the '#' away in front of\n"
+             "# what you want to change. Later ones win: these defaults, your danaus.yaml,\n"
+             "# the model's own danaus.yaml, the file given with -c, the command line.\n");
     for (int group = 0; group < GROUP_COMMAND; group++) {
         strbuf_printf(out, "\n# ---- %s ----\n", option_group_title((enum option_group)group));
         for (size_t i = 0; i < option_count; i++) {

@@ -1,5 +1,5 @@
-/* option_value: see option_value.h. One row of functions a type, so that nothing else in the program
- * asks what type an option has. */
+/* option_value: see option_value.h. One row of functions a type, so that hardly anything else asks
+ * what type an option has. */
 #include "config/option_value.h"
 
 #include <assert.h>
@@ -73,8 +73,9 @@ static bool check_int(const struct option *o, int64_t value, char why[OPTION_WHY
     int64_t below = value - past, above = below + o->step;
     if (above > (int64_t)o->max)
         above = below;
-    snprintf(why, OPTION_WHY_SIZE, "must be %" PRId64 ", %" PRId64 ", %" PRId64
-             " and so on; the nearest are %" PRId64 " and %" PRId64,
+    snprintf(why, OPTION_WHY_SIZE,
+             "must be %" PRId64 ", %" PRId64 ", %" PRId64 " and so on; the nearest are %" PRId64
+             " and %" PRId64,
              (int64_t)o->min, (int64_t)o->min + o->step, (int64_t)o->min + 2 * o->step, below,
              above);
     return false;
@@ -84,8 +85,8 @@ static bool check_int(const struct option *o, int64_t value, char why[OPTION_WHY
 
 static bool bool_set(const struct option *o, void *base, const char *text, char *why)
 {
-    static const char *const words[] = {"false", "true", "no", "yes", "off", "on",
-                                        "False", "True", "FALSE", "TRUE"};
+    static const char *const words[] = {"false", "true",  "no",   "yes",   "off",
+                                        "on",    "False", "True", "FALSE", "TRUE"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcmp(text, words[i]) == 0) {
             *(bool *)field(o, base) = i & 1;

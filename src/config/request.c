@@ -55,10 +55,9 @@ static bool check_together(const struct request *r, struct dn_error *err)
     if (!r->causal || r->local_attn_size == -1)
         return true;
     if (r->local_attn_size < r->frames_per_block + r->sink_size) {
-        dn_fail(err, DN_E_ARG,
-                "local-attn-size %lld: too small for a chunk (%lld) and the sink (%lld)",
-                (long long)r->local_attn_size, (long long)r->frames_per_block,
-                (long long)r->sink_size);
+        dn_fail(
+            err, DN_E_ARG, "local-attn-size %lld: too small for a chunk (%lld) and the sink (%lld)",
+            (long long)r->local_attn_size, (long long)r->frames_per_block, (long long)r->sink_size);
         return dn_error_hint(err, "use %lld or more, or -1 to keep everything",
                              (long long)(r->frames_per_block + r->sink_size));
     }
@@ -162,14 +161,17 @@ static bool member_text(const struct option *o, const json_t *value, struct strb
 static bool set_member(struct request *r, const char *key, const json_t *value, bool *seen,
                        struct dn_error *err)
 {
-    static const char *const kinds[] = {
-        [OPTION_BOOL] = "must be true or false", [OPTION_INT] = "must be a whole number",
-        [OPTION_SEED] = "must be a whole number", [OPTION_DOUBLE] = "must be a number",
-        [OPTION_TEXT] = "must be a string", [OPTION_WORD] = "must be a string",
-        [OPTION_PATH] = "must be a string or null", [OPTION_ENUM] = "must be a string",
-        [OPTION_SIZE] = "must be a string such as \"832x480\"",
-        [OPTION_STEPS] = "must be a list of whole numbers",
-        [OPTION_RULES] = "must be a string"};
+    static const char *const kinds[] = {[OPTION_BOOL] = "must be true or false",
+                                        [OPTION_INT] = "must be a whole number",
+                                        [OPTION_SEED] = "must be a whole number",
+                                        [OPTION_DOUBLE] = "must be a number",
+                                        [OPTION_TEXT] = "must be a string",
+                                        [OPTION_WORD] = "must be a string",
+                                        [OPTION_PATH] = "must be a string or null",
+                                        [OPTION_ENUM] = "must be a string",
+                                        [OPTION_SIZE] = "must be a string such as \"832x480\"",
+                                        [OPTION_STEPS] = "must be a list of whole numbers",
+                                        [OPTION_RULES] = "must be a string"};
     const struct option *o = option_find(option_rows, option_count, key);
     if (!o)
         return dn_fail(err, DN_E_FORMAT, "request: %s is not a known key", key);

@@ -46,8 +46,7 @@ enum settings_level settings_level_of(const struct settings *s, const struct opt
 /* "the command line", "the model's danaus.yaml", ... */
 const char *settings_level_name(enum settings_level level);
 
-void settings_warnf(struct settings *s, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+void settings_warnf(struct settings *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Warns of every option given on the command line that has no effect with the others. */
 void settings_warn_idle(struct settings *s);

@@ -173,8 +173,7 @@ static bool set_side(struct reader *r, const struct yaml_node *node, const char 
     const struct option *row = row_of("size");
     if (!whole_number(node, (int64_t)row->min, (int64_t)row->max, &side))
         return bad_kind(r, node, path, "must be a whole number 8 to 8192");
-    snprintf(text, sizeof text, "%" PRId64 "x%" PRId64,
-             width ? side : r->settings->request.width,
+    snprintf(text, sizeof text, "%" PRId64 "x%" PRId64, width ? side : r->settings->request.width,
              width ? r->settings->request.height : side);
     return set_row(r, node, path, row, text);
 }
@@ -243,7 +242,10 @@ static void warn_unknown(struct reader *r, const struct yaml_node *node, const c
         option_key(row, key);
     settings_warnf(r->settings, "%s:%d: unknown key %.200s is ignored%s%s%s", r->name,
                    node->key_line, path, best ? "; did you mean " : "",
-                   row ? key : best ? best : "", best ? "?" : "");
+                   row    ? key
+                   : best ? best
+                          : "",
+                   best ? "?" : "");
 }
 
 /* All keys of a map; path is NULL for the whole file. */
@@ -273,10 +275,10 @@ static bool set_shifts(struct reader *r, bool few_step)
     const struct yaml_node *file = r->shift_of_file, *model = r->shift_of_model;
     const struct yaml_node *order[2] = {few_step ? file : model, few_step ? model : file};
     for (int i = 0; i < 2; i++)
-        if (order[i] && !set_option(r, order[i],
-                                    order[i] == file ? "timestep_shift"
-                                                     : "model_kwargs.timestep_shift",
-                                    row_of("shift")))
+        if (order[i] &&
+            !set_option(r, order[i],
+                        order[i] == file ? "timestep_shift" : "model_kwargs.timestep_shift",
+                        row_of("shift")))
             return false;
     return true;
 }
@@ -285,10 +287,14 @@ static bool set_shifts(struct reader *r, bool few_step)
  * own keys. */
 static bool set_public_defaults(struct reader *r, const struct yaml_node *root)
 {
-    static const char *const defaults[][2] = {
-        {"causal", "true"},           {"warp-denoising-step", "false"}, {"attention", "dense"},
-        {"context-noise", "0"},       {"independent-first-frame", "false"},
-        {"local-attn-size", "-1"},    {"sink-size", "0"},             {"frames-per-block", "1"}};
+    static const char *const defaults[][2] = {{"causal", "true"},
+                                              {"warp-denoising-step", "false"},
+                                              {"attention", "dense"},
+                                              {"context-noise", "0"},
+                                              {"independent-first-frame", "false"},
+                                              {"local-attn-size", "-1"},
+                                              {"sink-size", "0"},
+                                              {"frames-per-block", "1"}};
     for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++)
         if (!set_row(r, root, defaults[i][0], row_of(defaults[i][0]), defaults[i][1]))
             return false;
@@ -322,7 +328,8 @@ static bool read_root(struct reader *r, const struct yaml_node *root)
         return dn_fail(r->err, DN_E_FORMAT, "%s:%d:%d: must be lines of \"key: value\"", r->name,
                        root->line, root->column);
     bool few_step = child_of(r, root, "denoising_step_list") != NULL;
-    bool is_public = few_step || child_of(r, root, "generator_ckpt") || child_of(r, root, "trainer");
+    bool is_public =
+        few_step || child_of(r, root, "generator_ckpt") || child_of(r, root, "trainer");
     if (is_public && !set_public_defaults(r, root))
         return false;
     const char *sampler = is_public ? public_sampler(r, root, few_step) : NULL;

@@ -186,8 +186,8 @@ static bool run(struct builder *b, yaml_parser_t *parser)
 /* Whether one of YAML's line breaks, a byte order mark or nothing is before bytes[at]. */
 static bool starts_line(const char *bytes, size_t at)
 {
-    static const char *const before[] = {"\n", "\r", "\xC2\x85", "\xE2\x80\xA8", "\xE2\x80\xA9",
-                                         "\xEF\xBB\xBF"};
+    static const char *const before[] = {"\n",           "\r",           "\xC2\x85",
+                                         "\xE2\x80\xA8", "\xE2\x80\xA9", "\xEF\xBB\xBF"};
     for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
         size_t n = strlen(before[i]);
         if (at >= n && memcmp(bytes + at - n, before[i], n) == 0)

@@ -1,7 +1,8 @@
 /* yaml_tree: YAML bytes from a stranger as a small tree of maps, lists and texts.
  *
  * Held to what config files need: one document, at most 1 MiB, 32 deep, 10000 values; no anchors,
- * aliases, tags and directives (so nothing can grow or be executed), no duplicate keys, only UTF-8. */
+ * aliases, tags and directives (so nothing can grow or be executed), no duplicate keys, only
+ * UTF-8. */
 #ifndef DANAUS_CONFIG_YAML_TREE_H
 #define DANAUS_CONFIG_YAML_TREE_H
 
@@ -16,12 +17,12 @@ enum yaml_kind { YAML_TEXT, YAML_MAP, YAML_LIST };
 
 struct yaml_node {
     enum yaml_kind kind;
-    char *key;         /* in a map; NULL elsewhere */
-    char *text;        /* YAML_TEXT */
-    bool quoted;       /* the text stood in quotes (or is a block): "null" is then a word */
-    int line, column;  /* of the value, 1-based */
+    char *key;        /* in a map; NULL elsewhere */
+    char *text;       /* YAML_TEXT */
+    bool quoted;      /* the text stood in quotes (or is a block): "null" is then a word */
+    int line, column; /* of the value, 1-based */
     int key_line, key_column;
-    int first, next;   /* index of the first child and the next sibling, -1 = none */
+    int first, next; /* index of the first child and the next sibling, -1 = none */
 };
 
 struct yaml_tree {

@@ -105,8 +105,8 @@ TEST(numbers)
     char text[DN_NUMBER_SIZE];
     CHECK(dn_parse_int("-9223372036854775808", &i) && i == INT64_MIN);
     CHECK(dn_parse_int("9223372036854775807", &i) && i == INT64_MAX);
-    static const char *const no_int[] = {"", "-", "-0", "00", "1 ", "1e3", "9223372036854775808",
-                                         "-9223372036854775809"};
+    static const char *const no_int[] = {
+        "", "-", "-0", "00", "1 ", "1e3", "9223372036854775808", "-9223372036854775809"};
     for (size_t n = 0; n < sizeof no_int / sizeof no_int[0]; n++)
         CHECK_MSG(!dn_parse_int(no_int[n], &i), "%s", no_int[n]);
     CHECK(dn_parse_double("-1.5e2", &d) && d == -150);

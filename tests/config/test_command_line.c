@@ -14,15 +14,33 @@ struct own {
     char *file;
 };
 static const struct option own_rows[] = {
-    {.name = "json", .type = OPTION_BOOL, .group = GROUP_COMMAND, .fallback = "false",
-     .offset = offsetof(struct own, json), .help = "One event a line."},
-    {.name = "verbose", .letter = 'v', .type = OPTION_BOOL, .group = GROUP_COMMAND,
-     .fallback = "false", .offset = offsetof(struct own, verbose), .help = "Say more."},
-    {.name = "file", .letter = 'f', .type = OPTION_PATH, .group = GROUP_COMMAND,
-     .offset = offsetof(struct own, file), .argument = "FILE", .help = "Prompts, one a line."},
+    {.name = "json",
+     .type = OPTION_BOOL,
+     .group = GROUP_COMMAND,
+     .fallback = "false",
+     .offset = offsetof(struct own, json),
+     .help = "One event a line."},
+    {.name = "verbose",
+     .letter = 'v',
+     .type = OPTION_BOOL,
+     .group = GROUP_COMMAND,
+     .fallback = "false",
+     .offset = offsetof(struct own, verbose),
+     .help = "Say more."},
+    {.name = "file",
+     .letter = 'f',
+     .type = OPTION_PATH,
+     .group = GROUP_COMMAND,
+     .offset = offsetof(struct own, file),
+     .argument = "FILE",
+     .help = "Prompts, one a line."},
 };
-static const struct option_usage all = {.command = "generate", .groups = ~0u, .own = own_rows,
-                                        .own_count = 3, .max_words = 1, .config = true};
+static const struct option_usage all = {.command = "generate",
+                                        .groups = ~0u,
+                                        .own = own_rows,
+                                        .own_count = 3,
+                                        .max_words = 1,
+                                        .config = true};
 
 static struct settings settings;
 static struct own own;
@@ -96,6 +114,9 @@ TEST(dashes)
     CHECK(PARSE("--use-ema", "--no-use-ema"));
     CHECK(!settings.request.use_ema);
     done();
+    CHECK(PARSE("--h_reduce=2", "--no_use_ema"));
+    CHECK(settings.request.attention.h_reduce == 2 && !settings.request.use_ema);
+    done();
 }
 
 TEST(mistakes)
@@ -104,7 +125,6 @@ TEST(mistakes)
     fails(PARSE("--fames", "81"), "unknown option --fames", "did you mean --frames?");
     fails(PARSE("--emma"), "unknown option --emma", list);
     fails(PARSE("--no-em"), "unknown option --no-em", "did you mean --no-ema?");
-    fails(PARSE("--h_reduce", "2"), "generate does not take --h_reduce", "did you mean --h-reduce?");
     fails(PARSE("--wibble=3"), "unknown option --wibble", list);
     fails(PARSE("-x"), "unknown option -x in -x", list);
     fails(PARSE("-vx"), "unknown option -x in -vx", list);
@@ -138,8 +158,8 @@ TEST(long_values_are_cut)
 
 TEST(commands_take_only_their_groups)
 {
-    const struct option_usage decode = {.command = "decode", .groups = 1u << GROUP_MODEL,
-                                        .max_words = 0};
+    const struct option_usage decode = {
+        .command = "decode", .groups = 1u << GROUP_MODEL, .max_words = 0};
     CHECK(parse(&decode, (const char *const[]){"-m", "dir", NULL}));
     done();
     fails(parse(&decode, (const char *const[]){"--seed", "1", NULL}), "decode does not take --seed",
@@ -155,18 +175,46 @@ TEST(round_trip)
     char why[OPTION_WHY_SIZE];
     request_init(&r);
     static const char *const values[][2] = {
-        {"prompt", "one \"two\" \\ three\nfour"}, {"negative", "-x"}, {"seed", "123456789012345678"},
-        {"count", "7"}, {"frames", "165"}, {"size", "1280x720"}, {"fps", "23.976"},
-        {"model", "--odd"}, {"checkpoint", "c.pt"}, {"use-ema", "false"}, {"sampler", "unipc"},
-        {"step-list", "999,10,0"}, {"warp-denoising-step", "false"}, {"shift", "0.1"},
-        {"steps", "33"}, {"guidance", "5.123456789012345"}, {"causal", "false"},
-        {"frames-per-block", "5"}, {"independent-first-frame", "true"}, {"context-noise", "0.3"},
-        {"local-attn-size", "21"}, {"sink-size", "3"}, {"attention", "monarch"}, {"f-tied", "3"},
-        {"h-reduce", "2"}, {"w-reduce", "4"}, {"iters", "3"},
-        {"attention-rules", "steps 0 layers 0-3: dense; steps 1-: h2w2"}, {"image", "i.png"},
-        {"extend", "e"}, {"context", "c"}, {"noise", "n"}, {"output", "o.mp4"},
-        {"save-latents", "l"}, {"force", "true"}, {"recipe", "false"}, {"quality", "20"},
-        {"backend", "cpu"}, {"dtype", "bf16"}, {"threads", "2"}};
+        {"prompt", "one \"two\" \\ three\nfour"},
+        {"negative", "-x"},
+        {"seed", "123456789012345678"},
+        {"count", "7"},
+        {"frames", "165"},
+        {"size", "1280x720"},
+        {"fps", "23.976"},
+        {"model", "--odd"},
+        {"checkpoint", "c.pt"},
+        {"use-ema", "false"},
+        {"sampler", "unipc"},
+        {"step-list", "999,10,0"},
+        {"warp-denoising-step", "false"},
+        {"shift", "0.1"},
+        {"steps", "33"},
+        {"guidance", "5.123456789012345"},
+        {"causal", "false"},
+        {"frames-per-block", "5"},
+        {"independent-first-frame", "true"},
+        {"context-noise", "0.3"},
+        {"local-attn-size", "21"},
+        {"sink-size", "3"},
+        {"attention", "monarch"},
+        {"f-tied", "3"},
+        {"h-reduce", "2"},
+        {"w-reduce", "4"},
+        {"iters", "3"},
+        {"attention-rules", "steps 0 layers 0-3: dense; steps 1-: h2w2"},
+        {"image", "i.png"},
+        {"extend", "e"},
+        {"context", "c"},
+        {"noise", "n"},
+        {"output", "o.mp4"},
+        {"save-latents", "l"},
+        {"force", "true"},
+        {"recipe", "false"},
+        {"quality", "20"},
+        {"backend", "cpu"},
+        {"dtype", "bf16"},
+        {"threads", "2"}};
     CHECK(sizeof values / sizeof values[0] == option_count);
     char *args[OPTION_MAX + 1] = {0};
     for (size_t i = 0; i < option_count; i++) {

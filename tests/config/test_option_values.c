@@ -193,8 +193,8 @@ TEST(rules)
     refuses("attention-rules", "steps 3-1: dense", "the range at \"3-1: dense\" runs backwards");
     refuses("attention-rules", "steps x: dense", "a number expected at \"x: dense\"");
     refuses("attention-rules", "steps 1 dense", "\":\" expected at \"dense\"");
-    refuses("attention-rules", "steps 1:",
-            "dense, monarch, or letters f h w i with numbers expected at the end");
+    refuses("attention-rules",
+            "steps 1:", "dense, monarch, or letters f h w i with numbers expected at the end");
     refuses("attention-rules", "steps 1: h2h3", "\";\" expected at \"h3\"");
     refuses("attention-rules", "steps 1: i4", "numbers at \"4\" must be 1 to 3");
     refuses("attention-rules", "steps 99999999999999999999: h2",
@@ -226,9 +226,14 @@ TEST(names_are_near_or_not)
 {
     struct {
         const char *typed, *meant;
-    } cases[] = {{"fames", "frames"}, {"seeds", "seed"},   {"h_reduce", "h-reduce"},
-                 {"neg", "negative"}, {"zzz", NULL},       {"x", NULL},
-                 {"qualtiy", "quality"}, {"prompting-everything", NULL}};
+    } cases[] = {{"fames", "frames"},
+                 {"seeds", "seed"},
+                 {"h_reduce", "h-reduce"},
+                 {"neg", "negative"},
+                 {"zzz", NULL},
+                 {"x", NULL},
+                 {"qualtiy", "quality"},
+                 {"prompting-everything", NULL}};
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
         const char *best = NULL;
         size_t distance = SIZE_MAX;
@@ -255,6 +260,7 @@ TEST(rows_are_well_formed)
     }
 }
 
-TESTS(T(bools), T(bools_are_strict), T(whole_numbers), T(frames_are_4k_plus_1), T(seeds), T(numbers),
-      T(numbers_do_not_follow_the_locale), T(texts), T(paths_and_words), T(sizes), T(step_lists),
-      T(rules), T(last_matching_rule_holds), T(names_are_near_or_not), T(rows_are_well_formed))
+TESTS(T(bools), T(bools_are_strict), T(whole_numbers), T(frames_are_4k_plus_1), T(seeds),
+      T(numbers), T(numbers_do_not_follow_the_locale), T(texts), T(paths_and_words), T(sizes),
+      T(step_lists), T(rules), T(last_matching_rule_holds), T(names_are_near_or_not),
+      T(rows_are_well_formed))

@@ -103,7 +103,8 @@ TEST(json_is_readable)
     struct request r;
     request_init(&r);
     char *json = request_to_json(&r);
-    CHECK(strncmp(json, "{\"prompt\": \"\", \"negative\": \"\", \"seed\": 0, \"count\": 1, ", 54) == 0);
+    CHECK(strncmp(json, "{\"prompt\": \"\", \"negative\": \"\", \"seed\": 0, \"count\": 1, ", 54) ==
+          0);
     CHECK(strstr(json, "\"size\": \"832x480\""));
     CHECK(strstr(json, "\"step_list\": [1000,750,500,250], \"warp_denoising_step\": true"));
     CHECK(strstr(json, "\"model\": null"));

@@ -133,7 +133,8 @@ TEST(public_defaults)
 TEST(public_file_resets_what_it_leaves_out)
 {
     start();
-    CHECK(read_text_at("attention: monarch\nlocal_attn_size: 9\nshift: 2\ncausal: no\n", LEVEL_USER));
+    CHECK(
+        read_text_at("attention: monarch\nlocal_attn_size: 9\nshift: 2\ncausal: no\n", LEVEL_USER));
     CHECK(read_text_at("denoising_step_list: [1000]\n", LEVEL_CONFIG));
     CHECK(r->attention.kind == ATTENTION_DENSE && r->local_attn_size == -1 && r->causal);
     CHECK(!r->warp_denoising_step && r->frames_per_block == 1 && r->timestep_shift == 2);
@@ -222,8 +223,9 @@ TEST(many_unknown_keys_are_few_warnings)
 
 TEST(bad_values)
 {
-    refused("seed: 1\nframes: 80\n", "f.yaml:2:9: frames 80: must be 1, 5, 9 and so on; the nearest "
-                                     "are 77 and 81");
+    refused("seed: 1\nframes: 80\n",
+            "f.yaml:2:9: frames 80: must be 1, 5, 9 and so on; the nearest "
+            "are 77 and 81");
     refused("monarch_args:\n  num_iters: 9\n",
             "f.yaml:2:14: monarch_args.num_iters 9: must be 1 to 3");
     refused("monarch_args: {enable: 3}\n",
@@ -235,12 +237,14 @@ TEST(bad_values)
             "f.yaml:1:29: denoising_step_list must be a plain list");
     refused("denoising_step_list: []\n",
             "f.yaml:1:22: denoising_step_list \"\": must be 1 to 64 numbers");
-    refused("image_or_video_shape: [1, 21, 16, 60]\n",
-            "f.yaml:1:23: image_or_video_shape must be five whole numbers: batch, frames, channels, "
-            "height, width");
-    refused("image_or_video_shape: [1, 21, 16, 60, 104, 7]\n",
-            "f.yaml:1:23: image_or_video_shape must be five whole numbers: batch, frames, channels, "
-            "height, width");
+    refused(
+        "image_or_video_shape: [1, 21, 16, 60]\n",
+        "f.yaml:1:23: image_or_video_shape must be five whole numbers: batch, frames, channels, "
+        "height, width");
+    refused(
+        "image_or_video_shape: [1, 21, 16, 60, 104, 7]\n",
+        "f.yaml:1:23: image_or_video_shape must be five whole numbers: batch, frames, channels, "
+        "height, width");
     refused("image_or_video_shape: [1, 21, 16, 6000, 104]\n",
             "f.yaml:1:23: image_or_video_shape 832x48000: each side must be 8 to 8192 px");
     refused("num_train_timestep: 500\n",
@@ -255,7 +259,7 @@ TEST(bad_values)
     refused("trainer: diffusion\ntimestep_shift: 5\nmodel_kwargs: {timestep_shift: 0}\n",
             "f.yaml:3:32: model_kwargs.timestep_shift 0: must be 0.01 to 1000");
     refused("negative: \"a\\e[2Jb\"\n", "f.yaml:1:11: negative a\\x1B[2Jb: must not hold control "
-                                       "characters, U+001B is at byte 2");
+                                        "characters, U+001B is at byte 2");
 }
 
 TEST(bad_structure)
@@ -310,9 +314,15 @@ TEST(bombs)
 
 TEST(nothing_is_fine)
 {
-    static const char *const empty[] = {"", "\n", "# only\n", "---\n...\n", "null\n", "{}\n",
+    static const char *const empty[] = {"",
+                                        "\n",
+                                        "# only\n",
+                                        "---\n...\n",
+                                        "null\n",
+                                        "{}\n",
                                         "prompt: 5% caf\xC3\xA9% \n",
-                                        "\xEF\xBB\xBF# with a mark\nseed: 0\n", "seed: 0\r\n"};
+                                        "\xEF\xBB\xBF# with a mark\nseed: 0\n",
+                                        "seed: 0\r\n"};
     for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++) {
         start();
         CHECK_OK(read_text_at(empty[i], LEVEL_USER), error);
@@ -366,7 +376,8 @@ TEST(config_load_reads_them_all)
     setenv("XDG_CONFIG_HOME", dir, 1);
     start();
     s.config = dn_asprintf("%s/c.yaml", dir);
-    CHECK(settings_set(&s, option_find(option_rows, option_count, "seed"), "4", LEVEL_COMMAND, why));
+    CHECK(
+        settings_set(&s, option_find(option_rows, option_count, "seed"), "4", LEVEL_COMMAND, why));
     CHECK_OK(config_load(&s, &error), error);
     CHECK(r->seed == 4 && r->count == 3 && r->quality == 1 && r->threads == 1 && r->fps == 2);
     CHECK_MSG(!r->causal, "configs/samplers/unipc.yaml was not read");
@@ -398,6 +409,6 @@ TEST(config_load_reads_them_all)
 TESTS(T(public_self_forcing), T(public_monarch), T(public_whole_clip), T(public_diffusion),
       T(public_defaults), T(public_file_resets_what_it_leaves_out), T(levels_in_any_order),
       T(our_own_keys), T(quoted_null_is_a_word), T(unknown_keys_warn),
-      T(many_unknown_keys_are_few_warnings), T(bad_values),
-      T(bad_structure), T(bombs), T(nothing_is_fine), T(a_model_may_not_name_files),
-      T(files_that_are_none), T(config_load_reads_them_all))
+      T(many_unknown_keys_are_few_warnings), T(bad_values), T(bad_structure), T(bombs),
+      T(nothing_is_fine), T(a_model_may_not_name_files), T(files_that_are_none),
+      T(config_load_reads_them_all))
