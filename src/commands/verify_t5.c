@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "commands/verify.h"
@@ -52,7 +53,8 @@ static enum verify_claim claim(const struct verify_file *file)
         return torch ? VERIFY_RUN : VERIFY_NOT_MINE; /* an archive that must load: a failed row */
     if (is_encoder(w)) {
         char *plain = encoder_path(file, NULL);
-        result = strcmp(plain, file->path) == 0 ? VERIFY_SUPPORT : VERIFY_RUN;
+        bool second = strcmp(plain, file->path) != 0 && access(plain, R_OK) == 0;
+        result = second ? VERIFY_RUN : VERIFY_SUPPORT;
         free(plain);
     } else if (is_trace(w) || is_encode(w) || is_buckets(w)) {
         result = VERIFY_RUN;
