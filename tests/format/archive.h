@@ -44,6 +44,28 @@ static inline void archive_put_header(struct archive_buffer *b, const struct arc
     archive_put(b, 0, 2);
 }
 
+/* The central directory and end record for records already written at entries[].at. */
+static inline void archive_finish(struct archive_buffer *b, const struct archive_entry *entries,
+                                  size_t count)
+{
+    size_t directory = b->used;
+    for (size_t i = 0; i < count; i++) {
+        archive_put_bytes(b, "PK\1\2\24\0\24\0", 8);
+        archive_put_header(b, &entries[i]);
+        archive_put(b, 0, 8);
+        archive_put(b, 0, 2);
+        archive_put(b, entries[i].at, 4);
+        archive_put_bytes(b, entries[i].name, strlen(entries[i].name));
+    }
+    size_t end = b->used;
+    archive_put_bytes(b, "PK\5\6\0\0\0\0", 8);
+    archive_put(b, count, 2);
+    archive_put(b, count, 2);
+    archive_put(b, end - directory, 4);
+    archive_put(b, directory, 4);
+    archive_put(b, 0, 2);
+}
+
 /* A well-formed torch.save archive with this data.pkl; record data/0 holds 8 float32 (0..7),
  * data/1 4 bytes. size < ARCHIVE_ROOM - 1024. */
 static inline void archive_build(struct archive_buffer *b, const void *pickle, size_t size)
@@ -62,22 +84,7 @@ static inline void archive_build(struct archive_buffer *b, const void *pickle, s
         archive_put_bytes(b, entries[i].name, strlen(entries[i].name));
         archive_put_bytes(b, entries[i].data, entries[i].size);
     }
-    size_t directory = b->used;
-    for (size_t i = 0; i < count; i++) {
-        archive_put_bytes(b, "PK\1\2\24\0\24\0", 8);
-        archive_put_header(b, &entries[i]);
-        archive_put(b, 0, 8);
-        archive_put(b, 0, 2);
-        archive_put(b, entries[i].at, 4);
-        archive_put_bytes(b, entries[i].name, strlen(entries[i].name));
-    }
-    size_t end = b->used;
-    archive_put_bytes(b, "PK\5\6\0\0\0\0", 8);
-    archive_put(b, count, 2);
-    archive_put(b, count, 2);
-    archive_put(b, end - directory, 4);
-    archive_put(b, directory, 4);
-    archive_put(b, 0, 2);
+    archive_finish(b, entries, count);
 }
 
 /* An old torch stream whose value pickle and all behind it are `rest`. */

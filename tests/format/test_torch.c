@@ -313,6 +313,76 @@ TEST(archives_that_lie)
     CHECK_MSG(opens(scratch(built.bytes, built.used), &err), "a comment: %s", err.message);
 }
 
+/* Sets the 16-bit field of both headers of a record. */
+static void set_field(const char *name, size_t local_at, size_t central_at, uint8_t value)
+{
+    size_t n = strlen(name), seen = 0;
+    for (size_t i = 30; i + n <= built.used; i++) {
+        if (memcmp(built.bytes + i, name, n) != 0)
+            continue;
+        built.bytes[seen++ ? i - 46 + central_at : i - 30 + local_at] = value;
+    }
+    CHECK(seen == 2);
+}
+
+TEST(special_records)
+{
+    struct dn_error err;
+    archive_build(&built, good[0].bytes, good[0].size);
+    set_field("a/data/1", 8, 10, 8);
+    CHECK(!opens(scratch(built.bytes, built.used), &err) && strstr(err.message, "compressed"));
+    archive_build(&built, good[0].bytes, good[0].size);
+    set_field("a/data/1", 6, 8, 1);
+    CHECK(!opens(scratch(built.bytes, built.used), &err) && strstr(err.message, "encrypted"));
+    archive_build(&built, good[0].bytes, good[0].size);
+    set_field("a/data/1", 6, 8, 8);
+    CHECK(!opens(scratch(built.bytes, built.used), &err) && strstr(err.message, "descriptor"));
+    CHECK(strstr(err.message, "zip archive at byte"));
+}
+
+/* data/1 lies inside the bytes of data/0: the way zip bombs overlap their records. */
+TEST(records_that_overlap)
+{
+    struct dn_error err;
+    struct archive_buffer *inner = dn_malloc(sizeof *inner);
+    struct archive_entry one = {"a/data/1", "abcd", 4, 0};
+    inner->used = 0;
+    archive_put_bytes(inner, "PK\3\4\24\0", 6);
+    archive_put_header(inner, &one);
+    archive_put_bytes(inner, one.name, 8);
+    archive_put_bytes(inner, one.data, 4);
+    struct archive_entry outer[2] = {{"a/data/0", inner->bytes, inner->used, 0}, one};
+    built.used = 0;
+    archive_put_bytes(&built, "PK\3\4\24\0", 6);
+    archive_put_header(&built, &outer[0]);
+    archive_put_bytes(&built, outer[0].name, 8);
+    outer[1].at = built.used;
+    archive_put_bytes(&built, inner->bytes, inner->used);
+    archive_finish(&built, outer, 2);
+    CHECK(!opens(scratch(built.bytes, built.used), &err) && strstr(err.message, "overlap"));
+    free(inner);
+}
+
+TEST(descriptors_are_compared)
+{
+    size_t size = 0;
+    struct dn_error err;
+    int found = 0;
+    uint8_t *bytes = slurp(DESCRIPTORS, &size);
+    for (size_t i = 0; bytes && i + 16 < size; i++) {
+        if (memcmp(bytes + i, "PK\7\10", 4) != 0)
+            continue;
+        for (int field = 4; field < 16; field += 4) {
+            bytes[i + (size_t)field] ^= 1;
+            CHECK(!opens(scratch(bytes, size), &err) && strstr(err.message, "descriptor"));
+            bytes[i + (size_t)field] ^= 1;
+        }
+        found++;
+    }
+    CHECK_MSG(found > 40, "%d", found);
+    free(bytes);
+}
+
 /* All single-bit changes of a small archive: refused, or noticed by the CRC, or without any
  * influence on the values. */
 TEST(every_bit_of_an_archive)
@@ -360,9 +430,10 @@ TEST(flips)
     check_flips(STREAM, 1000);
 }
 
-#define STREAM_VALUE                                                                               \
-    HEAD "}" NAMED("a", VIEW("(X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0" "0X\3\0\0\0cpuK\1NtQ", \
-                             "K\0", ")", ")")) "s."
+#define OLD(key)                                                                                   \
+    VIEW("(X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0" key "X\3\0\0\0cpuK\1NtQ", "K\0", ")",  \
+         ")")
+#define STREAM_VALUE HEAD "}" NAMED("a", OLD("0")) "s."
 #define STREAM_KEYS HEAD "]X\1\0\0\0" "0a."
 #define STREAM_DATA "\1\0\0\0\0\0\0\0\0\0\200\77"
 
@@ -375,6 +446,9 @@ static const struct pickle_row streams[] = {
     ROW("does not fit", STREAM_VALUE HEAD "]X\1\0\0\0" "1a." STREAM_DATA),
     ROW("does not fit", STREAM_VALUE HEAD "](X\1\0\0\0" "0X\1\0\0\0" "0e." STREAM_DATA),
     ROW("does not fit", STREAM_VALUE HEAD "}." STREAM_DATA),
+    ROW("does not fit",
+        HEAD "}(" NAMED("a", OLD("0")) NAMED("b", OLD("1")) "u." HEAD
+             "](X\1\0\0\0" "0X\1\0\0\0" "0e." STREAM_DATA STREAM_DATA),
     ROW("posix system", STREAM_VALUE HEAD "cposix\nsystem\n." STREAM_DATA),
     ROW("no STOP", STREAM_VALUE),
 };
@@ -391,4 +465,5 @@ TEST(old_streams)
 }
 
 TESTS(T(good_pickles_open), T(bad_pickles_are_refused), T(opcodes_off_the_list), T(bombs),
-      T(archives_that_lie), T(every_bit_of_an_archive), T(cuts), T(flips), T(old_streams))
+      T(archives_that_lie), T(special_records), T(records_that_overlap), T(descriptors_are_compared),
+      T(every_bit_of_an_archive), T(cuts), T(flips), T(old_streams))

@@ -220,6 +220,10 @@ TEST(not_finite_is_named)
     unlink(in_folder("a"));
 }
 
+/* 32 levels: the most that is read */
+#define DEEP_OPEN "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["
+#define DEEP_CLOSE "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"
+
 static const struct {
     const char *index;
     const char *says; /* NULL: opens */
@@ -249,6 +253,12 @@ static const struct {
     {"{\"metadata\":{},\"metadata\":{},\"weight_map\":{}}", "occurs twice"},
     {"{\"metadata\":{}}", "no weight_map"},
     {"{\"auto_map\":{}}", "only metadata and weight_map"},
+    {"{\"metadata\":{\"x\":" DEEP_OPEN DEEP_CLOSE "},"
+     "\"weight_map\":{\"a\":\"1\",\"b\":\"1\",\"c\":\"2\"}}",
+     NULL},
+    {"{\"metadata\":{\"x\":[" DEEP_OPEN DEEP_CLOSE "]},"
+     "\"weight_map\":{\"a\":\"1\",\"b\":\"1\",\"c\":\"2\"}}",
+     "too deeply"},
     {"{\"metadata\":{\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]", "too deeply"},
     {"{\"metadata\":{\"x\":tru}}", "value was expected"},
     {"{\"metadata\":{\"x\":[1,]}}", "value was expected"},
@@ -289,7 +299,7 @@ TEST(fingerprints)
     CHECK(!weights_sha256(in_folder("missing"), hex, &err) && !hex[0]);
 }
 
-TEST(a_file_that_grows_is_noticed)
+TEST(a_file_that_changes_is_noticed)
 {
     struct dn_error err;
     struct mapped_file f;
@@ -298,6 +308,12 @@ TEST(a_file_that_grows_is_noticed)
     FILE *more = fopen(in_folder("a"), "a");
     fputs("9", more);
     fclose(more);
+    CHECK(!mapped_file_settle(&f, &err) && strstr(err.message, "changed"));
+    mapped_file_close(&f);
+    /* The same size, another time of change. */
+    CHECK_OK(mapped_file_open(&f, in_folder("a"), &err), err);
+    struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    CHECK(utimensat(AT_FDCWD, in_folder("a"), times, 0) == 0);
     CHECK(!mapped_file_settle(&f, &err) && strstr(err.message, "changed"));
     mapped_file_close(&f);
     unlink(in_folder("a"));
@@ -316,4 +332,4 @@ TEST(teardown)
 
 TESTS(T(setup), T(wrong_kinds_are_named), T(what_is_no_file), T(names_do_not_matter),
       T(public_names), T(values_of_every_dtype), T(strided_values), T(not_finite_is_named),
-      T(shards), T(fingerprints), T(a_file_that_grows_is_noticed), T(teardown))
+      T(shards), T(fingerprints), T(a_file_that_changes_is_noticed), T(teardown))
