@@ -14,14 +14,27 @@ static int64_t cache_frames(const struct sampler_job *job)
     return window > 0 && window < job->plan.total ? window : job->plan.total;
 }
 
-/* Everything about sizes that would otherwise fail in the middle of a clip: room for a chunk beside
- * the sink, and Monarch tiles that divide every chunk and every state of the cache. */
-static bool check_sizes(const struct sampler_job *job, struct dn_error *err)
+static int64_t count_steps(const struct sampler_job *job)
+{
+    float timesteps[REQUEST_MAX_LIST], sigmas[REQUEST_MAX_LIST];
+    return job->sampler->few_step ? sampler_few_steps(job->request, timesteps, sigmas)
+                                  : job->request->sampling_steps;
+}
+
+int64_t sampler_step_events(const struct sampler_job *job)
+{
+    int64_t steps = count_steps(job), given = chunk_plan_given_count(&job->plan);
+    int64_t made = chunk_plan_count(&job->plan) - given;
+    bool causal = job->sampler->is_causal(job->request);
+    return given + made * steps + (causal ? made - 1 : 0);
+}
+
+bool sampler_check(const struct sampler_job *job, struct dn_error *err)
 {
     const struct request *r = job->request;
     int64_t layers = transformer_get_config(job->transformer)->layers;
     int64_t rows = job->height / TRANSFORMER_PATCH, cols = job->width / TRANSFORMER_PATCH;
-    int64_t steps = job->sampler->few_step ? r->denoising_step_count : r->sampling_steps;
+    int64_t steps = count_steps(job);
     int64_t capacity = cache_frames(job), filled = 0;
 
     if (capacity < job->plan.total && r->sink_size + job->plan.block > capacity) {
@@ -51,8 +64,6 @@ bool sampler_begin(struct sampler_run *run, const struct sampler_job *job, struc
     *run = (struct sampler_run){.job = job};
     run->ops = transformer_ops(job->transformer);
     run->ex = transformer_exec(job->transformer);
-    if (!check_sizes(job, err))
-        return false;
     run->attention = dn_calloc((size_t)c->layers, sizeof *run->attention);
     run->timesteps = dn_calloc((size_t)job->plan.block, sizeof *run->timesteps);
     run->host = dn_calloc(dn_mul_or_abort((size_t)(shape[0] * shape[1]),

@@ -60,6 +60,12 @@ extern const struct sampler *const sampler_table[]; /* NULL-terminated */
 /* NULL with err naming those that exist. */
 const struct sampler *sampler_find(const char *name, struct dn_error *err);
 
+/* Everything about sizes that would otherwise fail in the middle of a clip: room for a chunk beside
+ * the sink, Monarch tiles that divide every chunk and every state of the cache. */
+bool sampler_check(const struct sampler_job *job, struct dn_error *err);
+/* How often a run calls on_step. */
+int64_t sampler_step_events(const struct sampler_job *job);
+
 /* --- for the samplers themselves --- */
 
 /* Buffers of a run: latents of one chunk and what is predicted for them. */

@@ -1,0 +1,57 @@
+/* pipeline_internal: what the pipeline's files share. Private to src/pipeline/pipeline*.c. */
+#ifndef DANAUS_PIPELINE_PIPELINE_INTERNAL_H
+#define DANAUS_PIPELINE_PIPELINE_INTERNAL_H
+
+#include "model/transformer.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/prompt_encoder.h"
+#include "pipeline/sampler.h"
+
+/* The context of the last prompt, kept for further seeds. */
+struct known_prompt {
+    char *prompt;
+    struct text_context *context;
+};
+
+struct pipeline {
+    const struct ops *ops;
+    struct exec *ex;
+    struct transformer *transformer;
+    struct vae *vae;
+    struct prompt_encoder *text; /* NULL when not needed */
+    struct known_prompt positive, negative;
+    struct vae_decoder *decoder; /* of the last size */
+    int64_t decoder_height, decoder_width;
+};
+
+/* One run, from the plan on. */
+struct run {
+    struct pipeline *p;
+    const struct request *request;
+    const struct pipeline_inputs *in;
+    const struct pipeline_events *events;
+    struct sampler_job job;
+    struct noise_source noise;
+    struct text_context *own_positive, *own_negative; /* of given contexts */
+    float *given;          /* [plan.given, channels, h, w] */
+    float *latents;        /* host copy of a chunk */
+    uint8_t *rgb;          /* host copy of decoded frames, or */
+    float *values;         /* the same as float */
+    int64_t buffer_frames; /* that rgb or values have room for */
+    int64_t started_ns, steps_done, steps_total;
+    int64_t frames_out, latents_out;
+    bool started;
+};
+
+/* Sampler, sizes, plan and noise; no computing. */
+bool pipeline_plan(struct run *run, struct dn_error *err);
+/* Latents that the clip begins with, from given latents or frames. */
+bool pipeline_given(struct run *run, struct dn_error *err);
+/* Contexts of prompt and negative prompt. */
+bool pipeline_contexts(struct run *run, struct dn_error *err);
+/* Hands latents on, decodes them and hands the frames on. */
+bool pipeline_hand_on(struct run *run, int64_t start, const struct tensor *latents,
+                      struct dn_error *err);
+double pipeline_seconds(const struct run *run);
+
+#endif
