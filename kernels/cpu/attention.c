@@ -1,10 +1,12 @@
 /* attention: out = softmax(scale * q k^T + bias) v, for every head.
  *
  * q, out [queries, heads, d]; k, v [keys, heads, d]; row strides free. One unit of work is a head
- * and up to 16 queries, one a lane (lanes.h). Keys pass by in blocks of 64 with an online softmax:
+ * and up to 32 queries, one a lane (lanes.h). Keys pass by in blocks of 64 with an online softmax:
  *   m' = max(m, max z);  r = e^(m - m');  sum = sum r + sum e^(z - m');  o = o r + e^(z - m') v
  * so that memory use does not depend on the number of keys. 4 d FLOPs for each query and key; k
- * and v are read once a unit, from the second-level cache for all but the first. */
+ * and v are read once a unit, from the second-level cache for all but the first. Two vectors of
+ * queries share every number that is broadcast; where at most 16 queries see the same keys, one
+ * vector does. */
 #include <assert.h>
 #include <math.h>
 
@@ -17,70 +19,62 @@ struct problem {
     const struct tensor *out, *q, *k, *v;
     const struct attention_args *args;
     int64_t d;
+    int wide; /* vectors of queries in a unit, 1 or 2 */
 };
 
 struct unit {
-    int64_t head, first_query, queries; /* queries <= LANES */
+    int64_t head, first_query, queries; /* queries <= wide * LANES */
     int64_t first_key, end_key;
 };
 
-/* Per-thread memory of one unit, in vectors except for the two tiles. */
+/* Per-thread memory of one unit; [wide] vectors in a row. */
 struct workspace {
-    lanes *query; /* [d], scaled */
-    lanes *sum;   /* [d] */
-    lanes *logit; /* [KEY_BLOCK] */
+    lanes *query; /* [d][wide], scaled */
+    lanes *sum;   /* [d][wide] */
+    lanes *logit; /* [KEY_BLOCK][wide] */
     float *tile;  /* [KEY_BLOCK][d], for keys or values that are not float32 */
 };
 
 static size_t workspace_size(int64_t d)
 {
-    return (size_t)(2 * d + KEY_BLOCK) * sizeof(lanes) + (size_t)(KEY_BLOCK * d) * 4;
+    return (size_t)(2 * d + KEY_BLOCK) * 2 * sizeof(lanes) + (size_t)(KEY_BLOCK * d) * 4;
 }
 
 static struct workspace workspace_at(void *memory, int64_t d)
 {
     struct workspace w = {.query = memory};
-    w.sum = w.query + d;
-    w.logit = w.sum + d;
-    w.tile = (float *)(w.logit + KEY_BLOCK);
+    w.sum = w.query + 2 * d;
+    w.logit = w.sum + 2 * d;
+    w.tile = (float *)(w.logit + 2 * KEY_BLOCK);
     return w;
-}
-
-/* Keys [first, first + count) of one head as float32 rows; *stride elements apart. */
-static const float *rows_of(const struct tensor *t, int64_t head, int64_t first, int64_t count,
-                            float *tile, int64_t *stride)
-{
-    int64_t d = t->shape[2], at = first * t->stride[0] + head * t->stride[1];
-    *stride = t->stride[0];
-    if (t->dtype == DTYPE_F32)
-        return (const float *)t->data + at;
-    *stride = d;
-    for (int64_t i = 0; i < count; i++)
-        cpu_bf16_to_f32(tile + i * d, (const uint16_t *)t->data + at + i * t->stride[0], d);
-    return tile;
 }
 
 static void load_queries(const struct problem *p, const struct unit *u, struct workspace *w)
 {
-    int64_t stride;
-    const float *rows = rows_of(p->q, u->head, u->first_query, u->queries, w->tile, &stride);
-    for (int64_t c = 0; c < p->d; c++) {
-        lanes column = {0};
-        for (int64_t i = 0; i < u->queries; i++)
-            column[i] = rows[i * stride + c] * p->args->scale;
-        w->query[c] = column;
+    int64_t stride, pitch = p->wide * LANES;
+    float *to = (float *)w->query;
+    for (int64_t i = 0; i < pitch; i++) {
+        if (i >= u->queries) {
+            for (int64_t c = 0; c < p->d; c++)
+                to[c * pitch + i] = 0;
+            continue;
+        }
+        const float *row = cpu_rows(p->q, u->head, u->first_query + i, 1, w->tile, &stride);
+        for (int64_t c = 0; c < p->d; c++)
+            to[c * pitch + i] = row[c] * p->args->scale;
     }
 }
 
 static void store_queries(const struct problem *p, const struct unit *u, struct workspace *w,
                           const lanes *total)
 {
+    const float *from = (const float *)w->sum, *sums = (const float *)total;
     for (int64_t i = 0; i < u->queries; i++) {
-        float inverse = (*total)[i] > 0 ? 1.0f / (*total)[i] : 0.0f;
+        float inverse = sums[i] > 0 ? 1.0f / sums[i] : 0.0f;
         int64_t at = (u->first_query + i) * p->out->stride[0] + u->head * p->out->stride[1];
         float *to = cpu_target(p->out, at, w->tile);
         for (int64_t c = 0; c < p->d; c++)
-            to[c] = w->sum[c][i] * inverse;
+            to[c] = from[c * p->wide * LANES + i] * inverse;
         cpu_write(p->out, at, p->d, to);
     }
 }
@@ -90,48 +84,74 @@ static void add_bias(const struct problem *p, const struct unit *u, int64_t firs
                      lanes *logit)
 {
     const struct tensor *bias = p->args->bias, *key_bias = p->args->key_bias;
+    int64_t pitch = p->wide * LANES;
     if (bias) {
         const float *rows = (const float *)bias->data + u->head * bias->stride[0] +
                             u->first_query * bias->stride[1] + first;
         for (int64_t i = 0; i < u->queries; i++)
             for (int64_t j = 0; j < count; j++)
-                logit[j][i] += rows[i * bias->stride[1] + j];
+                ((float *)logit)[j * pitch + i] += rows[i * bias->stride[1] + j];
     }
     if (key_bias)
-        for (int64_t j = 0; j < count; j++)
-            logit[j] += ((const float *)key_bias->data)[first + j];
+        for (int64_t j = 0; j < count * p->wide; j++)
+            logit[j] += ((const float *)key_bias->data)[first + j / p->wide];
 }
 
-static void run_unit(const struct problem *p, const struct unit *u, void *memory)
+/* Takes a block's logits into the running maximum and sum of vector v of the unit: logit becomes
+ * e^(logit - maximum), and what was summed up before is rescaled. */
+LANES_INLINE void online_softmax(struct workspace *w, int wide, int v, int64_t count, int64_t d,
+                                 lanes *highest, lanes *total)
+{
+    lanes high = *highest;
+    for (int64_t j = 0; j < count; j++)
+        high = lanes_max(high, w->logit[j * wide + v]);
+    /* while every key so far is hidden by -inf, a finite number stands in for the maximum */
+    lanes safe = lanes_max(high, lanes_of(-3e38f));
+    lanes rescale = lanes_exp(*highest - safe), sum = *total * rescale;
+    for (int64_t j = 0; j < count; j++) {
+        lanes weight = lanes_exp(w->logit[j * wide + v] - safe);
+        w->logit[j * wide + v] = weight;
+        sum += weight;
+    }
+    for (int64_t c = 0; c < d; c++)
+        w->sum[c * wide + v] *= rescale;
+    *highest = high;
+    *total = sum;
+}
+
+/* wide: p->wide as a constant. */
+LANES_INLINE void run_unit(const struct problem *p, const struct unit *u, int wide, void *memory)
 {
     struct workspace w = workspace_at(memory, p->d);
     load_queries(p, u, &w);
-    lanes highest = lanes_of(-INFINITY), total = {0};
-    for (int64_t c = 0; c < p->d; c++)
+    lanes highest[2], total[2];
+    for (int v = 0; v < 2; v++) {
+        highest[v] = lanes_of(-INFINITY);
+        total[v] = (lanes){0};
+    }
+    for (int64_t c = 0; c < wide * p->d; c++)
         w.sum[c] = (lanes){0};
     for (int64_t first = u->first_key; first < u->end_key; first += KEY_BLOCK) {
         int64_t count = u->end_key - first < KEY_BLOCK ? u->end_key - first : KEY_BLOCK, stride;
-        const float *keys = rows_of(p->k, u->head, first, count, w.tile, &stride);
-        lanes_product(w.logit, count, keys, stride, 1, w.query, p->d, false);
+        const float *keys = cpu_rows(p->k, u->head, first, count, w.tile, &stride);
+        lanes_product(w.logit, count, wide, keys, stride, 1, w.query, p->d, false);
         add_bias(p, u, first, count, w.logit);
-        lanes high = highest;
-        for (int64_t j = 0; j < count; j++)
-            high = lanes_max(high, w.logit[j]);
-        /* while every key so far is hidden by -inf, 0 stands in for the maximum */
-        lanes safe = lanes_max(high, lanes_of(-3e38f));
-        lanes rescale = lanes_exp(highest - safe);
-        highest = high;
-        total *= rescale;
-        for (int64_t j = 0; j < count; j++) {
-            w.logit[j] = lanes_exp(w.logit[j] - safe);
-            total += w.logit[j];
-        }
-        for (int64_t c = 0; c < p->d; c++)
-            w.sum[c] *= rescale;
-        const float *values = rows_of(p->v, u->head, first, count, w.tile, &stride);
-        lanes_product(w.sum, p->d, values, 1, stride, w.logit, count, true);
+        for (int v = 0; v < wide; v++)
+            online_softmax(&w, wide, v, count, p->d, &highest[v], &total[v]);
+        const float *values = cpu_rows(p->v, u->head, first, count, w.tile, &stride);
+        lanes_product(w.sum, p->d, wide, values, 1, stride, w.logit, count, true);
     }
-    store_queries(p, u, &w, &total);
+    store_queries(p, u, &w, total);
+}
+
+static void run_narrow(const struct problem *p, const struct unit *u, void *memory)
+{
+    run_unit(p, u, 1, memory);
+}
+
+static void run_wide(const struct problem *p, const struct unit *u, void *memory)
+{
+    run_unit(p, u, 2, memory);
 }
 
 /* Unit number i: heads innermost, so that neighbours read the same rows of k and v. */
@@ -139,15 +159,15 @@ static struct unit unit_at(const struct problem *p, int64_t i)
 {
     const struct attention_mask *mask = p->args->mask;
     int64_t heads = p->q->shape[1], tile = i / heads, queries = p->q->shape[0];
-    int64_t block_size = mask ? mask->query_block : queries;
-    int64_t tiles_a_block = (block_size + LANES - 1) / LANES;
-    int64_t block = tile / tiles_a_block, within = tile % tiles_a_block * LANES;
+    int64_t block_size = mask ? mask->query_block : queries, size = p->wide * LANES;
+    int64_t tiles_a_block = (block_size + size - 1) / size;
+    int64_t block = tile / tiles_a_block, within = tile % tiles_a_block * size;
     struct unit u = {.head = i % heads,
                      .first_query = block * block_size + within,
                      .first_key = mask ? mask->first[block] : 0,
                      .end_key = mask ? mask->end[block] : p->k->shape[0]};
     int64_t end = (block + 1) * block_size < queries ? (block + 1) * block_size : queries;
-    u.queries = end - u.first_query < LANES ? end - u.first_query : LANES;
+    u.queries = end - u.first_query < size ? end - u.first_query : size;
     return u;
 }
 
@@ -171,12 +191,13 @@ bool cpu_attention(struct exec *ex, const struct tensor *out, const struct tenso
                    const struct attention_args *args, struct dn_error *err)
 {
     (void)err;
-    struct problem p = {out, q, k, v, args, q->shape[2]};
+    struct problem p = {out, q, k, v, args, q->shape[2], 1};
     check(&p);
     int64_t queries = q->shape[0], heads = q->shape[1];
     int64_t block = args->mask ? args->mask->query_block : queries;
     int64_t blocks = block ? (queries + block - 1) / block : 0;
-    int64_t units = heads * blocks * ((block + LANES - 1) / LANES);
+    p.wide = block > LANES ? 2 : 1;
+    int64_t size = p.wide * LANES, units = heads * blocks * ((block + size - 1) / size);
     int64_t work = queries * k->shape[0] * heads * p.d;
     cpu_enter(ex);
     size_t stride;
@@ -184,8 +205,9 @@ bool cpu_attention(struct exec *ex, const struct tensor *out, const struct tenso
 #pragma omp parallel for schedule(dynamic) if (work > CPU_GRAIN_PRODUCT)
     for (int64_t i = 0; i < units; i++) {
         struct unit u = unit_at(&p, i);
+        char *memory = scratch + stride * (size_t)cpu_thread();
         if (u.queries > 0)
-            run_unit(&p, &u, scratch + stride * (size_t)cpu_thread());
+            (p.wide == 2 ? run_wide : run_narrow)(&p, &u, memory);
     }
     return true;
 }

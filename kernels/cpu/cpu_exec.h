@@ -108,6 +108,24 @@ static inline void cpu_write(const struct tensor *t, int64_t offset, int64_t cou
         cpu_f32_to_bf16((uint16_t *)t->data + offset, from, count);
 }
 
+/* Rows [first, first + count) of one head of t [rows, heads, d] as float32, *stride elements apart:
+ * t's own memory when it is F32, else converted to tile [count][d]. */
+static inline const float *cpu_rows(const struct tensor *t, int64_t head, int64_t first,
+                                    int64_t count, float *tile, int64_t *stride)
+{
+    int64_t d = t->shape[2], at = first * t->stride[0] + head * t->stride[1];
+    *stride = t->stride[0];
+    if (t->dtype == DTYPE_F32)
+        return (const float *)t->data + at;
+    *stride = d;
+    const uint16_t *from = (const uint16_t *)t->data + at;
+    for (int64_t i = 0; i < count; i++, from += t->stride[0])
+#pragma omp simd
+        for (int64_t c = 0; c < d; c++)
+            tile[i * d + c] = f32_from_bf16(from[c]);
+    return tile;
+}
+
 /* The calling thread's number inside a parallel loop, 0 outside. */
 static inline int cpu_thread(void)
 {

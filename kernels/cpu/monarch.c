@@ -10,11 +10,11 @@
  * times: from the second on, stage 1's query of (f,k) is sum_i L_i q[a,i,j] and z is multiplied by
  * min(1 / (sum_i L_i + 1e-6), 1e4) (by 1 / (1 + 1e-6) the first time); only the last y counts.
  *
- * A unit of work is a head, a query tile and up to 16 columns j, one a lane (lanes.h): everything
- * about a column stays in its lane. Key tiles pass by one after the other under an online softmax,
- * so alpha and y never leave the cache: scratch is 5 b1 d + b1 b1 vectors, whatever the number of
- * frames. More than one iteration keeps L of all key tiles, b1 b1 vectors each.
- * FLOPs for a pair of tiles: 6 b1 b2 b2 d + 4 b1 b1 b2 d. */
+ * A unit of work is a head and up to 16 columns (a,j), one a lane (lanes.h), of whatever query
+ * tiles see the same key tiles: everything about a column stays in its lane. Key tiles pass by one
+ * after the other under an online softmax, so alpha and y never leave the cache: scratch is 5 b1 d
+ * + b1 b1 vectors, whatever the number of frames. More than one iteration keeps L of all key tiles,
+ * b1 b1 vectors each. FLOPs for a pair of tiles: 6 b1 b2 b2 d + 4 b1 b1 b2 d. */
 #include <assert.h>
 #include <math.h>
 
@@ -91,40 +91,31 @@ static int64_t tile_row(const struct grid *g, int64_t tile, int64_t row)
     return (frame * g->rows + r) * g->cols + column_band * g->band_cols;
 }
 
-/* First frame of a tile. */
-static int64_t tile_frame(const struct grid *g, int64_t tile)
-{
-    return tile / (g->w_reduce * g->h_reduce) * g->f_tied;
-}
-
-/* `count` consecutive tokens of one head as float32 rows, *stride elements apart. */
-static const float *rows_of(const struct tensor *t, int64_t head, int64_t token, int64_t count,
-                            float *tile, int64_t *stride)
-{
-    int64_t d = t->shape[2], at = token * t->stride[0] + head * t->stride[1];
-    *stride = t->stride[0];
-    if (t->dtype == DTYPE_F32)
-        return (const float *)t->data + at;
-    *stride = d;
-    for (int64_t i = 0; i < count; i++)
-        cpu_bf16_to_f32(tile + i * d, (const uint16_t *)t->data + at + i * t->stride[0], d);
-    return tile;
-}
-
+/* Columns of all query tiles that see the same key tiles stand in one line, tile after tile;
+ * a unit takes up to LANES of them. */
 struct unit {
-    int64_t head, tile, column, columns; /* query tile; columns <= LANES */
+    int64_t head;
+    int64_t first_tile, column, columns; /* the line's first tile; columns <= LANES */
+    int64_t seen;                        /* key tiles that it sees: the first ones */
 };
+
+/* Token of row i for lane n of a unit. */
+static int64_t lane_token(const struct problem *p, const struct unit *u, int64_t i, int64_t n)
+{
+    int64_t column = u->column + n;
+    return tile_row(&p->query, u->first_tile + column / p->b2, i) + column % p->b2;
+}
 
 static void load_queries(const struct problem *p, const struct unit *u, struct workspace *w)
 {
     for (int64_t i = 0; i < p->b1; i++) {
-        int64_t stride, token = tile_row(&p->query, u->tile, i) + u->column;
-        const float *rows = rows_of(p->q, u->head, token, u->columns, w->tile, &stride);
-        for (int64_t c = 0; c < p->d; c++) {
-            lanes column = {0};
-            for (int64_t j = 0; j < u->columns; j++)
-                column[j] = rows[j * stride + c];
-            w->query[i * p->d + c] = column;
+        float *to = (float *)(w->query + i * p->d);
+        for (int64_t n = 0; n < LANES; n++) {
+            int64_t stride, lane = n < u->columns ? n : 0; /* spare lanes repeat the first */
+            const float *row =
+                cpu_rows(p->q, u->head, lane_token(p, u, i, lane), 1, w->tile, &stride);
+            for (int64_t c = 0; c < p->d; c++)
+                to[c * LANES + n] = row[c];
         }
     }
 }
@@ -135,9 +126,9 @@ static void stage_1(const struct problem *p, int64_t head, int64_t f, int64_t k,
                     const lanes *factor, struct workspace *w)
 {
     int64_t d = p->d, b2 = p->b2, token = tile_row(&p->key, f, k), ks, vs;
-    const float *keys = rows_of(p->k, head, token, b2, w->tile, &ks);
-    const float *values = rows_of(p->v, head, token, b2, w->tile + b2 * d, &vs);
-    lanes_product(w->z, b2, keys, ks, 1, query, d, false);
+    const float *keys = cpu_rows(p->k, head, token, b2, w->tile, &ks);
+    const float *values = cpu_rows(p->v, head, token, b2, w->tile + b2 * d, &vs);
+    lanes_product(w->z, b2, 1, keys, ks, 1, query, d, false);
     lanes highest = lanes_of(-INFINITY);
     for (int64_t l = 0; l < b2; l++) {
         w->z[l] *= *factor;
@@ -155,8 +146,8 @@ static void stage_1(const struct problem *p, int64_t head, int64_t f, int64_t k,
     w->entropy[k] = lanes_log(sum) - mean * inverse;
     for (int64_t l = 0; l < b2; l++)
         w->z[l] *= inverse;
-    lanes_product(w->alpha + k * d, d, keys, 1, ks, w->z, b2, false);
-    lanes_product(w->y + k * d, d, values, 1, vs, w->z, b2, false);
+    lanes_product(w->alpha + k * d, d, 1, keys, 1, ks, w->z, b2, false);
+    lanes_product(w->y + k * d, d, 1, values, 1, vs, w->z, b2, false);
 }
 
 /* Stage 2's logits of key tile f, [i][k]. */
@@ -218,32 +209,21 @@ static void store_out(const struct problem *p, const struct unit *u, struct work
         lanes inverse = 1.0f / w->total[i];
         for (int64_t c = 0; c < p->d; c++)
             w->out[i * p->d + c] *= inverse;
-        int64_t token = tile_row(&p->query, u->tile, i) + u->column;
-        for (int64_t j = 0; j < u->columns; j++) {
-            int64_t at = (token + j) * p->out->stride[0] + u->head * p->out->stride[1];
+        const float *from = (const float *)(w->out + i * p->d);
+        for (int64_t n = 0; n < u->columns; n++) {
+            int64_t at = lane_token(p, u, i, n) * p->out->stride[0] + u->head * p->out->stride[1];
             float *to = cpu_target(p->out, at, w->tile);
             for (int64_t c = 0; c < p->d; c++)
-                to[c] = w->out[i * p->d + c][j];
+                to[c] = from[c * LANES + n];
             cpu_write(p->out, at, p->d, to);
         }
     }
 }
 
-/* How many key tiles query tile a sees; with a mask they are the first ones. */
-static int64_t visible_tiles(const struct problem *p, int64_t a)
-{
-    int64_t block = p->args->causal_block_frames;
-    if (block == 0)
-        return p->key.tiles;
-    int64_t end_frame = (tile_frame(&p->query, a) / block + 1) * block;
-    int64_t seen = end_frame / p->key.f_tied * p->key.h_reduce * p->key.w_reduce;
-    return seen < p->key.tiles ? seen : p->key.tiles;
-}
-
 static void run_unit(const struct problem *p, const struct unit *u, void *memory)
 {
     struct workspace w = workspace_at(memory, p);
-    int64_t d = p->d, b1 = p->b1, seen = visible_tiles(p, u->tile);
+    int64_t d = p->d, b1 = p->b1;
     int iters = p->args->num_iters;
     load_queries(p, u, &w);
     for (int64_t i = 0; i < b1 * d; i++)
@@ -255,7 +235,7 @@ static void run_unit(const struct problem *p, const struct unit *u, void *memory
             w.highest[i] = lanes_of(-INFINITY);
             w.total[i] = (lanes){0};
         }
-        for (int64_t f = 0; f < seen; f++) {
+        for (int64_t f = 0; f < u->seen; f++) {
             lanes *logit = w.logit + (iters > 1 ? f * b1 * b1 : 0);
             for (int64_t k = 0; k < b1; k++) {
                 lanes factor = lanes_of(p->args->scale * (iters > 1 ? 1.0f / (1.0f + 1e-6f) : 1));
@@ -320,18 +300,28 @@ bool cpu_monarch_attention(struct exec *ex, const struct tensor *out, const stru
     p.b1 = p.query.f_tied * p.query.band_rows;
     p.b2 = p.query.band_cols;
     check(&p);
-    int64_t heads = q->shape[1], groups = (p.b2 + LANES - 1) / LANES;
-    int64_t units = heads * p.query.tiles * groups;
+    /* lines: the query tiles of a causal block, or all of them */
+    int64_t bands = args->h_reduce * args->w_reduce, block = args->causal_block_frames;
+    int64_t line = block ? block / args->f_tied * bands : p.query.tiles;
+    int64_t lines = line ? (p.query.tiles + line - 1) / line : 0;
+    int64_t groups = (line * p.b2 + LANES - 1) / LANES, heads = q->shape[1];
+    int64_t units = heads * lines * groups;
     int64_t work = q->shape[0] * heads * p.d * p.key.tiles * (p.b1 + p.b2);
     cpu_enter(ex);
     size_t stride;
     char *scratch = cpu_scratch_per_thread(ex, workspace_size(&p), &stride);
 #pragma omp parallel for schedule(dynamic) if (work > CPU_GRAIN_PRODUCT)
     for (int64_t i = 0; i < units; i++) {
-        struct unit u = {
-            .head = i % heads, .tile = i / heads / groups, .column = i / heads % groups * LANES};
-        u.columns = p.b2 - u.column < LANES ? p.b2 - u.column : LANES;
-        run_unit(&p, &u, scratch + stride * (size_t)cpu_thread());
+        int64_t first = i / heads / groups * line;
+        int64_t tiles = p.query.tiles - first < line ? p.query.tiles - first : line;
+        struct unit u = {.head = i % heads,
+                         .first_tile = first,
+                         .column = i / heads % groups * LANES,
+                         .seen = block ? first + tiles : p.key.tiles};
+        int64_t left = tiles * p.b2 - u.column;
+        u.columns = left < LANES ? left : LANES;
+        if (left > 0)
+            run_unit(&p, &u, scratch + stride * (size_t)cpu_thread());
     }
     return true;
 }
