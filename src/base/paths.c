@@ -108,14 +108,13 @@ bool dn_make_dirs(const char *path, struct dn_error *err)
     return ok;
 }
 
-/* dir/middle/name when it exists, else NULL. */
+/* dir/middle/name without its "..", NULL when it does not exist. */
 static char *existing(const char *dir, const char *middle, const char *name)
 {
     char *path = dn_asprintf("%s/%s/%s", dir, middle, name);
-    if (dn_path_exists(path))
-        return path;
+    char *found = realpath(path, NULL);
     free(path);
-    return NULL;
+    return found;
 }
 
 char *dn_find_share(const char *name)

@@ -90,15 +90,19 @@ static void json_text(struct strbuf *out, const char *text)
     json_decref(string);
 }
 
-char *request_to_json(const struct request *r)
+enum { RECIPE_GROUPS = 1 << GROUP_WHAT | 1 << GROUP_SAMPLER | 1 << GROUP_ATTENTION };
+
+static char *to_json(const struct request *r, unsigned groups)
 {
     struct strbuf out = {0};
     for (size_t i = 0; i < option_count; i++) {
         const struct option *o = &option_rows[i];
         char key[64];
+        if (!(groups >> o->group & 1))
+            continue;
         option_key(o, key);
         char *value = option_get(o, r);
-        strbuf_printf(&out, "%s\"%s\": ", i ? ", " : "{", key);
+        strbuf_printf(&out, "%s\"%s\": ", out.length ? ", " : "{", key);
         if (!value)
             strbuf_append_text(&out, "null");
         else if (o->type == OPTION_BOOL || o->type == OPTION_INT || o->type == OPTION_SEED ||
@@ -112,6 +116,16 @@ char *request_to_json(const struct request *r)
     }
     strbuf_append_text(&out, "}");
     return strbuf_take(&out);
+}
+
+char *request_to_json(const struct request *r)
+{
+    return to_json(r, ~0u);
+}
+
+char *request_to_recipe(const struct request *r)
+{
+    return to_json(r, RECIPE_GROUPS);
 }
 
 /* A list of whole numbers as "1000,750"; false when it is something else. */
@@ -158,8 +172,8 @@ static bool member_text(const struct option *o, const json_t *value, struct strb
 }
 
 /* seen[row] tells the two spellings of one name apart from two names. */
-static bool set_member(struct request *r, const char *key, const json_t *value, bool *seen,
-                       struct dn_error *err)
+static bool set_member(struct request *r, const char *key, const json_t *value, unsigned groups,
+                       bool *seen, struct dn_error *err)
 {
     static const char *const kinds[] = {[OPTION_BOOL] = "must be true or false",
                                         [OPTION_INT] = "must be a whole number",
@@ -175,6 +189,8 @@ static bool set_member(struct request *r, const char *key, const json_t *value, 
     const struct option *o = option_find(option_rows, option_count, key);
     if (!o)
         return dn_fail(err, DN_E_FORMAT, "request: %s is not a known key", key);
+    if (!(groups >> o->group & 1))
+        return dn_fail(err, DN_E_FORMAT, "request: %s may not be in a recipe", key);
     if (seen[o - option_rows])
         return dn_fail(err, DN_E_FORMAT, "request: %s appears twice", key);
     seen[o - option_rows] = true;
@@ -191,7 +207,7 @@ static bool set_member(struct request *r, const char *key, const json_t *value, 
     return ok;
 }
 
-bool request_from_json(struct request *r, const char *json, struct dn_error *err)
+static bool from_json(struct request *r, const char *json, unsigned groups, struct dn_error *err)
 {
     json_t *object = dn_json_parse(json, strlen(json), DN_JSON_MAX_CONFIG, "request", err);
     if (!object)
@@ -206,7 +222,7 @@ bool request_from_json(struct request *r, const char *json, struct dn_error *err
     else
         json_object_foreach(object, key, value)
         {
-            ok = set_member(&read, key, value, seen, err);
+            ok = set_member(&read, key, value, groups, seen, err);
             if (!ok)
                 break;
         }
@@ -217,4 +233,14 @@ bool request_from_json(struct request *r, const char *json, struct dn_error *err
     if (ok)
         *r = read;
     return ok;
+}
+
+bool request_from_json(struct request *r, const char *json, struct dn_error *err)
+{
+    return from_json(r, json, ~0u, err);
+}
+
+bool request_from_recipe(struct request *r, const char *json, struct dn_error *err)
+{
+    return from_json(r, json, RECIPE_GROUPS, err);
 }

@@ -1,5 +1,5 @@
 /* request: what to make. Plain data, filled from defaults, the model's config, a YAML file and the
- * command line (in this order, see option_table.h), validated once, shared by studio, engine and
+ * command line (in this order, see settings.h), validated once, shared by studio, engine and
  * pipeline. */
 #ifndef DANAUS_CONFIG_REQUEST_H
 #define DANAUS_CONFIG_REQUEST_H
@@ -33,7 +33,7 @@ struct request {
     /* what */
     char *prompt;
     char *negative;   /* negative prompt, "" = none */
-    uint64_t seed;
+    uint64_t seed;    /* at most 2^63-1 */
     int64_t count;    /* clips per prompt, seeds seed, seed+1, ... */
     int64_t frames;   /* output frames, 4k+1 */
     int64_t width, height; /* pixels */
@@ -51,7 +51,7 @@ struct request {
     bool warp_denoising_step; /* indices into the shifted table instead of timesteps */
     double timestep_shift;
     int64_t sampling_steps;   /* multi-step samplers */
-    double guidance;          /* classifier-free guidance scale, 1 = off */
+    double guidance;          /* of multi-step samplers, 1 = off; others ignore it */
     bool causal;
     int64_t frames_per_block; /* latent frames in a chunk */
     bool independent_first_frame;
@@ -93,10 +93,15 @@ void request_copy(struct request *dst, const struct request *src);
  * Sizes against the model's patch and VAE factor are checked by the pipeline. */
 bool request_validate(const struct request *r, struct dn_error *err);
 
-/* The request as one JSON object with the option names as keys (the recipe); the caller frees. */
+/* The request as one JSON object with the option names as keys; the caller frees. */
 char *request_to_json(const struct request *r);
-/* Reads the same back over r's present values; unknown keys are refused. */
+/* Reads the same back over r's present values; unknown keys are refused. On false r is as before. */
 bool request_from_json(struct request *r, const char *json, struct dn_error *err);
+
+/* The same for what travels inside a video: only what to make, sampler and attention, no paths of
+ * this machine and nothing that a stranger's file may decide here; other keys are refused. */
+char *request_to_recipe(const struct request *r);
+bool request_from_recipe(struct request *r, const char *json, struct dn_error *err);
 
 /* Attention for one pass: r->attention unless a rule says otherwise. */
 struct attention_choice request_attention(const struct request *r, int64_t step, int64_t layer);

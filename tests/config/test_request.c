@@ -162,6 +162,28 @@ TEST(json_may_be_partial)
     request_done(&r);
 }
 
+TEST(recipes_carry_no_paths)
+{
+    struct request r, again;
+    request_init(&r);
+    request_init(&again);
+    r.seed = 5;
+    r.model_dir = dn_strdup("/home/somebody/models");
+    r.attention.h_reduce = 2;
+    char *recipe = request_to_recipe(&r), *all = request_to_json(&r);
+    CHECK(!strstr(recipe, "somebody") && !strstr(recipe, "force") && !strstr(recipe, "null"));
+    CHECK_OK(request_from_recipe(&again, recipe, &error), error);
+    CHECK(again.seed == 5 && again.attention.h_reduce == 2 && !again.model_dir);
+    CHECK(!request_from_recipe(&again, "{\"seed\": 6, \"output\": \"/etc/passwd\"}", &error));
+    CHECK_STR(error.message, "request: output may not be in a recipe");
+    CHECK(!request_from_recipe(&again, all, &error));
+    CHECK(again.seed == 5);
+    free(recipe);
+    free(all);
+    request_done(&r);
+    request_done(&again);
+}
+
 TESTS(T(defaults_with_a_prompt_are_valid), T(fields_out_of_range_are_found),
       T(options_that_exclude_each_other), T(copies_are_deep), T(json_is_readable),
-      T(json_is_strict), T(json_may_be_partial))
+      T(json_is_strict), T(json_may_be_partial), T(recipes_carry_no_paths))
