@@ -1,0 +1,439 @@
+/* graphics: pictures as sixel, kitty and half blocks, read back by decoders of the test's own;
+ * terminals' answers as they were recorded, cut into pieces, and forged. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "check.h"
+#include "ui/graphics/graphics.h"
+#include "ui/graphics/palette.h"
+#include "ui/graphics/probe.h"
+#include "ui/term.h"
+
+static const struct graphics_caps screen = {
+    .cols = 100, .rows = 30, .cell_width = 9, .cell_height = 19, .kitty = true, .sixel = true,
+    .registers = 256, .utf8 = true, .colours = 1 << 24,
+};
+
+/* Four colours in quarters; colours that percentages (sixel) hold within 2 levels. */
+static uint8_t *quarters(int width, int height)
+{
+    static const uint8_t colours[4][3] = {{255, 0, 0}, {0, 128, 64}, {20, 40, 200}, {250, 240, 10}};
+    uint8_t *rgb = dn_malloc((size_t)width * (size_t)height * 3);
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++)
+            memcpy(rgb + (y * width + x) * 3, colours[(y >= height / 2) * 2 + (x >= width / 2)], 3);
+    return rgb;
+}
+
+static int largest_difference(const uint8_t *a, const uint8_t *b, int count)
+{
+    int largest = 0;
+    for (int i = 0; i < count; i++)
+        largest = abs(a[i] - b[i]) > largest ? abs(a[i] - b[i]) : largest;
+    return largest;
+}
+
+/* A sixel picture as a terminal reads it. */
+struct sixel {
+    const char *p;
+    int width, height;
+    uint8_t *rgb;
+    uint8_t colours[256][3];
+    int painted; /* pixels set at least once */
+    uint8_t *set;
+};
+
+static int number(struct sixel *s)
+{
+    int value = 0;
+    while (*s->p >= '0' && *s->p <= '9')
+        value = value * 10 + *s->p++ - '0';
+    return value;
+}
+
+/* #n or #n;2;r;g;b */
+static int sixel_colour(struct sixel *s)
+{
+    s->p++;
+    int n = number(s) & 255;
+    if (*s->p == ';') {
+        int v[4] = {0};
+        for (int i = 0; i < 4 && *s->p == ';'; i++) {
+            s->p++;
+            v[i] = number(s);
+        }
+        for (int c = 0; c < 3; c++)
+            s->colours[n][c] = (uint8_t)((v[c + 1] * 255 + 50) / 100);
+    }
+    return n;
+}
+
+/* Paints one sixel repeat times; false when it leaves the picture. */
+static bool paint(struct sixel *s, int bits, int repeat, int colour, int *x, int band)
+{
+    for (; repeat > 0; repeat--, (*x)++)
+        for (int k = 0; k < 6; k++) {
+            if (!(bits >> k & 1))
+                continue;
+            int y = band * 6 + k;
+            if (*x >= s->width || y >= s->height)
+                return false;
+            memcpy(s->rgb + (y * s->width + *x) * 3, s->colours[colour], 3);
+            s->painted += !s->set[y * s->width + *x];
+            s->set[y * s->width + *x] = 1;
+        }
+    return true;
+}
+
+/* Decodes text, which must be one whole sixel string with raster attributes. */
+static bool decode_sixel(const char *text, struct sixel *s)
+{
+    memset(s, 0, sizeof *s);
+    s->p = text;
+    if (strncmp(s->p, "\033P", 2) != 0 || !(s->p = strchr(s->p, 'q')) || s->p[1] != '"')
+        return false;
+    int raster[4];
+    s->p += 2;
+    for (int i = 0; i < 4; i++, s->p += *s->p == ';')
+        raster[i] = number(s);
+    s->width = raster[2];
+    s->height = raster[3];
+    s->rgb = dn_calloc((size_t)s->width * (size_t)s->height, 3);
+    s->set = dn_calloc((size_t)s->width * (size_t)s->height, 1);
+    int x = 0, band = 0, colour = 0;
+    while (*s->p && *s->p != '\033') {
+        if (*s->p == '#') {
+            colour = sixel_colour(s);
+        } else if (*s->p == '$') {
+            x = 0;
+            s->p++;
+        } else if (*s->p == '-') {
+            x = 0;
+            band++;
+            s->p++;
+        } else {
+            int repeat = 1;
+            if (*s->p == '!') {
+                s->p++;
+                repeat = number(s);
+            }
+            if (*s->p < '?' || *s->p > '~' || !paint(s, *s->p - '?', repeat, colour, &x, band))
+                return false;
+            s->p++;
+        }
+    }
+    return strcmp(s->p, "\033\\") == 0;
+}
+
+TEST(sixel_shows_the_picture)
+{
+    struct dn_error err;
+    for (int height = 12; height <= 48; height += 4) {
+        uint8_t *rgb = quarters(20, height);
+        struct graphics *g = graphics_open(&graphics_sixel_entry, &screen, 20, height, rgb, 1);
+        CHECK(g && g->scale == 4 && g->cols == 9 && g->rows == (4 * height / 6 * 6 + 18) / 19);
+        for (int again = 0; g && again < 2; again++) {
+            struct strbuf out = {0};
+            struct sixel s;
+            CHECK_OK(graphics_encode(g, rgb, &out, &err), err);
+            CHECK(decode_sixel(strbuf_text(&out), &s));
+            CHECK(s.width == 80 && s.height == 4 * height / 6 * 6);
+            CHECK(s.painted == s.width * s.height);
+            int worst = 0;
+            for (int y = 0; y < s.height; y++)
+                for (int x = 0; x < s.width; x++) {
+                    int d = largest_difference(s.rgb + (y * s.width + x) * 3,
+                                               rgb + (y / 4 * 20 + x / 4) * 3, 3);
+                    worst = d > worst ? d : worst;
+                }
+            CHECK_MSG(worst <= 2, "height %d differs by %d", height, worst);
+            free(s.rgb);
+            free(s.set);
+            strbuf_done(&out);
+        }
+        graphics_close(g);
+        free(rgb);
+    }
+}
+
+/* Many sizes, few and many colours: always a well-formed picture, all of it painted. */
+TEST(sixel_is_well_formed)
+{
+    struct dn_error err;
+    uint32_t random = 1;
+    for (int i = 0; i < 200; i++) {
+        int width = 1 + i * 7 % 90, height = 6 + i * 11 % 60;
+        struct graphics_caps caps = screen;
+        caps.registers = 2 + i * 13 % 255;
+        uint8_t *rgb = dn_malloc((size_t)(width * height * 3));
+        for (int k = 0; k < width * height * 3; k++) {
+            random = random * 1664525u + 1013904223u;
+            rgb[k] = (uint8_t)(random >> (24 + i % 4));
+        }
+        struct graphics *g = graphics_open(&graphics_sixel_entry, &caps, width, height, rgb, 1);
+        struct strbuf out = {0};
+        struct sixel s;
+        CHECK(g != NULL);
+        CHECK_OK(g && graphics_encode(g, rgb, &out, &err), err);
+        CHECK_MSG(decode_sixel(strbuf_text(&out), &s) && s.painted == s.width * s.height,
+                  "%dx%d, %d colours", width, height, caps.registers);
+        free(s.rgb);
+        free(s.set);
+        strbuf_done(&out);
+        graphics_close(g);
+        free(rgb);
+    }
+}
+
+TEST(sixel_keeps_to_the_limits)
+{
+    uint8_t *rgb = quarters(600, 300);
+    struct graphics_caps caps = screen;
+    struct graphics *g = graphics_open(&graphics_sixel_entry, &caps, 600, 300, rgb, 1);
+    CHECK(g && g->scale == 1 && g->rows <= 28);
+    graphics_close(g);
+    caps.sixel_width = 500;
+    g = graphics_open(&graphics_sixel_entry, &caps, 600, 300, rgb, 1);
+    CHECK(!g);
+    graphics_close(g);
+    free(rgb);
+}
+
+static int base64_digit(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* Appends what length base64 digits (padding included) hold; false when they are malformed. */
+static bool decode_base64(const char *text, size_t length, struct strbuf *out)
+{
+    if (length % 4)
+        return false;
+    for (size_t i = 0; i < length; i += 4) {
+        int pad = (text[i + 3] == '=') + (text[i + 2] == '=');
+        uint32_t v = 0;
+        for (int k = 0; k < 4; k++) {
+            int digit = base64_digit(text[i + (size_t)k]);
+            if (digit < 0 && k < 4 - pad)
+                return false;
+            v = v << 6 | (uint32_t)(digit < 0 ? 0 : digit);
+        }
+        const char bytes[3] = {(char)(v >> 16), (char)(v >> 8), (char)v};
+        strbuf_append(out, bytes, (size_t)(3 - pad));
+    }
+    return true;
+}
+
+TEST(kitty_sends_every_pixel)
+{
+    struct dn_error err;
+    static const int sizes[][2] = {{160, 96}, {1, 1}, {5, 3}, {64, 16}, {33, 31}};
+    for (int i = 0; i < 5; i++) {
+        int width = sizes[i][0], height = sizes[i][1];
+        uint8_t *rgb = quarters(width, height);
+        struct strbuf out = {0}, pixels = {0};
+        struct graphics_caps caps = screen;
+        caps.cell_width = caps.cell_height = 4;
+        struct graphics *g = graphics_open(&graphics_kitty_entry, &caps, width, height, rgb, 1);
+        CHECK_OK(g && graphics_encode(g, rgb, &out, &err), err);
+        CHECK(strstr(strbuf_text(&out), "q=2") && strstr(strbuf_text(&out), "C=1"));
+        bool last = false;
+        const char *p = strbuf_text(&out);
+        while (*p) {
+            const char *body = strchr(p, ';'), *end = strstr(p, "\033\\");
+            CHECK(!last && strncmp(p, "\033_G", 3) == 0 && body && end && body < end);
+            if (!body || !end)
+                break;
+            last = strncmp(body - 3, "m=0", 3) == 0;
+            CHECK(end - body - 1 <= 4096);
+            CHECK(decode_base64(body + 1, (size_t)(end - body - 1), &pixels));
+            p = end + 2;
+        }
+        CHECK(last && pixels.length == (size_t)(width * height * 3));
+        CHECK(pixels.data && memcmp(pixels.data, rgb, pixels.length) == 0);
+        strbuf_done(&out);
+        strbuf_done(&pixels);
+        graphics_close(g);
+        free(rgb);
+    }
+}
+
+TEST(blocks_are_two_pixels_a_cell)
+{
+    struct dn_error err;
+    static const uint8_t rgb[2 * 4 * 3] = {255, 0, 0, 255, 0, 0,  0, 0, 255, 0, 0,   255,
+                                           1,   2, 3, 9,   8, 7,  4, 5, 6,   4, 5,   6};
+    struct strbuf out = {0};
+    struct graphics *g = graphics_open(&graphics_blocks_entry, &screen, 2, 4, rgb, 1);
+    CHECK(g && g->cols == 2 && g->rows == 2);
+    CHECK_OK(graphics_encode(g, rgb, &out, &err), err);
+    CHECK_STR(strbuf_text(&out), "\033[38;2;255;0;0m\033[48;2;0;0;255m\342\226\200\342\226\200"
+                                 "\033[m\r\n\033[38;2;1;2;3m\033[48;2;4;5;6m\342\226\200"
+                                 "\033[38;2;9;8;7m\342\226\200\033[m");
+    strbuf_done(&out);
+    graphics_close(g);
+    struct graphics_caps caps = screen;
+    caps.colours = 256;
+    g = graphics_open(&graphics_blocks_entry, &caps, 2, 4, rgb, 1);
+    CHECK_OK(graphics_encode(g, rgb, &out, &err), err);
+    CHECK_STR(strbuf_text(&out), "\033[38;5;196m\033[48;5;21m\342\226\200\342\226\200"
+                                 "\033[m\r\n\033[38;5;16m\033[48;5;232m\342\226\200"
+                                 "\033[38;5;232m\342\226\200\033[m");
+    strbuf_done(&out);
+    graphics_close(g);
+}
+
+TEST(blocks_fit_any_screen)
+{
+    struct dn_error err;
+    uint8_t *rgb = quarters(160, 96);
+    for (int cols = 1; cols < 200; cols += 13)
+        for (int rows = 1; rows < 60; rows += 7) {
+            struct graphics_caps caps = screen;
+            caps.cols = cols;
+            caps.rows = rows;
+            struct graphics *g = graphics_open(&graphics_blocks_entry, &caps, 160, 96, rgb, 1);
+            if (!g)
+                continue;
+            CHECK(g->cols <= cols && g->rows <= rows - 2);
+            struct strbuf out = {0};
+            CHECK_OK(graphics_encode(g, rgb, &out, &err), err);
+            strbuf_done(&out);
+            graphics_close(g);
+        }
+    free(rgb);
+}
+
+TEST(palette_holds_few_colours_exactly)
+{
+    uint8_t *rgb = quarters(16, 16);
+    struct graphics_palette *palette = palette_new(rgb, 256, 128);
+    CHECK(palette->count == 4);
+    uint8_t index[256];
+    palette_map(palette, rgb, 256, index);
+    for (int i = 0; i < 256; i++)
+        CHECK(memcmp(palette->colours[index[i]], rgb + 3 * i, 3) == 0);
+    palette_free(palette);
+    free(rgb);
+}
+
+/* Answers as terminals gave them (100x30 cells). */
+TEST(answers_of_real_terminals)
+{
+    static const struct {
+        const char *answers;
+        struct probe_window window;
+        const char *chosen;
+        int cell_width, cell_height, sixel_width;
+    } terminals[] = {
+        {"\033P>|XTerm(379)\033\\\033[?1;0;1024S\033[?2;0;904;574S\033[?2;0;1000;1000S"
+         "\033[?2026;0$y\033[?63;1;2;4;6;9;15;22c",
+         {100, 30, 904, 574}, "sixel", 9, 19, 1000},
+        {"\033P>|XTerm(379)\033\\\033[?1;3;0S\033[?2;3;0S\033[?2;3;0S\033[?2026;0$y\033[?1;2c",
+         {100, 30, 904, 574}, "blocks", 9, 19, 1000},
+        {"\033[?1;0;1024S\033[?1;3;0S\033[?1;3;0S\033[4;570;1000t\033[6;19;10t\033[?2026;0$y"
+         "\033[?63;1;2;3;4;7;29c",
+         {100, 30, 1000, 570}, "sixel", 10, 19, 0},
+        {"\033P>|foot(1.13.1)\033\\\033[?1;0;1024S\033[?2;0;900;540S\033[?2;0;10000;10000S"
+         "\033[4;540;900t\033[6;18;9t\033[?2026;2$y\033[?62;4;22c",
+         {100, 30, 900, 540}, "sixel", 9, 18, 10000},
+        {"\033P>|kitty(0.26.5)\033\\\033_Gi=31;OK\033\\\033[4;540;900t\033[6;18;9t\033[?2026;2$y"
+         "\033[?62;c",
+         {100, 30, 900, 540}, "kitty", 9, 18, 0},
+        {"\033P>|tmux 3.3a\033\\\033[?1;2c", {100, 30, 640, 480}, "blocks", 10, 20, 0},
+        {"\033[?42;62c", {0, 0, 0, 0}, "blocks", 10, 20, 0},
+    };
+    for (size_t i = 0; i < sizeof terminals / sizeof terminals[0]; i++)
+        for (size_t piece = 1; piece < 200; piece += 37) {
+            struct probe probe = {0};
+            struct graphics_caps caps = {.utf8 = true, .colours = 256};
+            const char *text = terminals[i].answers;
+            size_t size = strlen(text);
+            for (size_t at = 0; at < size; at += piece)
+                probe_feed(&probe, text + at, size - at < piece ? size - at : piece);
+            CHECK(probe.done && probe.key == 0);
+            probe_caps(&probe, &terminals[i].window, &caps);
+            const struct graphics_entry *entry = graphics_choose("auto", &caps);
+            CHECK_STR(entry ? entry->name : "none", terminals[i].chosen);
+            CHECK_MSG(caps.cell_width == terminals[i].cell_width &&
+                          caps.cell_height == terminals[i].cell_height &&
+                          caps.sixel_width == terminals[i].sixel_width,
+                      "%zu: cell %dx%d, sixel %d", i, caps.cell_width, caps.cell_height,
+                      caps.sixel_width);
+        }
+}
+
+TEST(choices)
+{
+    struct graphics_caps caps = {.cell_width = 10, .cell_height = 20};
+    CHECK(!graphics_choose("auto", &caps) && !graphics_choose("none", &screen));
+    CHECK(graphics_choose(NULL, &screen) == &graphics_kitty_entry);
+    CHECK(graphics_choose("blocks", &screen) == &graphics_blocks_entry);
+    CHECK(graphics_is_wish("auto") && graphics_is_wish("sixel") && !graphics_is_wish("tek4014"));
+}
+
+/* Whatever comes, the reader stays within its bounds, and no answer is taken for a key. */
+TEST(forged_answers)
+{
+    static const char *const forged[] = {
+        "\033[?2;0;99999999999999999999;1S", "\033[?;;;;;;;;;;;;;;;;;;;;;;;;;;;;4c",
+        "\033P>|\033\\", "\033]11;rgb:ffff/ffff/ffff\033\\", "\033]52;c;AAAA\a",
+        "\033_Gi=31;ENO\033\\",
+        "\033P>|XTerm\033[?1c", "\033[0n\033[0n",
+    };
+    struct probe *probe = dn_calloc(1, sizeof *probe);
+    for (size_t i = 0; i < sizeof forged / sizeof forged[0]; i++) {
+        probe_feed(probe, forged[i], strlen(forged[i]));
+        CHECK_MSG(probe->key == 0, "%zu gave key %d", i, probe->key);
+    }
+    CHECK(!probe->kitty && probe->acknowledged == 2);
+    CHECK(probe->graphics_size[0][0] == 65535);
+    uint32_t random = 7;
+    char bytes[64];
+    for (int i = 0; i < 200000; i++) {
+        for (int k = 0; k < 64; k++) {
+            random = random * 1664525u + 1013904223u;
+            uint32_t r = random >> 16;
+            bytes[k] = (char)(r % 5 ? "\033[]P_?;0123459cSntyq$\\"[r / 8 % 23] : (int)(r / 8));
+        }
+        probe_feed(probe, bytes, sizeof bytes);
+        CHECK(probe->length < PROBE_STRING_MAX && probe->graphics_sizes <= 2);
+    }
+    struct probe_window window = {0};
+    struct graphics_caps caps = {0};
+    probe_caps(probe, &window, &caps);
+    CHECK(caps.cell_width >= 4 && caps.cell_width <= 64);
+    memset(probe, 0, sizeof *probe);
+    probe_feed(probe, "\033P>|", 4);
+    for (int i = 0; i < 10000; i++)
+        probe_feed(probe, "xxxxxxxx", 8);
+    probe_feed(probe, "\033\\q", 3);
+    CHECK(strlen(probe->version) == sizeof probe->version - 1 && probe->key == 'q');
+    free(probe);
+}
+
+/* Tests run without a terminal: nothing may be asked, drawn or changed. */
+TEST(no_terminal_no_picture)
+{
+    struct dn_error err;
+    uint8_t *rgb = quarters(8, 8);
+    struct term_clip clip = {.rgb24 = rgb, .frames = 1, .width = 8, .height = 8, .fps_num = 16,
+                             .fps_den = 1};
+    struct term_played played;
+    CHECK_OK(term_play_frames(&clip, "none", &played, &err), err);
+    CHECK(!played.graphics && played.shown == 0);
+    CHECK(!term_play_frames(&clip, "paper", &played, &err) && err.code == DN_E_ARG);
+    free(rgb);
+}
+
+TESTS(T(sixel_shows_the_picture), T(sixel_is_well_formed), T(sixel_keeps_to_the_limits),
+      T(kitty_sends_every_pixel), T(blocks_are_two_pixels_a_cell), T(blocks_fit_any_screen),
+      T(palette_holds_few_colours_exactly), T(answers_of_real_terminals), T(choices),
+      T(forged_answers), T(no_terminal_no_picture))

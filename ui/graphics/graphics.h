@@ -1,0 +1,71 @@
+/* graphics: pictures as bytes for a terminal. Pixels in, bytes out; nothing here touches a tty.
+ *
+ * A way to draw is an entry of graphics_table.c, best first. What the terminal can do comes from
+ * probe.h. A picture is drawn at the cursor and covers cols x rows cells; where the cursor is
+ * afterwards is not defined. */
+#ifndef DANAUS_UI_GRAPHICS_GRAPHICS_H
+#define DANAUS_UI_GRAPHICS_GRAPHICS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/strbuf.h"
+
+/* What a terminal can do; zero = unknown or not. */
+struct graphics_caps {
+    int cols, rows;                 /* the screen, cells */
+    int cell_width, cell_height;    /* px */
+    bool kitty;                     /* answered the kitty graphics query */
+    bool sixel;                     /* DA1 names attribute 4 */
+    int sixel_width, sixel_height;  /* largest picture, px */
+    int registers;                  /* sixel colours */
+    bool sync;                      /* synchronised output, mode 2026 */
+    bool utf8;
+    int colours;                    /* of text: 0, 256 or 1 << 24 */
+};
+
+struct graphics_entry;
+struct graphics_palette;
+
+/* One clip being shown. */
+struct graphics {
+    const struct graphics_entry *entry;
+    struct graphics_caps caps;
+    int width, height; /* of the frames, px */
+    int cols, rows;    /* cells that they cover */
+    int scale;         /* sixel: screen px per px */
+    struct graphics_palette *palette; /* sixel: one for the clip */
+    uint8_t *indexed;                 /* sixel: scratch, scaled picture */
+};
+
+struct graphics_entry {
+    const char *name;
+    bool (*supported)(const struct graphics_caps *caps);
+    /* Sets cols, rows and what else the way needs; samples [count, height, width, 3] are frames of
+     * the clip to choose colours from. False: it does not fit on the screen. */
+    bool (*open)(struct graphics *g, const uint8_t *samples, int64_t count);
+    /* Appends one picture, rgb [height, width, 3]. */
+    bool (*encode)(struct graphics *g, const uint8_t *rgb, struct strbuf *out,
+                   struct dn_error *err);
+};
+
+extern const struct graphics_entry *const graphics_table[]; /* ends with NULL */
+extern const struct graphics_entry graphics_kitty_entry;
+extern const struct graphics_entry graphics_sixel_entry;
+extern const struct graphics_entry graphics_blocks_entry;
+
+/* True for auto, none and the names of the table. */
+bool graphics_is_wish(const char *wish);
+/* The way to draw for a wish ("auto", NULL = auto, or a name, which is then not asked whether the
+ * terminal supports it). NULL = none. */
+const struct graphics_entry *graphics_choose(const char *wish, const struct graphics_caps *caps);
+
+/* Ready to show frames of that size; NULL when they do not fit. graphics_close() frees. */
+struct graphics *graphics_open(const struct graphics_entry *entry, const struct graphics_caps *caps,
+                               int width, int height, const uint8_t *samples, int64_t count);
+bool graphics_encode(struct graphics *g, const uint8_t *rgb, struct strbuf *out,
+                     struct dn_error *err);
+void graphics_close(struct graphics *g); /* NULL is allowed */
+
+#endif

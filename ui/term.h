@@ -1,0 +1,32 @@
+/* term: the terminal as we own it for a while: raw input, its capabilities, pictures at the pace
+ * it can take, and everything as it was afterwards, whatever happens. */
+#ifndef DANAUS_UI_TERM_H
+#define DANAUS_UI_TERM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct term_clip {
+    const uint8_t *rgb24; /* [frames, height, width, 3] */
+    int64_t frames;
+    int width, height;
+    int fps_num, fps_den;
+};
+
+/* What came of it. */
+struct term_played {
+    const char *graphics; /* "kitty", "sixel", "blocks"; NULL = nothing was shown */
+    int64_t shown;        /* frames drawn; the others were skipped to keep the pace */
+};
+
+/* Plays clip once below the cursor and leaves its last frame there. wish: "auto" (NULL), "none"
+ * or the name of a way to draw. Shows nothing and is content when stdin or stdout is no terminal,
+ * when we are in the background, or when the terminal can draw no pictures. q or Ctrl-C ends it
+ * early. False only when drawing fails or the wish is unknown. The terminal is set back also on
+ * SIGINT, SIGTERM, SIGHUP, SIGQUIT (which then take their usual effect) and on crashes. */
+bool term_play_frames(const struct term_clip *clip, const char *wish, struct term_played *played,
+                      struct dn_error *err);
+
+#endif
