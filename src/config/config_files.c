@@ -1,12 +1,14 @@
 /* config_files: see config_files.h */
 #include "config/config_files.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/paths.h"
+#include "base/strbuf.h"
 #include "config/yaml_reader.h"
 
 /* configs/samplers/NAME.yaml, NULL when there is none. */
@@ -18,6 +20,26 @@ static char *sampler_file(const char *name)
     return path;
 }
 
+/* Names the configs that come with danaus. */
+static void hint_names(struct dn_error *err)
+{
+    char *dir = dn_find_share("samplers");
+    struct dirent **entries = NULL;
+    struct strbuf names = {0};
+    int count = dir ? scandir(dir, &entries, NULL, alphasort) : 0;
+    for (int i = 0; i < count; i++) {
+        size_t length = strlen(entries[i]->d_name);
+        if (length > 5 && strcmp(entries[i]->d_name + length - 5, ".yaml") == 0)
+            strbuf_printf(&names, "%s%.*s", names.length ? ", " : " or one of ", (int)length - 5,
+                          entries[i]->d_name);
+        free(entries[i]);
+    }
+    dn_error_hint(err, "give a YAML file%s", strbuf_text(&names));
+    strbuf_done(&names);
+    free(entries);
+    free(dir);
+}
+
 char *config_find(const char *name, struct dn_error *err)
 {
     char *path = strpbrk(name, "/.") ? NULL : sampler_file(name);
@@ -26,8 +48,7 @@ char *config_find(const char *name, struct dn_error *err)
     if (dn_path_exists(name))
         return dn_strdup(name);
     dn_fail(err, DN_E_IO, "cannot find the config %s", name);
-    dn_error_hint(err, "give a YAML file, or one of self_forcing, self_forcing_monarch, few_step, "
-                       "unipc, euler");
+    hint_names(err);
     return NULL;
 }
 

@@ -396,6 +396,8 @@ TEST(config_load_reads_them_all)
     s.config = dn_strdup("nonesuch");
     CHECK(!config_load(&s, &error));
     CHECK_STR(error.message, "cannot find the config nonesuch");
+    CHECK_STR(error.hint, "give a YAML file or one of euler, few_step, self_forcing, "
+                          "self_forcing_monarch, unipc");
     done();
 
     char *clean = dn_asprintf("rm -rf %s", dir);
