@@ -363,6 +363,45 @@ TEST(records_that_overlap)
     free(inner);
 }
 
+/* End records that could be read in two ways. */
+TEST(ends_that_lie)
+{
+    struct dn_error err;
+    archive_build(&built, good[0].bytes, good[0].size);
+    size_t end = built.used - 22;
+    built.bytes[end + 20] = 22;
+    archive_put_bytes(&built, built.bytes + end, 22);
+    built.bytes[built.used - 2] = 0;
+    CHECK(!opens(scratch(built.bytes, built.used), &err) && strstr(err.message, "two end records"));
+    archive_build(&built, good[0].bytes, good[0].size);
+    built.bytes[end + 8] = built.bytes[end + 10] = 3;
+    CHECK(!opens(scratch(built.bytes, built.used), &err) && strstr(err.message, "more than it"));
+    built.bytes[end + 8] = built.bytes[end + 10] = 5;
+    CHECK(!opens(scratch(built.bytes, built.used), &err) && strstr(err.message, "claims more"));
+    built.bytes[end + 8] = 4;
+    CHECK(!opens(scratch(built.bytes, built.used), &err) && strstr(err.message, "several disks"));
+    struct archive_entry entries[2] = {{"a/data.pkl", good[0].bytes, good[0].size, 0},
+                                       {"a/version", "3\n", 2, 0}};
+    built.used = 0;
+    for (int i = 0; i < 2; i++) {
+        entries[i].at = built.used;
+        archive_put_bytes(&built, "PK\3\4\24\0", 6);
+        archive_put_header(&built, &entries[i]);
+        archive_put_bytes(&built, entries[i].name, strlen(entries[i].name));
+        archive_put_bytes(&built, entries[i].data, entries[i].size);
+    }
+    archive_finish(&built, entries + 1, 1);
+    CHECK(!opens(scratch(built.bytes, built.used), &err) && strstr(err.message, "before its first"));
+    size_t size = 0;
+    uint8_t *bytes = slurp(ZIP64, &size);
+    uint8_t *record = bytes ? memmem(bytes, size, "PK\6\6", 4) : NULL;
+    CHECK(record != NULL);
+    if (record)
+        record[4] ^= 1;
+    CHECK(!opens(scratch(bytes, size), &err) && strstr(err.message, "wrong size"));
+    free(bytes);
+}
+
 TEST(descriptors_are_compared)
 {
     size_t size = 0;
@@ -465,5 +504,5 @@ TEST(old_streams)
 }
 
 TESTS(T(good_pickles_open), T(bad_pickles_are_refused), T(opcodes_off_the_list), T(bombs),
-      T(archives_that_lie), T(special_records), T(records_that_overlap), T(descriptors_are_compared),
-      T(every_bit_of_an_archive), T(cuts), T(flips), T(old_streams))
+      T(archives_that_lie), T(special_records), T(records_that_overlap), T(ends_that_lie),
+      T(descriptors_are_compared), T(every_bit_of_an_archive), T(cuts), T(flips), T(old_streams))
