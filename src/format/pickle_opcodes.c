@@ -130,9 +130,9 @@ static bool memo_put(struct pickle *p, struct pickle_machine *m, uint64_t key)
 
 static bool memo_get(struct pickle *p, struct pickle_machine *m, uint64_t key)
 {
-    const struct memo_slot *slot =
-        m->memo_capacity && key < MAX_MEMO ? memo_slot(m->memo, m->memo_capacity, (uint32_t)key)
-                                           : NULL;
+    const struct memo_slot *slot = m->memo_capacity && key < MAX_MEMO
+                                       ? memo_slot(m->memo, m->memo_capacity, (uint32_t)key)
+                                       : NULL;
     if (!slot || slot->node == PICKLE_NONE_LEFT)
         return pickle_fail(p, "memo index %llu was never set", (unsigned long long)key);
     return push(p, m, slot->node);
@@ -158,8 +158,8 @@ static bool op_frame(struct pickle *p, struct pickle_machine *m)
     (void)m;
     if (!take_uint(p, 8, &bytes))
         return false;
-    return bytes <= p->size - p->used || pickle_fail(p, "it is cut short: a frame of %llu bytes",
-                                                     (unsigned long long)bytes);
+    return bytes <= p->size - p->used ||
+           pickle_fail(p, "it is cut short: a frame of %llu bytes", (unsigned long long)bytes);
 }
 
 static bool op_stop(struct pickle *p, struct pickle_machine *m)
@@ -230,7 +230,8 @@ static bool op_long1(struct pickle *p, struct pickle_machine *m)
         return false;
     if (length > 8)
         return push_node(p, m,
-                         (struct pickle_node){.kind = PICKLE_BIG, .length = (uint32_t)length,
+                         (struct pickle_node){.kind = PICKLE_BIG,
+                                              .length = (uint32_t)length,
                                               .offset = (uint64_t)(at - p->bytes)});
     if (length && at[length - 1] & 0x80)
         value = UINT64_MAX;
@@ -265,9 +266,10 @@ static bool text(struct pickle *p, struct pickle_machine *m, int length_bytes, b
     bool valid = dn_utf8_valid((const char *)at, length);
     if (!valid && !ascii)
         return pickle_fail(p, "a string that is not UTF-8");
-    return push_node(p, m, (struct pickle_node){.kind = valid ? PICKLE_TEXT : PICKLE_OPAQUE,
-                                                .length = (uint32_t)length,
-                                                .offset = (uint64_t)(at - p->bytes)});
+    return push_node(p, m,
+                     (struct pickle_node){.kind = valid ? PICKLE_TEXT : PICKLE_OPAQUE,
+                                          .length = (uint32_t)length,
+                                          .offset = (uint64_t)(at - p->bytes)});
 }
 
 static bool op_binunicode(struct pickle *p, struct pickle_machine *m)
@@ -488,9 +490,9 @@ static bool op_reduce(struct pickle *p, struct pickle_machine *m)
         return false;
     const struct pickle_node *c = &p->nodes[callable];
     if (c->kind != PICKLE_GLOBAL || !p->rules->globals[c->index].call)
-        return pickle_fail(p, "%s is called", c->kind == PICKLE_GLOBAL
-                                                  ? p->rules->globals[c->index].name
-                                                  : pickle_kind_name(c->kind));
+        return pickle_fail(p, "%s is called",
+                           c->kind == PICKLE_GLOBAL ? p->rules->globals[c->index].name
+                                                    : pickle_kind_name(c->kind));
     if (p->nodes[args].kind != PICKLE_TUPLE)
         return pickle_fail(p, "the arguments are %s", pickle_kind_name(p->nodes[args].kind));
     return p->rules->globals[c->index].call(p, args, &result) && push(p, m, result);
@@ -560,16 +562,36 @@ static const struct {
     uint8_t code;
     const char *name;
 } refused[] = {
-    {'0', "POP"},          {'1', "POP_MARK"},       {'2', "DUP"},
-    {'F', "FLOAT"},        {'I', "INT"},            {'L', "LONG"},
-    {'P', "PERSID"},       {'S', "STRING"},         {'T', "BINSTRING"},
-    {'V', "UNICODE"},      {'d', "DICT"},           {'l', "LIST"},
-    {'g', "GET"},          {'p', "PUT"},            {'i', "INST"},
-    {'o', "OBJ"},          {'B', "BINBYTES"},       {'C', "SHORT_BINBYTES"},
-    {0x81, "NEWOBJ"},      {0x82, "EXT1"},          {0x83, "EXT2"},
-    {0x84, "EXT4"},        {0x8B, "LONG4"},         {0x8D, "BINUNICODE8"},
-    {0x8E, "BINBYTES8"},   {0x90, "ADDITEMS"},      {0x91, "FROZENSET"},
-    {0x92, "NEWOBJ_EX"},   {0x96, "BYTEARRAY8"},    {0x97, "NEXT_BUFFER"},
+    {'0', "POP"},
+    {'1', "POP_MARK"},
+    {'2', "DUP"},
+    {'F', "FLOAT"},
+    {'I', "INT"},
+    {'L', "LONG"},
+    {'P', "PERSID"},
+    {'S', "STRING"},
+    {'T', "BINSTRING"},
+    {'V', "UNICODE"},
+    {'d', "DICT"},
+    {'l', "LIST"},
+    {'g', "GET"},
+    {'p', "PUT"},
+    {'i', "INST"},
+    {'o', "OBJ"},
+    {'B', "BINBYTES"},
+    {'C', "SHORT_BINBYTES"},
+    {0x81, "NEWOBJ"},
+    {0x82, "EXT1"},
+    {0x83, "EXT2"},
+    {0x84, "EXT4"},
+    {0x8B, "LONG4"},
+    {0x8D, "BINUNICODE8"},
+    {0x8E, "BINBYTES8"},
+    {0x90, "ADDITEMS"},
+    {0x91, "FROZENSET"},
+    {0x92, "NEWOBJ_EX"},
+    {0x96, "BYTEARRAY8"},
+    {0x97, "NEXT_BUFFER"},
     {0x98, "READONLY_BUFFER"},
 };
 

@@ -111,8 +111,14 @@ bool pickle_read(struct pickle *p, const uint8_t *bytes, uint64_t size,
                  struct dn_error *err)
 {
     struct pickle_machine machine = {0};
-    *p = (struct pickle){.bytes = bytes, .size = size, .context = context, .rules = rules,
-                         .path = path, .base = base, .err = err, .machine = &machine};
+    *p = (struct pickle){.bytes = bytes,
+                         .size = size,
+                         .context = context,
+                         .rules = rules,
+                         .path = path,
+                         .base = base,
+                         .err = err,
+                         .machine = &machine};
     bool ok = run(p);
     p->machine = NULL;
     free(machine.stack);

@@ -19,16 +19,16 @@
 
 enum pickle_kind {
     PICKLE_NONE,
-    PICKLE_BOOL,   /* integer 0 or 1 */
-    PICKLE_INT,    /* integer */
-    PICKLE_BIG,    /* an integer over 64 bits: length bytes at offset, little-endian */
-    PICKLE_FLOAT,  /* real */
-    PICKLE_TEXT,   /* UTF-8: length bytes at offset */
-    PICKLE_TUPLE,  /* length items from first */
-    PICKLE_LIST,   /* the same */
-    PICKLE_DICT,   /* length items: key, value, key, value, ... */
-    PICKLE_OPAQUE, /* something whose value nobody needs: a set, bytes */
-    PICKLE_GLOBAL, /* index: row of the caller's table */
+    PICKLE_BOOL,    /* integer 0 or 1 */
+    PICKLE_INT,     /* integer */
+    PICKLE_BIG,     /* an integer over 64 bits: length bytes at offset, little-endian */
+    PICKLE_FLOAT,   /* real */
+    PICKLE_TEXT,    /* UTF-8: length bytes at offset */
+    PICKLE_TUPLE,   /* length items from first */
+    PICKLE_LIST,    /* the same */
+    PICKLE_DICT,    /* length items: key, value, key, value, ... */
+    PICKLE_OPAQUE,  /* something whose value nobody needs: a set, bytes */
+    PICKLE_GLOBAL,  /* index: row of the caller's table */
     PICKLE_STORAGE, /* index: the caller's */
     PICKLE_TENSOR,  /* index: the caller's */
 };

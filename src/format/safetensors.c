@@ -10,7 +10,9 @@
 #include "base/mem.h"
 #include "format/json_cursor.h"
 
-#define MAX_HEADER 100000000u
+/* The format allows 100 MB; half of that holds over 100,000 tensors and keeps what a file of blanks
+ * can make us read within bounds. */
+#define MAX_HEADER 50000000u
 #define MAX_EXACT ((1ull << 53) - 1) /* integers that every JSON reader agrees on */
 
 /* One tensor while the header is read. */
@@ -27,7 +29,7 @@ struct reader {
     struct entry *entries;
     int64_t count, capacity;
     int64_t metadata_from; /* first metadata pair of this file in w */
-    char *text; /* the string just read */
+    char *text;            /* the string just read */
     size_t text_size;
 };
 
@@ -222,8 +224,9 @@ static bool check_range(const struct reader *r, const struct entry *e, uint64_t 
     if (e->begin > e->end)
         return tensor_error(r, e, err, "data_offsets end before they begin");
     if (e->begin != expected)
-        return tensor_error(r, e, err, e->begin < expected ? "its bytes overlap another tensor's"
-                                                           : "unused bytes before its data");
+        return tensor_error(r, e, err,
+                            e->begin < expected ? "its bytes overlap another tensor's"
+                                                : "unused bytes before its data");
     if (!size_of(e, &bytes))
         return tensor_error(r, e, err, "its shape is too large");
     if (bytes != e->end - e->begin)

@@ -75,16 +75,16 @@ static bool place_record(struct archive *a, const struct zip_record *r, struct d
             !starts_with(r, top, records[i].name))
             continue;
         if (records[i].contents && !content_allowed(a, r, records[i].contents))
-            return dn_fail(err, DN_E_FORMAT, "%s: record %s is not %s", a->f->path,
-                           records[i].name, records[i].contents);
+            return dn_fail(err, DN_E_FORMAT, "%s: record %s is not %s", a->f->path, records[i].name,
+                           records[i].contents);
         a->found[i] = r;
         return true;
     }
     bool digits = starts_with(r, top, "data/") && r->name_length > top + 5;
     for (size_t i = top + 5; digits && i < r->name_length; i++)
         digits = r->name[i] >= '0' && r->name[i] <= '9';
-    return digits || dn_fail(err, DN_E_FORMAT, "%s: unknown record %.*s", a->f->path, shown,
-                             r->name);
+    return digits ||
+           dn_fail(err, DN_E_FORMAT, "%s: unknown record %.*s", a->f->path, shown, r->name);
 }
 
 static bool place_records(struct archive *a, struct dn_error *err)
@@ -146,8 +146,8 @@ static bool read_archive(struct weights *w, int file, struct archive *a, struct 
     const uint8_t *bytes = a->f->data + r->offset;
     struct pickle p;
     if (r->size > MAX_PICKLE)
-        return dn_fail(err, DN_E_FORMAT, "%s: data.pkl of %llu bytes is over the limit",
-                       a->f->path, (unsigned long long)r->size);
+        return dn_fail(err, DN_E_FORMAT, "%s: data.pkl of %llu bytes is over the limit", a->f->path,
+                       (unsigned long long)r->size);
     if (crc32_z(0, bytes, r->size) != r->crc)
         return dn_fail(err, DN_E_FORMAT, "%s: data.pkl does not match its CRC-32", a->f->path);
     if (!pickle_read(&p, bytes, r->size, &torch_rules, v, a->f->path, r->offset, err))

@@ -42,9 +42,9 @@ static bool read_protocol(struct stream *s)
     if (!next_pickle(s, &p))
         return false;
     const struct pickle_node *n = &p.nodes[p.root];
-    bool ok = (n->kind == PICKLE_INT && n->integer == PROTOCOL) ||
-              dn_fail(s->err, DN_E_FORMAT, "%s: an old torch stream of an unknown version",
-                      s->f->path);
+    bool ok =
+        (n->kind == PICKLE_INT && n->integer == PROTOCOL) ||
+        dn_fail(s->err, DN_E_FORMAT, "%s: an old torch stream of an unknown version", s->f->path);
     pickle_done(&p);
     return ok;
 }
@@ -104,8 +104,8 @@ static bool read_storages(struct stream *s, const struct pickle *keys)
         const struct pickle_node *key = &keys->nodes[keys->links[link].node];
         struct torch_storage *storage = NULL;
         if (key->kind == PICKLE_TEXT)
-            storage = torch_values_find(&s->v, (const char *)keys->bytes + key->offset,
-                                        key->length);
+            storage =
+                torch_values_find(&s->v, (const char *)keys->bytes + key->offset, key->length);
         if (!storage || storage->data)
             return dn_fail(s->err, DN_E_FORMAT, "%s: the list of storages does not fit the pickle",
                            s->f->path);
@@ -113,9 +113,8 @@ static bool read_storages(struct stream *s, const struct pickle *keys)
             return false;
         link = keys->links[link].next;
     }
-    return s->at == s->f->size ||
-           dn_fail(s->err, DN_E_FORMAT, "%s: %llu bytes behind its end", s->f->path,
-                   (unsigned long long)(s->f->size - s->at));
+    return s->at == s->f->size || dn_fail(s->err, DN_E_FORMAT, "%s: %llu bytes behind its end",
+                                          s->f->path, (unsigned long long)(s->f->size - s->at));
 }
 
 static bool read_value(struct weights *w, struct stream *s)

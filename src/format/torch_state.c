@@ -105,8 +105,8 @@ static bool no_tensors(const struct state *s)
     return false;
 }
 
-bool torch_values_add_views(const struct torch_values *v, const struct pickle *p,
-                            struct weights *w, const char *path, struct dn_error *err)
+bool torch_values_add_views(const struct torch_values *v, const struct pickle *p, struct weights *w,
+                            const char *path, struct dn_error *err)
 {
     struct state s = {.v = v, .p = p, .w = w, .path = path, .err = err};
     uint32_t seen[GROUP_COUNT] = {0};

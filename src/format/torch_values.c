@@ -172,7 +172,10 @@ static bool call_tensor(struct pickle *p, uint32_t args, uint32_t *result)
 /* --- the allow-list of globals --- */
 
 #define IS_STORAGE 0x100
-#define STORAGE(name, dtype) {"torch", name, NULL, IS_STORAGE | (int)(dtype)}
+#define STORAGE(name, dtype)                                                                       \
+    {                                                                                              \
+        "torch", name, NULL, IS_STORAGE | (int)(dtype)                                             \
+    }
 
 static const struct pickle_global globals[] = {
     {"collections", "OrderedDict", call_ordered_dict, 0},

@@ -27,8 +27,8 @@ struct torch_values {
     uint32_t storage_count, storage_capacity;
     struct torch_tensor *tensors;
     uint32_t tensor_count, tensor_capacity;
-    uint64_t budget; /* bytes that all tensors together may still have */
-    bool legacy;     /* the old stream: persistent ids have a sixth part */
+    uint64_t budget;  /* bytes that all tensors together may still have */
+    bool legacy;      /* the old stream: persistent ids have a sixth part */
     uint32_t *by_key; /* PRIVATE: hash of storages */
     uint32_t by_key_capacity;
 };
@@ -40,8 +40,8 @@ extern const struct pickle_rules torch_rules;
 struct torch_storage *torch_values_find(struct torch_values *v, const char *key, size_t length);
 /* Adds the tensors of the pickle's state dicts to w, as "GROUP.KEY" or "KEY"; all storages must
  * have their data. */
-bool torch_values_add_views(const struct torch_values *v, const struct pickle *p,
-                            struct weights *w, const char *path, struct dn_error *err);
+bool torch_values_add_views(const struct torch_values *v, const struct pickle *p, struct weights *w,
+                            const char *path, struct dn_error *err);
 void torch_values_done(struct torch_values *v);
 
 #endif

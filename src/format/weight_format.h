@@ -48,9 +48,9 @@ struct weights {
     int64_t all_count, all_capacity;
     struct weight_view *shown; /* after weights_select(); else NULL: all */
     int64_t shown_count;
-    bool grouped; /* names begin with the state dict they belong to */
+    bool grouped;                       /* names begin with the state dict they belong to */
     const struct weight_view **by_name; /* the shown, sorted */
-    char **metadata;  /* key, value, key, value, ... */
+    char **metadata;                    /* key, value, key, value, ... */
     int64_t metadata_count, metadata_capacity;
     uint64_t metadata_bytes, name_bytes;
     struct weight_crc *crcs;

@@ -3,9 +3,5 @@
 #include "format/weight_format.h"
 
 const struct weight_format *const weight_format_table[] = {
-    &torch_zip_entry,
-    &torch_legacy_entry,
-    &sharded_entry,
-    &safetensors_entry,
-    NULL,
+    &torch_zip_entry, &torch_legacy_entry, &sharded_entry, &safetensors_entry, NULL,
 };

@@ -26,14 +26,14 @@ struct weights;
 struct weight_view {
     const char *name; /* valid UTF-8 without NUL; show it through dn_safetext only */
     enum dtype dtype;
-    int ndim;                           /* 0 is a scalar */
-    int64_t shape[WEIGHTS_MAX_DIMS];    /* dims past ndim are 1 */
-    int64_t stride[WEIGHTS_MAX_DIMS];   /* in elements, never negative; 0 past ndim */
-    int64_t count;                      /* elements: the product of shape */
-    const void *data;                   /* first element; in the map, read-only, little-endian */
-    bool contiguous;                    /* row-major without gaps (also when count <= 1) */
-    bool aligned;                       /* data is a multiple of the element size: may be read
-                                           through a typed pointer */
+    int ndim;                         /* 0 is a scalar */
+    int64_t shape[WEIGHTS_MAX_DIMS];  /* dims past ndim are 1 */
+    int64_t stride[WEIGHTS_MAX_DIMS]; /* in elements, never negative; 0 past ndim */
+    int64_t count;                    /* elements: the product of shape */
+    const void *data;                 /* first element; in the map, read-only, little-endian */
+    bool contiguous;                  /* row-major without gaps (also when count <= 1) */
+    bool aligned;                     /* data is a multiple of the element size: may be read
+                                         through a typed pointer */
 };
 
 /* Opens path (file or directory). False: *out is NULL, err names the file, the rule broken and

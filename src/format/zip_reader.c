@@ -299,8 +299,11 @@ static bool read_central(struct reader *r, uint64_t *at, struct zip_record *reco
         return zip_error(r, start, "a compressed record; torch.save stores them plain");
     if (h.packed != h.size)
         return zip_error(r, start, "a stored record with two different sizes");
-    *record = (struct zip_record){.name = h.name, .name_length = (uint32_t)h.name_length,
-                                  .crc = (uint32_t)h.crc, .size = h.size, .begin = begin};
+    *record = (struct zip_record){.name = h.name,
+                                  .name_length = (uint32_t)h.name_length,
+                                  .crc = (uint32_t)h.crc,
+                                  .size = h.size,
+                                  .begin = begin};
     return read_local(r, &h, record);
 }
 

@@ -1,4 +1,5 @@
-/* scratch: bytes as a file without a file system, and files as bytes, for the tests of this room. */
+/* scratch: bytes as a file without a file system, and files as bytes, for the tests of this room.
+ */
 #ifndef DANAUS_TESTS_SCRATCH_H
 #define DANAUS_TESTS_SCRATCH_H
 

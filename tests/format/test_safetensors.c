@@ -29,7 +29,8 @@ static const struct {
     {"{\"e\":{\"dtype\":\"F64\",\"shape\":[3,0,2],\"data_offsets\":[0,0]}}", 0, 1},
     {"{ \"a\" : { \"shape\" : [ 2 ] ,\n\"dtype\":\"BF16\",\t\"data_offsets\":[ 0 , 4 ]} }  ", 4, 1},
     {"{\"b\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,2],\"data_offsets\":[1,3]},"
-     "\"a\":{\"dtype\":\"BOOL\",\"shape\":[1],\"data_offsets\":[0,1]}}", 3, 2},
+     "\"a\":{\"dtype\":\"BOOL\",\"shape\":[1],\"data_offsets\":[0,1]}}",
+     3, 2},
     {"{\"\":{\"dtype\":\"I8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, 1},
 };
 
@@ -66,7 +67,8 @@ static const struct {
     {"{\"a\":{}}", 0, "string was expected"},
     {"{\"a\":{\"dtype\":\"F32\"}}", 0, "needs dtype, shape and data_offsets"},
     {"{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\"}}", 0, "occurs twice"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":1}}", 4, "unknown field"},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":1}}", 4,
+     "unknown field"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],}}", 4, "string was expected"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},}", 4, "string was expected"},
     {TENSOR("\"f32\"", "[1]", "[0,4]"), 4, "does not know"},
@@ -112,11 +114,14 @@ static const struct {
     {"{\"__metadata__\":{\"a\":\"1\",\"a\":\"1\"}}", 0, "occurs twice"},
     {"{\"__metadata__\":{},\"__metadata__\":{}}", 0, "occurs twice"},
     {"{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
-     "\"\\u0061\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2, "two tensors"},
+     "\"\\u0061\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}",
+     2, "two tensors"},
     {"{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
-     "\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "overlap"},
+     "\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}",
+     1, "overlap"},
     {"{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
-     "\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[2,3]}}", 3, "unused bytes"},
+     "\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[2,3]}}",
+     3, "unused bytes"},
 };
 
 TEST(illegal_headers_are_refused)

@@ -24,7 +24,8 @@ static bool pickle_opens(const void *pickle, size_t size, struct dn_error *err)
 
 /* Parts of pickles. */
 #define HEAD "\x80\2"
-#define STORAGE(type, key, count) "(X\7\0\0\0storagectorch\n" type "\nX\1\0\0\0" key "X\3\0\0\0cpu" count "tQ"
+#define STORAGE(type, key, count)                                                                  \
+    "(X\7\0\0\0storagectorch\n" type "\nX\1\0\0\0" key "X\3\0\0\0cpu" count "tQ"
 #define FLOATS STORAGE("FloatStorage", "0", "K\10")
 #define ODICT "ccollections\nOrderedDict\n)R"
 #define VIEW(storage, offset, size, stride)                                                        \
@@ -33,7 +34,10 @@ static bool pickle_opens(const void *pickle, size_t size, struct dn_error *err)
 #define NAMED(name, value) "X\1\0\0\0" name value
 #define DICT(items) HEAD "}(" items "u."
 
-#define ROW(says, pickle) {pickle, sizeof(pickle) - 1, says}
+#define ROW(says, pickle)                                                                          \
+    {                                                                                              \
+        pickle, sizeof(pickle) - 1, says                                                           \
+    }
 struct pickle_row {
     const char *bytes;
     size_t size;
@@ -50,11 +54,13 @@ static const struct pickle_row good[] = {
     ROW("broadcast", DICT(NAMED("a", VIEW(FLOATS, "K\0", "K\7K\1\x86", "K\0K\0\x86")))),
     ROW("transposed", DICT(NAMED("a", VIEW(FLOATS, "K\0", "K\2K\4\x86", "K\1K\2\x86")))),
     ROW("size", DICT(NAMED("a", VIEW(FLOATS, "K\0", "ctorch\nSize\nK\2\x85\x85R", "K\1\x85")))),
-    ROW("parameter", DICT(NAMED("a", "ctorch._utils\n_rebuild_parameter\n(" GOOD "\x88" ODICT "tR"))),
+    ROW("parameter",
+        DICT(NAMED("a", "ctorch._utils\n_rebuild_parameter\n(" GOOD "\x88" ODICT "tR"))),
     ROW("attributes", HEAD ODICT "(" NAMED("a", GOOD) "u}X\1\0\0\0_}sb."),
-    ROW("extras", DICT(NAMED("a", GOOD) NAMED("b", "N") NAMED("c", "]K\1a") "K\5\x88"
-                       NAMED("d", "G\77\360\0\0\0\0\0\0") NAMED("e", "\x8a\11\1\2\3\4\5\6\7\10\11")
-                       NAMED("f", "U\2\377\376") NAMED("g", "\x8f") NAMED("h", "J\377\377\377\377"))),
+    ROW("extras", DICT(NAMED("a", GOOD) NAMED("b", "N")
+                           NAMED("c", "]K\1a") "K\5\x88" NAMED("d", "G\77\360\0\0\0\0\0\0")
+                               NAMED("e", "\x8a\11\1\2\3\4\5\6\7\10\11") NAMED("f", "U\2\377\376")
+                                   NAMED("g", "\x8f") NAMED("h", "J\377\377\377\377"))),
     ROW("protocol 4", "\x80\4\x95\5\0\0\0\0\0\0\0}\x94(\x8c\1a" GOOD "\x94\x8c\1bh\1"
                       "\x8c\13collections\x8c\13OrderedDict\x93)R0."),
 };
@@ -77,30 +83,41 @@ static const struct pickle_row bad[] = {
     ROW("reaches element", DICT(NAMED("a", VIEW(FLOATS, "K\11", "K\0\x85", "K\1\x85")))),
     ROW("reaches element 8", DICT(NAMED("a", VIEW(FLOATS, "K\10", ")", ")")))),
     ROW("too often", DICT(NAMED("a", VIEW(FLOATS, "K\0", "M\377\377\x85", "K\0\x85")))),
-    ROW("too large", DICT(NAMED("a", VIEW(FLOATS, "K\0", "\x8a\10\377\377\377\377\377\377\377\177K\2\x86", "K\0K\0\x86")))),
-    ROW("too large", DICT(NAMED("a", VIEW(FLOATS, "K\0", "\x8a\10\377\377\377\377\377\377\377\177K\2K\0\x87", "K\0K\0K\0\x87")))),
-    ROW("too large", DICT(NAMED("a", VIEW(FLOATS, "K\0", "K\3\x85", "\x8a\10\377\377\377\377\377\377\377\177\x85")))),
+    ROW("too large",
+        DICT(NAMED("a", VIEW(FLOATS, "K\0", "\x8a\10\377\377\377\377\377\377\377\177K\2\x86",
+                             "K\0K\0\x86")))),
+    ROW("too large",
+        DICT(NAMED("a", VIEW(FLOATS, "K\0", "\x8a\10\377\377\377\377\377\377\377\177K\2K\0\x87",
+                             "K\0K\0K\0\x87")))),
+    ROW("too large", DICT(NAMED("a", VIEW(FLOATS, "K\0", "K\3\x85",
+                                          "\x8a\10\377\377\377\377\377\377\377\177\x85")))),
     ROW("whole numbers", DICT(NAMED("a", VIEW(FLOATS, "K\0", "J\377\377\377\377\x85", "K\1\x85")))),
     ROW("whole numbers", DICT(NAMED("a", VIEW(FLOATS, "K\0", "K\1\x85", "J\377\377\377\377\x85")))),
     ROW("whole number", DICT(NAMED("a", VIEW(FLOATS, "J\377\377\377\377", "K\1\x85", "K\1\x85")))),
     ROW("whole number", DICT(NAMED("a", VIEW(FLOATS, "\x88", "K\1\x85", "K\1\x85")))),
     ROW("whole numbers", DICT(NAMED("a", VIEW(FLOATS, "K\0", "\x88\x85", "K\1\x85")))),
-    ROW("whole numbers", DICT(NAMED("a", VIEW(FLOATS, "K\0", "\x8a\11\1\2\3\4\5\6\7\10\11\x85", "K\1\x85")))),
+    ROW("whole numbers",
+        DICT(NAMED("a", VIEW(FLOATS, "K\0", "\x8a\11\1\2\3\4\5\6\7\10\11\x85", "K\1\x85")))),
     ROW("2 sizes and 1", DICT(NAMED("a", VIEW(FLOATS, "K\0", "K\2K\4\x86", "K\1\x85")))),
-    ROW("9 sizes", DICT(NAMED("a", VIEW(FLOATS, "K\0", "(K\1K\1K\1K\1K\1K\1K\1K\1K\1t", "(K\1K\1K\1K\1K\1K\1K\1K\1K\1t")))),
+    ROW("9 sizes", DICT(NAMED("a", VIEW(FLOATS, "K\0", "(K\1K\1K\1K\1K\1K\1K\1K\1K\1t",
+                                        "(K\1K\1K\1K\1K\1K\1K\1K\1K\1t")))),
     ROW("needs storage", DICT(NAMED("a", VIEW("K\0", "K\0", "K\1\x85", "K\1\x85")))),
     ROW("needs storage", DICT(NAMED("a", VIEW(FLOATS, "K\0", "]", "K\1\x85")))),
     ROW("needs storage", DICT(NAMED("a", "ctorch._utils\n_rebuild_tensor_v2\n" FLOATS "\x85R"))),
-    ROW("parameter needs", DICT(NAMED("a", "ctorch._utils\n_rebuild_parameter\n(K\1\x88" ODICT "tR"))),
+    ROW("parameter needs",
+        DICT(NAMED("a", "ctorch._utils\n_rebuild_parameter\n(K\1\x88" ODICT "tR"))),
     /* storages */
     ROW("no storage", DICT(NAMED("a", "K\1Q"))),
     ROW("no storage", DICT(NAMED("a", ")Q"))),
-    ROW("no storage", DICT(NAMED("a", "(X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0" "0X\3\0\0\0cpuK\10NtQ"))),
-    ROW("no storage", DICT(NAMED("a", "(X\6\0\0\0modulectorch\nFloatStorage\nX\1\0\0\0" "0X\3\0\0\0cpuK\10tQ"))),
+    ROW("no storage", DICT(NAMED("a", "(X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0"
+                                      "0X\3\0\0\0cpuK\10NtQ"))),
+    ROW("no storage", DICT(NAMED("a", "(X\6\0\0\0modulectorch\nFloatStorage\nX\1\0\0\0"
+                                      "0X\3\0\0\0cpuK\10tQ"))),
     ROW("of a type", DICT(NAMED("a", STORAGE("Size", "0", "K\10")))),
     ROW("must be a number", DICT(NAMED("a", STORAGE("FloatStorage", "x", "K\10")))),
     ROW("length must be", DICT(NAMED("a", STORAGE("FloatStorage", "0", "J\377\377\377\377")))),
-    ROW("data/7 is missing", DICT(NAMED("a", VIEW(STORAGE("FloatStorage", "7", "K\1"), "K\0", ")", ")")))),
+    ROW("data/7 is missing",
+        DICT(NAMED("a", VIEW(STORAGE("FloatStorage", "7", "K\1"), "K\0", ")", ")")))),
     ROW("needs 36", DICT(NAMED("a", VIEW(STORAGE("FloatStorage", "0", "K\11"), "K\0", ")", ")")))),
     ROW("needs 28", DICT(NAMED("a", VIEW(STORAGE("FloatStorage", "0", "K\7"), "K\0", ")", ")")))),
     ROW("two types", DICT(NAMED("a", FLOATS) NAMED("b", STORAGE("IntStorage", "0", "K\10")))),
@@ -168,7 +185,8 @@ static const struct pickle_row bad[] = {
     ROW("\"model\" is empty", DICT("X\5\0\0\0model}")),
     ROW("\"x\" of \"model\" is None", DICT("X\5\0\0\0model}" NAMED("x", "N") "s")),
     ROW("a key of \"model\" is an integer", DICT("X\5\0\0\0model}K\1" GOOD "s")),
-    ROW("two entries are \"model\"", DICT("X\5\0\0\0model}" NAMED("x", GOOD) "sX\5\0\0\0model}" NAMED("x", GOOD) "s")),
+    ROW("two entries are \"model\"",
+        DICT("X\5\0\0\0model}" NAMED("x", GOOD) "sX\5\0\0\0model}" NAMED("x", GOOD) "s")),
 };
 
 TEST(bad_pickles_are_refused)
@@ -207,7 +225,8 @@ TEST(opcodes_off_the_list)
         uint8_t pickle[400] = {0x80, 2, '}', (uint8_t)code};
         pickle[399] = '.';
         CHECK(!pickle_opens(pickle, sizeof pickle, &err));
-        /* Byte 43 of the archive is the opcode; an allowed one fails later or for another reason. */
+        /* Byte 43 of the archive is the opcode; an allowed one fails later or for another reason.
+         */
         bool refused = strstr(err.message, "byte 43, the next opcode") != NULL;
         CHECK_MSG(refused != allowed[code], "0x%02X: %s", (unsigned)code, err.message);
     }
@@ -236,8 +255,8 @@ TEST(bombs)
     static const struct {
         const char *fill;
         const char *says;
-    } rows[] = {{"(", "marks"}, {"N", "values"}, {")", "values"}, {"h\1", "stack is full"},
-                {"h\1\x85", "items"}, {"}h\1h\1s", "items"}};
+    } rows[] = {{"(", "marks"},           {"N", "values"},      {")", "values"},
+                {"h\1", "stack is full"}, {"h\1\x85", "items"}, {"}h\1h\1s", "items"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         used = (size_t)(stpcpy(p, HEAD) - p);
         memcpy(p + used, "K\1q\1", 4);
@@ -391,7 +410,8 @@ TEST(ends_that_lie)
         archive_put_bytes(&built, entries[i].data, entries[i].size);
     }
     archive_finish(&built, entries + 1, 1);
-    CHECK(!opens(scratch(built.bytes, built.used), &err) && strstr(err.message, "before its first"));
+    CHECK(!opens(scratch(built.bytes, built.used), &err) &&
+          strstr(err.message, "before its first"));
     size_t size = 0;
     uint8_t *bytes = slurp(ZIP64, &size);
     uint8_t *record = bytes ? memmem(bytes, size, "PK\6\6", 4) : NULL;
@@ -473,7 +493,9 @@ TEST(flips)
     VIEW("(X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0" key "X\3\0\0\0cpuK\1NtQ", "K\0", ")",  \
          ")")
 #define STREAM_VALUE HEAD "}" NAMED("a", OLD("0")) "s."
-#define STREAM_KEYS HEAD "]X\1\0\0\0" "0a."
+#define STREAM_KEYS                                                                                \
+    HEAD "]X\1\0\0\0"                                                                              \
+         "0a."
 #define STREAM_DATA "\1\0\0\0\0\0\0\0\0\0\200\77"
 
 static const struct pickle_row streams[] = {
@@ -482,12 +504,16 @@ static const struct pickle_row streams[] = {
     ROW("cut short", STREAM_VALUE STREAM_KEYS "\1\0\0\0\0\0\0\0\0\0\200"),
     ROW("has 2 elements", STREAM_VALUE STREAM_KEYS "\2\0\0\0\0\0\0\0\0\0\200\77"),
     ROW("does not fit", STREAM_VALUE HEAD "]." STREAM_DATA),
-    ROW("does not fit", STREAM_VALUE HEAD "]X\1\0\0\0" "1a." STREAM_DATA),
-    ROW("does not fit", STREAM_VALUE HEAD "](X\1\0\0\0" "0X\1\0\0\0" "0e." STREAM_DATA),
+    ROW("does not fit", STREAM_VALUE HEAD "]X\1\0\0\0"
+                                          "1a." STREAM_DATA),
+    ROW("does not fit", STREAM_VALUE HEAD "](X\1\0\0\0"
+                                          "0X\1\0\0\0"
+                                          "0e." STREAM_DATA),
     ROW("does not fit", STREAM_VALUE HEAD "}." STREAM_DATA),
     ROW("does not fit",
-        HEAD "}(" NAMED("a", OLD("0")) NAMED("b", OLD("1")) "u." HEAD
-             "](X\1\0\0\0" "0X\1\0\0\0" "0e." STREAM_DATA STREAM_DATA),
+        HEAD "}(" NAMED("a", OLD("0")) NAMED("b", OLD("1")) "u." HEAD "](X\1\0\0\0"
+                                                            "0X\1\0\0\0"
+                                                            "0e." STREAM_DATA STREAM_DATA),
     ROW("posix system", STREAM_VALUE HEAD "cposix\nsystem\n." STREAM_DATA),
     ROW("no STOP", STREAM_VALUE),
 };

@@ -49,7 +49,9 @@ static const struct {
     {"\n\n  <HTML>" FILL, 42, "HTML"},
     {"\x89PNG\r\n\x1a\n" FILL, 40, "PNG"},
     {"\x1f\x8b\x08" FILL, 35, "gzip"},
-    {"\x7f" "ELF\2\1\1" FILL, 39, "ELF"},
+    {"\x7f"
+     "ELF\2\1\1" FILL,
+     39, "ELF"},
     {"GGUF\3\0\0\0" FILL, 40, "GGUF"},
     {"\xff\xd8\xff\xe0" FILL, 36, "JPEG"},
     {"\0\0\0\40ftypisom" FILL, 44, "MP4"},
@@ -109,10 +111,10 @@ TEST(public_names)
 {
     struct dn_error err;
     struct weights *w;
-    write_names("a", (const char *const[]){
-                         "model._fsdp_wrapped_module.blocks.0._checkpoint_wrapped_module.ffn.w",
-                         "model._orig_mod.head.model.bias", "module.model.x", "plain_orig_mod.y",
-                         NULL});
+    write_names("a",
+                (const char *const[]){
+                    "model._fsdp_wrapped_module.blocks.0._checkpoint_wrapped_module.ffn.w",
+                    "model._orig_mod.head.model.bias", "module.model.x", "plain_orig_mod.y", NULL});
     CHECK_OK(weights_open(in_folder("a"), &w, &err), err);
     CHECK(!weights_has_ema(w) && weights_find(w, "module.model.x"));
     for (int again = 0; again < 3; again++) {
@@ -153,15 +155,21 @@ TEST(values_of_every_dtype)
     static const struct {
         enum dtype dtype;
         const void *data;
-    } rows[] = {{DTYPE_F32, f32}, {DTYPE_F64, f64}, {DTYPE_BF16, bf16}, {DTYPE_F16, f16},
-                {DTYPE_I64, i64}, {DTYPE_I32, i32}, {DTYPE_I16, i16},   {DTYPE_I8, i8},
+    } rows[] = {{DTYPE_F32, f32},      {DTYPE_F64, f64},     {DTYPE_BF16, bf16}, {DTYPE_F16, f16},
+                {DTYPE_I64, i64},      {DTYPE_I32, i32},     {DTYPE_I16, i16},   {DTYPE_I8, i8},
                 {DTYPE_F8_E4M3, e4m3}, {DTYPE_F8_E5M2, e5m2}};
     uint8_t shifted[3 * 8 + 1];
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         float got[3], misaligned[3];
-        struct weight_view v = {.name = "a", .dtype = rows[i].dtype, .ndim = 1, .shape = {3},
-                                .stride = {1}, .count = 3, .data = rows[i].data,
-                                .contiguous = true, .aligned = true};
+        struct weight_view v = {.name = "a",
+                                .dtype = rows[i].dtype,
+                                .ndim = 1,
+                                .shape = {3},
+                                .stride = {1},
+                                .count = 3,
+                                .data = rows[i].data,
+                                .contiguous = true,
+                                .aligned = true};
         weights_copy_f32(&v, got);
         CHECK_MSG(memcmp(got, f32, sizeof f32) == 0, "%s", dtype_name(rows[i].dtype));
         memcpy(shifted + 1, rows[i].data, 3 * (size_t)dtype_size(rows[i].dtype));
@@ -180,8 +188,13 @@ TEST(strided_values)
     float *base = dn_malloc(sizeof(float) * A * B * C), *got = dn_malloc(sizeof(float) * A * B * C);
     for (int i = 0; i < A * B * C; i++)
         base[i] = (float)i;
-    struct weight_view v = {.name = "a", .dtype = DTYPE_F32, .ndim = 3, .shape = {C, A, B},
-                            .stride = {1, B * C, C}, .count = A * B * C, .data = base,
+    struct weight_view v = {.name = "a",
+                            .dtype = DTYPE_F32,
+                            .ndim = 3,
+                            .shape = {C, A, B},
+                            .stride = {1, B * C, C},
+                            .count = A * B * C,
+                            .data = base,
                             .aligned = true};
     weights_copy_f32(&v, got);
     for (int c = 0; c < C; c++)
@@ -228,8 +241,10 @@ static const struct {
     const char *index;
     const char *says; /* NULL: opens */
 } indices[] = {
-    {"{\"metadata\":{\"total_size\":12},\"weight_map\":{\"a\":\"1\",\"b\":\"1\",\"c\":\"2\"}}", NULL},
-    {" {\"weight_map\":{\"a\":\"1\",\"b\":\"1\",\"c\":\"2\"},\"metadata\":{\"x\":[{\"y\":-1.5e3}]}}\n",
+    {"{\"metadata\":{\"total_size\":12},\"weight_map\":{\"a\":\"1\",\"b\":\"1\",\"c\":\"2\"}}",
+     NULL},
+    {" {\"weight_map\":{\"a\":\"1\",\"b\":\"1\",\"c\":\"2\"},\"metadata\":{\"x\":[{\"y\":-1.5e3}]}}"
+     "\n",
      NULL},
     {"{\"weight_map\":{\"a\":\"1\",\"b\":\"1\",\"c\":\"2\"}}", NULL},
     {"{\"metadata\":{\"total_size\":13},\"weight_map\":{\"a\":\"1\",\"b\":\"1\",\"c\":\"2\"}}",

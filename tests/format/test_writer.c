@@ -42,7 +42,8 @@ static const int64_t whole[1] = {-5};
 static struct safetensors_writer *sample(void)
 {
     struct safetensors_writer *w = safetensors_writer_new();
-    safetensors_writer_metadata(w, "prompt", "a \"blue\" butterfly\n\\ \303\251 \360\237\246\213\001");
+    safetensors_writer_metadata(w, "prompt",
+                                "a \"blue\" butterfly\n\\ \303\251 \360\237\246\213\001");
     safetensors_writer_metadata(w, "seed", "7");
     safetensors_writer_tensor(w, "flags", DTYPE_BOOL, 1, (int64_t[]){3}, flags);
     safetensors_writer_tensor(w, "halves", DTYPE_BF16, 2, (int64_t[]){2, 2}, halves);
@@ -69,7 +70,8 @@ TEST(what_goes_in_comes_out)
     CHECK(v && v->ndim == 0 && v->aligned && memcmp(v->data, whole, 8) == 0);
     v = weights_find(w, "none");
     CHECK(v && v->count == 0 && v->shape[1] == 3);
-    CHECK_STR(weights_metadata(w, "prompt"), "a \"blue\" butterfly\n\\ \303\251 \360\237\246\213\001");
+    CHECK_STR(weights_metadata(w, "prompt"),
+              "a \"blue\" butterfly\n\\ \303\251 \360\237\246\213\001");
     CHECK_STR(weights_metadata(w, "seed"), "7");
     weights_close(w);
     safetensors_writer_free(s);
