@@ -77,14 +77,15 @@ static bool enter(struct term *term)
     raw.c_iflag &= ~(tcflag_t)(IXON | ICRNL);
     raw.c_cc[VMIN] = 1;
     raw.c_cc[VTIME] = 0;
-    return tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
+    return tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
 }
 
 /* Puts the tty back; a signal that came meanwhile then takes its usual effect. */
 static void leave(struct term *term)
 {
-    /* answers that are still under way must not be typed into the shell */
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &saved);
+    /* answers that were not read must not be typed into the shell */
+    tcflush(STDIN_FILENO, TCIFLUSH);
+    tcsetattr(STDIN_FILENO, TCSANOW, &saved);
     for (int i = 0; i < STOPS; i++)
         sigaction(stop_signals[i], &term->old_stops[i], NULL);
     for (int i = 0; i < CRASHES; i++)
