@@ -11,12 +11,20 @@
 #define MAX_PICKLE (32u << 20)
 #define PROTOCOL 1001
 
-/* PROTO 2, LONG1, 10 bytes, STOP: how the file begins. */
-static const uint8_t magic[] = {0x80, 2,    0x8A, 10,   0x6C, 0xFC, 0x9C, 0x46,
-                                0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, '.'};
-/* The bytes of the number itself are what counts, whatever the protocol. */
-#define MAGIC_NUMBER (magic + 2)
-#define MAGIC_NUMBER_BYTES 13
+/* LONG1, the magic number, STOP: behind PROTO (and the FRAME of protocol 4) the file's start. */
+static const uint8_t magic[] = {0x8A, 10,   0x6C, 0xFC, 0x9C, 0x46, 0xF9,
+                                0x20, 0x6A, 0xA8, 0x50, 0x19, '.'};
+#define PROTO_BYTES 2
+#define FRAME_BYTES 9
+
+/* The length of the first pickle, the magic number; 0 when the file starts in another way. */
+static uint64_t magic_length(const struct mapped_file *f)
+{
+    if (f->size <= PROTO_BYTES + FRAME_BYTES + sizeof magic || f->data[0] != 0x80)
+        return 0;
+    uint64_t at = PROTO_BYTES + (f->data[PROTO_BYTES] == 0x95 ? FRAME_BYTES : 0);
+    return memcmp(f->data + at, magic, sizeof magic) == 0 ? at + sizeof magic : 0;
+}
 
 struct stream {
     const struct mapped_file *f;
@@ -137,7 +145,8 @@ static bool read_value(struct weights *w, struct stream *s)
 
 static bool torch_legacy_read(struct weights *w, int file, struct dn_error *err)
 {
-    struct stream s = {.f = &w->files[file], .err = err, .at = sizeof magic, .v.legacy = true};
+    struct stream s = {
+        .f = &w->files[file], .err = err, .at = magic_length(&w->files[file]), .v.legacy = true};
     if (!dn_mul(s.f->size, 4, &s.v.budget))
         s.v.budget = UINT64_MAX;
     bool ok = read_protocol(&s) && read_system(&s) && read_value(w, &s);
@@ -147,8 +156,7 @@ static bool torch_legacy_read(struct weights *w, int file, struct dn_error *err)
 
 static bool torch_legacy_sniff(const struct mapped_file *f)
 {
-    return f->size > sizeof magic && f->data[0] == 0x80 &&
-           memcmp(f->data + 2, MAGIC_NUMBER, MAGIC_NUMBER_BYTES) == 0;
+    return magic_length(f) != 0;
 }
 
 const struct weight_format torch_legacy_entry = {

@@ -151,9 +151,11 @@ static bool call_tensor(struct pickle *p, uint32_t args, uint32_t *result)
     const struct torch_storage *s = &v->storages[t.storage];
     if (!measure(&t, &count, &last))
         return pickle_fail(p, "a tensor that is too large");
-    if (last >= s->count || t.offset > s->count)
-        return pickle_fail(p, "a tensor reaches element %lld of a storage of %lld",
-                           (long long)(last < t.offset ? t.offset : last), (long long)s->count);
+    if (last >= s->count)
+        return pickle_fail(p, "a tensor reaches element %lld of a storage of %lld", (long long)last,
+                           (long long)s->count);
+    if (count == 0)
+        t.offset = 0; /* an empty slice keeps the place where it was cut, maybe past the end */
     uint64_t bytes = count * (uint64_t)dtype_size(s->dtype);
     if (bytes > v->budget)
         return pickle_fail(p, "the tensors repeat the file's bytes too often");
