@@ -38,8 +38,7 @@ struct conv {
     enum dtype dtype;
     dnnl_memory_desc_t plain_md;
     void *plain; /* [out, in, kt, kh, kw] until the first layout is known, then NULL */
-    struct packed packed[PLANS];
-    int packed_count;
+    struct packed packed[PLANS + 1]; /* one more than can be in use */
     float *bias;
     dnnl_memory_desc_t bias_md;
     struct plan plans[PLANS];
@@ -100,7 +99,7 @@ void cpu_conv_free(struct exec *ex, struct conv *conv)
         return;
     for (int i = 0; i < PLANS; i++)
         cpu_primitive_done(&conv->plans[i].primitive);
-    for (int i = 0; i < conv->packed_count; i++)
+    for (int i = 0; i <= PLANS; i++)
         free(conv->packed[i].data);
     free(conv->plain);
     free(conv->bias);
@@ -113,27 +112,44 @@ static int64_t output_size(int64_t size, int64_t pad, int64_t kernel, int64_t st
     return (size + pad - kernel) / stride + 1;
 }
 
-/* Points p->weights at weights in p->weights_md, packing them if no other plan has them. */
+static bool in_use(const struct conv *c, const struct packed *packed)
+{
+    for (int i = 0; i < PLANS; i++)
+        if (c->plans[i].primitive.primitive && c->plans[i].weights == packed->data)
+            return true;
+    return false;
+}
+
+/* Points p->weights at weights in p->weights_md, packing them if no other plan has them. A new
+ * layout is made from any other and takes the place of one that no plan uses any more. */
 static bool find_weights(struct exec *ex, struct conv *c, struct plan *p, struct dn_error *err)
 {
-    for (int i = 0; i < c->packed_count; i++)
-        if (dnnl_memory_desc_equal(&c->packed[i].md, &p->weights_md)) {
-            p->weights = c->packed[i].data;
+    const struct packed *from = NULL;
+    struct packed *to = NULL;
+    p->weights = NULL;
+    for (int i = 0; i <= PLANS; i++) {
+        struct packed *at = &c->packed[i];
+        if (at->data && dnnl_memory_desc_equal(&at->md, &p->weights_md)) {
+            p->weights = at->data;
             return true;
         }
-    /* plans are replaced one by one and so may leave unused layouts behind: never more than a
-     * handful exist for one convolution */
-    assert(c->packed_count < PLANS);
-    struct packed *to = &c->packed[c->packed_count];
-    const dnnl_memory_desc_t *from = c->plain ? &c->plain_md : &c->packed[0].md;
-    to->md = p->weights_md;
-    to->data = dn_malloc_aligned(dnnl_memory_desc_get_size(&to->md));
-    c->packed_count++;
-    if (!cpu_reorder(ex, &to->md, to->data, from, c->plain ? c->plain : c->packed[0].data, err))
+        if (at->data)
+            from = at;
+        if (!to && (!at->data || !in_use(c, at)))
+            to = at;
+    }
+    assert(to && (from || c->plain));
+    void *data = dn_malloc_aligned(dnnl_memory_desc_get_size(&p->weights_md));
+    if (!cpu_reorder(ex, &p->weights_md, data, from ? &from->md : &c->plain_md,
+                     from ? from->data : c->plain, err)) {
+        free(data);
         return false;
+    }
+    free(to->data);
+    *to = (struct packed){p->weights_md, data};
     free(c->plain);
     c->plain = NULL;
-    p->weights = to->data;
+    p->weights = data;
     return true;
 }
 

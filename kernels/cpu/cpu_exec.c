@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #if defined(__AVX512BF16__) && defined(__AVX512VL__)
 #include <immintrin.h>
@@ -63,6 +64,17 @@ void cpu_enter(const struct exec *ex)
 {
     if (omp_get_max_threads() != ex->threads)
         omp_set_num_threads(ex->threads);
+}
+
+void *cpu_weights_alloc(size_t size)
+{
+    const size_t huge = 2u << 20;
+    char *memory = dn_malloc_aligned(size);
+    uintptr_t first = ((uintptr_t)memory + huge - 1) & ~(huge - 1);
+    uintptr_t end = ((uintptr_t)memory + size) & ~(huge - 1);
+    if (first < end)
+        madvise((void *)first, end - first, MADV_HUGEPAGE); /* a wish: refusal changes nothing */
+    return memory;
 }
 
 void *cpu_scratch(struct exec *ex, enum cpu_scratch_use use, size_t size)

@@ -23,6 +23,11 @@ struct exec {
 /* Scratch that a call may need at the same time: the operation's own, and a oneDNN primitive's. */
 enum cpu_scratch_use { CPU_SCRATCH_OP, CPU_SCRATCH_DNNL };
 
+/* Memory for packed weights, 64-byte aligned, on huge pages where the system grants them: a model's
+ * gigabytes are touched first when they are packed, and small pages then cost as much time as the
+ * packing. Freed with free(). */
+void *cpu_weights_alloc(size_t size);
+
 /* At least size bytes, 64-byte aligned, valid until the next call with the same use. */
 void *cpu_scratch(struct exec *ex, enum cpu_scratch_use use, size_t size);
 /* The same, one piece for each thread: piece i lies at i * *stride bytes. */

@@ -105,6 +105,14 @@ static void copy_run(char *d, enum dtype dd, int64_t dstride, const char *s, enu
     }
 }
 
+/* Do the bytes of two contiguous runs meet? */
+static bool overlap(const struct tensor *dst, const struct tensor *src, int64_t dst_bytes,
+                    int64_t src_bytes)
+{
+    uintptr_t d = (uintptr_t)dst->data, s = (uintptr_t)src->data;
+    return d < s + (uintptr_t)src_bytes && s < d + (uintptr_t)dst_bytes;
+}
+
 static void copy_strided(const struct tensor *dst, const struct tensor *src)
 {
     assert(dst->ndim == src->ndim);
@@ -117,17 +125,24 @@ static void copy_strided(const struct tensor *dst, const struct tensor *src)
     for (int i = 1; i < w.ndim; i++)
         runs *= w.shape[i];
     int64_t dsize = dtype_size(dst->dtype), ssize = dtype_size(src->dtype);
-#pragma omp parallel for schedule(static) if (runs * w.shape[0] > CPU_GRAIN)
-    for (int64_t run = 0; run < runs; run++) {
-        int64_t rest = run, d = 0, s = 0;
-        for (int i = 1; i < w.ndim; i++) {
-            int64_t at = rest % w.shape[i];
-            rest /= w.shape[i];
-            d += at * w.dst[i];
-            s += at * w.src[i];
+    /* one long run is cut into pieces for the threads, unless the order of bytes matters */
+    int64_t length = w.shape[0], piece = length;
+    if (runs == 1 && length > 4 * CPU_GRAIN && !overlap(dst, src, length * dsize, length * ssize))
+        piece = 65536;
+    int64_t pieces = (length + piece - 1) / piece;
+#pragma omp parallel for schedule(static) if (runs * length > CPU_GRAIN)
+    for (int64_t i = 0; i < runs * pieces; i++) {
+        int64_t rest = i / pieces, first = i % pieces * piece;
+        int64_t d = first * w.dst[0], s = first * w.src[0];
+        for (int axis = 1; axis < w.ndim; axis++) {
+            int64_t at = rest % w.shape[axis];
+            rest /= w.shape[axis];
+            d += at * w.dst[axis];
+            s += at * w.src[axis];
         }
         copy_run((char *)dst->data + d * dsize, dst->dtype, w.dst[0],
-                 (const char *)src->data + s * ssize, src->dtype, w.src[0], w.shape[0]);
+                 (const char *)src->data + s * ssize, src->dtype, w.src[0],
+                 length - first < piece ? length - first : piece);
     }
 }
 

@@ -105,25 +105,25 @@ static bool make_plan(struct exec *ex, const struct linear *l, struct plan *p,
     return ok;
 }
 
-/* All parts as one plain [out, in] matrix of the exec's dtype: the file's own memory where that is
- * possible, else a copy that the caller frees through *copy. */
+/* All parts as one plain [out, in] matrix: the file's own memory where that is one matrix that
+ * oneDNN reads, else a copy of the exec's dtype in scratch. *dtype says which. */
 static const void *plain_weights(struct exec *ex, const struct tensor *parts, int count,
-                                 int64_t out, int64_t in, void **copy)
+                                 int64_t out, int64_t in, enum dtype *dtype)
 {
-    *copy = NULL;
-    if (count == 1 && parts->dtype == ex->dtype && tensor_is_contiguous(parts))
+    *dtype = parts->dtype;
+    if (count == 1 && cpu_is_activation(parts) && tensor_is_contiguous(parts))
         return parts->data;
+    *dtype = ex->dtype;
     size_t size = (size_t)dtype_size(ex->dtype);
-    *copy = dn_malloc_aligned(dn_mul_or_abort((size_t)(out * in), size));
+    char *copy = cpu_scratch(ex, CPU_SCRATCH_OP, dn_mul_or_abort((size_t)(out * in), size));
     int64_t row = 0;
     for (int i = 0; i < count; i++) {
         int64_t shape[] = {parts[i].shape[0], in};
-        struct tensor to =
-            tensor_over((char *)*copy + (size_t)(row * in) * size, ex->dtype, 2, shape);
+        struct tensor to = tensor_over(copy + (size_t)(row * in) * size, ex->dtype, 2, shape);
         cpu_copy(ex, &to, &parts[i], NULL);
         row += parts[i].shape[0];
     }
-    return *copy;
+    return copy;
 }
 
 static void pack_bias(struct exec *ex, struct linear *l, const struct tensor *biases, int count)
@@ -155,16 +155,15 @@ bool cpu_linear_pack(struct exec *ex, const struct tensor *parts, const struct t
         pack_bias(ex, l, biases, count);
     /* the layout is chosen for a middling number of rows and then kept for all */
     struct plan trial = {.rows = 256, .x_stride = l->in, .y_stride = l->out, .y_dtype = DTYPE_F32};
-    void *copy = NULL;
     bool ok = make_plan(ex, l, &trial, &l->md, err);
     cpu_primitive_done(&trial.primitive);
     if (ok) {
-        const void *plain = plain_weights(ex, parts, count, l->out, l->in, &copy);
-        dnnl_memory_desc_t from = matrix(l->in, l->out, 1, l->in, l->dtype);
-        l->weights = dn_malloc_aligned(dnnl_memory_desc_get_size(&l->md));
+        enum dtype dtype;
+        const void *plain = plain_weights(ex, parts, count, l->out, l->in, &dtype);
+        dnnl_memory_desc_t from = matrix(l->in, l->out, 1, l->in, dtype);
+        l->weights = cpu_weights_alloc(dnnl_memory_desc_get_size(&l->md));
         ok = cpu_reorder(ex, &l->md, l->weights, &from, plain, err);
     }
-    free(copy);
     if (!ok) {
         cpu_linear_free(ex, l);
         l = NULL;

@@ -294,4 +294,28 @@ TEST(memory)
     }
 }
 
-TESTS(T(norms), T(rope), T(elementwise), T(silu_extremes), T(gather), T(patches), T(memory))
+/* runs long enough to be shared by threads: plain, converted, and moving left over themselves */
+TEST(long_copies)
+{
+    for (int n = 0; n < SETTINGS; n++) {
+        struct check_run run = run_open(settings[n], 1050);
+        struct dn_error err = {0};
+        int64_t count = 300007;
+        struct pair x =
+            pair_random(&run, settings[n].activation, 0, 1, 0, 2, (int64_t[]){1, count});
+        struct pair y = pair_random(&run, DTYPE_F32, 0, 1, 0, 2, (int64_t[]){1, count});
+        struct tensor line = tensor_reshape(&x.t, 1, &count);
+        CHECK_OK(run.ops->copy(run.ex, &y.t, &x.t, &err), err);
+        expect(&run, "long copy", &y.t, x.host, 0);
+        struct tensor left = tensor_slice(&line, 0, count - 5);
+        struct tensor right = tensor_slice(&line, 5, count - 5);
+        CHECK_OK(run.ops->copy(run.ex, &left, &right, &err), err);
+        expect(&run, "long overlapping copy", &left, x.host + 5, 0);
+        pair_free(&run, &x);
+        pair_free(&run, &y);
+        run_close(&run);
+    }
+}
+
+TESTS(T(norms), T(rope), T(elementwise), T(silu_extremes), T(gather), T(patches), T(memory),
+      T(long_copies))
