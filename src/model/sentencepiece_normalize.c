@@ -3,8 +3,10 @@
  * (github.com/s-yata/darts-clone, darts.h, class DoubleArrayUnit): [u32 size][array][strings]. */
 #include "model/sentencepiece_normalize.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/utf8.h"
 #include "model/piece_trie.h"
 
@@ -55,11 +57,48 @@ static bool check_units(const struct spm_normalizer *n)
             const char *text = unit_replacement(n, unit, &length);
             if (!text || !dn_utf8_valid(text, length))
                 return false;
-        } else if ((i ^ unit_offset(unit)) >= n->unit_count) {
-            return false;
+            continue;
         }
+        size_t base = i ^ unit_offset(unit);
+        if (base >= n->unit_count || (unit >> 8 & 1 && !unit_is_value(unit_at(n, base))))
+            return false;
     }
     return true;
+}
+
+/* Adds the children of a node to queue, each once: equal branches are shared. False: a dead end,
+ * where no value lies behind. */
+static bool add_children(const struct spm_normalizer *n, uint32_t node, unsigned char *seen,
+                         uint32_t *queue, size_t *queued)
+{
+    uint32_t unit = unit_at(n, node);
+    size_t base = node ^ unit_offset(unit);
+    bool any = unit >> 8 & 1;
+    for (uint32_t byte = 1; byte < 256; byte++) {
+        size_t child = base ^ byte;
+        if (child >= n->unit_count || (unit_at(n, child) & (1u << 31 | 0xFF)) != byte)
+            continue;
+        any = true;
+        if (!seen[child])
+            queue[(*queued)++] = (uint32_t)child;
+        seen[child] = 1;
+    }
+    return any;
+}
+
+/* Every branch that can be reached must end in a value. */
+static bool check_branches(const struct spm_normalizer *n)
+{
+    unsigned char *seen = dn_calloc(n->unit_count, 1);
+    uint32_t *queue = dn_calloc(n->unit_count, sizeof queue[0]); /* starts with the root, 0 */
+    size_t queued = 1;
+    bool ok = true;
+    seen[0] = 1;
+    for (size_t i = 0; i < queued && ok; i++)
+        ok = add_children(n, queue[i], seen, queue, &queued);
+    free(seen);
+    free(queue);
+    return ok;
 }
 
 bool spm_normalizer_init(struct spm_normalizer *n, const struct spm_model *model,
@@ -79,7 +118,7 @@ bool spm_normalizer_init(struct spm_normalizer *n, const struct spm_model *model
     n->unit_count = array / 4;
     n->strings = n->units + array;
     n->strings_size = size - 4 - array;
-    if (n->strings[n->strings_size - 1] != '\0' || !check_units(n))
+    if (n->strings[n->strings_size - 1] != '\0' || !check_units(n) || !check_branches(n))
         return dn_fail(err, DN_E_FORMAT, "%s: the character map is broken", what);
     return true;
 }
@@ -105,7 +144,7 @@ static size_t match_rule(const struct spm_normalizer *n, const char *text, size_
         if (unit >> 8 & 1) {
             size_t bytes;
             const char *text_of = unit_replacement(n, unit_at(n, at), &bytes);
-            if (!text_of || !unit_is_value(unit_at(n, at)))
+            if (!text_of)
                 break;
             best = i + 1;
             *replacement = text_of;

@@ -476,9 +476,12 @@ TEST(character_map)
     units[x] = 'x' | 1 << 8 | 1 << 9 | 1 << 10;
     s = map_model(1024, units, 256, "ab\0", 3);
     check_refused(&s, "is broken");
-    units[x] = 'x' | 1 << 8; /* leads to itself: no value there, so no rule */
+    units[x] = 'x' | 1 << 8; /* its value is no value: itself */
     s = map_model(1024, units, 256, "ab\0", 3);
-    check_encodes(&s, "axb", 3, 4, (const int32_t[]){6, 3, 2, 4});
+    check_refused(&s, "is broken");
+    units[x] = 'x'; /* a dead end */
+    s = map_model(1024, units, 256, "ab\0", 3);
+    check_refused(&s, "is broken");
 }
 
 TEST(cut_anywhere)
