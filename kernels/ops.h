@@ -85,6 +85,9 @@ struct ops {
     const char *name; /* "cpu", "cuda" */
 
     /* --- life and memory --- */
+    /* The dtype to open with when the user has no wish: BF16 where the machine multiplies it
+     * faster than F32. open refuses a dtype that it cannot do. */
+    enum dtype (*best_dtype)(void);
     bool (*open)(const struct exec_options *options, struct exec **out, struct dn_error *err);
     void (*close)(struct exec *ex); /* NULL allowed; frees nothing that the caller allocated */
     /* Uninitialised memory for a contiguous tensor; freed by tensor_free (which clears *t). */

@@ -22,9 +22,24 @@ static int usable_cores(void)
     return count > 0 ? count : 1;
 }
 
+static bool has_isa(dnnl_cpu_isa_t isa)
+{
+    return ((unsigned)dnnl_get_effective_cpu_isa() & (unsigned)isa) == (unsigned)isa;
+}
+
+enum dtype cpu_best_dtype(void)
+{
+    return has_isa(dnnl_cpu_isa_avx512_core_bf16) ? DTYPE_BF16 : DTYPE_F32;
+}
+
 bool cpu_open(const struct exec_options *options, struct exec **out, struct dn_error *err)
 {
     assert(options->dtype == DTYPE_F32 || options->dtype == DTYPE_BF16);
+    *out = NULL;
+    if (options->dtype == DTYPE_BF16 && !has_isa(dnnl_cpu_isa_avx512_core)) {
+        dn_fail(err, DN_E_UNSUPPORTED, "this CPU cannot multiply in bfloat16 (it lacks AVX-512)");
+        return dn_error_hint(err, "use float32");
+    }
     struct exec *ex = dn_calloc(1, sizeof *ex);
     ex->dtype = options->dtype;
     ex->threads = options->threads > 0 ? options->threads : usable_cores();
@@ -36,7 +51,6 @@ bool cpu_open(const struct exec_options *options, struct exec **out, struct dn_e
         return true;
     }
     cpu_close(ex);
-    *out = NULL;
     return false;
 }
 

@@ -3,6 +3,7 @@
 
 const struct ops ops_cpu = {
     .name = "cpu",
+    .best_dtype = cpu_best_dtype,
     .open = cpu_open,
     .close = cpu_close,
     .tensor_alloc = cpu_tensor_alloc,

@@ -3,6 +3,7 @@
 
 static const char *const tested[] = {
     "name",
+    "best_dtype",
     "open",
     "close",
     "tensor_alloc",
@@ -64,6 +65,8 @@ TEST(exec_tells_its_dtype)
         run_close(&run);
     }
     ops_cpu.close(NULL);
+    struct check_run best = run_open((struct setting){"cpu", ops_cpu.best_dtype(), DTYPE_F32}, 1);
+    run_close(&best);
 }
 
 TESTS(T(no_holes), T(unknown_backend), T(exec_tells_its_dtype))
