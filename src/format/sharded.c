@@ -164,6 +164,8 @@ static bool read_shards(struct weights *w, const struct index *x, const char *di
         }
         free(path);
         bool ok = file >= 0 && safetensors_read(w, file, err);
+        if (file < 0)
+            dn_error_hint(err, "every shard that the index names must lie beside it, complete");
         if (!ok)
             return dn_error_while(err, "reading shard %d of %d of %s", i + 1, x->shard_count,
                                   x->file->path);

@@ -47,6 +47,17 @@ TEST(legal_headers_open)
     }
 }
 
+/* A header of 123 bytes makes the file begin with '{', like a JSON file. */
+TEST(a_length_that_looks_like_json)
+{
+    struct dn_error err;
+    char header[124];
+    memset(header, ' ', 123);
+    memcpy(header, "{}", 2);
+    header[123] = '\0';
+    CHECK_OK(opens(file_of(header, 0), &err), err);
+}
+
 #define TENSOR(dtype, shape, offsets)                                                              \
     "{\"a\":{\"dtype\":" dtype ",\"shape\":" shape ",\"data_offsets\":" offsets "}}"
 #define NINE "[1,1,1,1,1,1,1,1,4]"
@@ -186,5 +197,5 @@ TEST(metadata)
     weights_close(w);
 }
 
-TESTS(T(legal_headers_open), T(illegal_headers_are_refused), T(limits), T(cuts), T(flips),
-      T(metadata))
+TESTS(T(legal_headers_open), T(a_length_that_looks_like_json), T(illegal_headers_are_refused),
+      T(limits), T(cuts), T(flips), T(metadata))
