@@ -293,11 +293,9 @@ bool term_play_frames(const struct term_clip *clip, const char *wish, struct ter
     struct graphics *g = NULL;
     bool ok = true;
     if (enter(&term) && ask(&term, &caps)) {
-        const struct graphics_entry *entry = graphics_choose(wish, &caps);
         int64_t count = 0;
-        uint8_t *samples = entry ? take_samples(clip, &count) : NULL;
-        if (samples)
-            g = graphics_open(entry, &caps, clip->width, clip->height, samples, count);
+        uint8_t *samples = take_samples(clip, &count);
+        g = graphics_open_wish(wish, &caps, clip->width, clip->height, samples, count);
         free(samples);
         if (g)
             ok = play(&term, g, clip, played, err);

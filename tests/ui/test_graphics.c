@@ -195,7 +195,29 @@ TEST(sixel_keeps_to_the_limits)
     graphics_close(g);
     caps.sixel_width = 500;
     g = graphics_open(&graphics_sixel_entry, &caps, 600, 300, rgb, 1);
-    CHECK(!g);
+    CHECK(g && g->scale == 1 && g->divide == 2 && g->cols == (300 + 8) / 9);
+    struct dn_error err;
+    struct strbuf out = {0};
+    struct sixel s = {0};
+    CHECK_OK(g && graphics_encode(g, rgb, &out, &err), err);
+    CHECK(decode_sixel(strbuf_text(&out), &s) && s.width == 300 && s.height == 150);
+    CHECK(largest_difference(s.rgb + (149 * 300 + 299) * 3, rgb + (299 * 600 + 599) * 3, 3) <= 2);
+    free(s.rgb);
+    free(s.set);
+    strbuf_done(&out);
+    graphics_close(g);
+    for (caps.rows = 1; caps.rows <= 2; caps.rows++) /* no room at all, not for blocks either */
+        CHECK(!graphics_open_wish("auto", &caps, 600, 300, rgb, 1) &&
+              !graphics_open_wish("sixel", &caps, 600, 300, rgb, 1));
+    caps = screen;
+    caps.kitty = false;
+    caps.sixel_width = 5; /* too narrow for any sixel: blocks do it */
+    g = graphics_open_wish("auto", &caps, 4, 300, rgb, 1);
+    CHECK(g && g->entry == &graphics_sixel_entry);
+    graphics_close(g);
+    caps.sixel_height = 5;
+    g = graphics_open_wish(NULL, &caps, 4, 300, rgb, 1);
+    CHECK(g && g->entry == &graphics_blocks_entry);
     graphics_close(g);
     free(rgb);
 }
@@ -386,7 +408,7 @@ TEST(forged_answers)
         "\033[?2;0;99999999999999999999;1S", "\033[?;;;;;;;;;;;;;;;;;;;;;;;;;;;;4c",
         "\033P>|\033\\", "\033]11;rgb:ffff/ffff/ffff\033\\", "\033]52;c;AAAA\a",
         "\033_Gi=31;ENO\033\\",
-        "\033P>|XTerm\033[?1c", "\033[0n\033[0n",
+        "\033P>|XTerm\033[?1c", "\033[0n\033[0n", "\033[?2;0;5;6S\033[?2;0;7;8S\033[?2;0;9;9S",
     };
     struct probe *probe = dn_calloc(1, sizeof *probe);
     for (size_t i = 0; i < sizeof forged / sizeof forged[0]; i++) {
@@ -394,7 +416,8 @@ TEST(forged_answers)
         CHECK_MSG(probe->key == 0, "%zu gave key %d", i, probe->key);
     }
     CHECK(!probe->kitty && probe->acknowledged == 2);
-    CHECK(probe->graphics_size[0][0] == 65535);
+    CHECK(probe->graphics_size[0][0] == 65535 && probe->graphics_size[1][1] == 6);
+    CHECK(probe->graphics_sizes == 2 && probe->window_width == 0);
     uint32_t random = 7;
     char bytes[64];
     for (int i = 0; i < 200000; i++) {

@@ -123,7 +123,8 @@ static struct outcome play_on(const struct terminal *t)
     struct pollfd p = {.fd = master, .events = POLLIN};
     char bytes[4096];
     ssize_t n;
-    while (poll(&p, 1, 0) > 0 && (p.revents & POLLIN) && (n = read(master, bytes, sizeof bytes)) > 0)
+    while (poll(&p, 1, 0) > 0 && (p.revents & POLLIN) &&
+           (n = read(master, bytes, sizeof bytes)) > 0)
         strbuf_append(&out.bytes, bytes, (size_t)n);
     tcgetattr(slave, &after);
     out.restored = before.c_lflag == after.c_lflag && before.c_iflag == after.c_iflag &&

@@ -34,9 +34,10 @@ struct graphics {
     struct graphics_caps caps;
     int width, height; /* of the frames, px */
     int cols, rows;    /* cells that they cover */
-    int scale;         /* sixel: screen px per px */
+    int scale, divide; /* sixel: screen px per px, or px per screen px; one of them is 1 */
     struct graphics_palette *palette; /* sixel: one for the clip */
     uint8_t *indexed;                 /* sixel: scratch, scaled picture */
+    uint8_t *reduced;                 /* sixel: scratch, one row of pixels */
 };
 
 struct graphics_entry {
@@ -64,6 +65,9 @@ const struct graphics_entry *graphics_choose(const char *wish, const struct grap
 /* Ready to show frames of that size; NULL when they do not fit. graphics_close() frees. */
 struct graphics *graphics_open(const struct graphics_entry *entry, const struct graphics_caps *caps,
                                int width, int height, const uint8_t *samples, int64_t count);
+/* The same with the way that wish names, or for auto with the best one in which they fit. */
+struct graphics *graphics_open_wish(const char *wish, const struct graphics_caps *caps, int width,
+                                    int height, const uint8_t *samples, int64_t count);
 bool graphics_encode(struct graphics *g, const uint8_t *rgb, struct strbuf *out,
                      struct dn_error *err);
 void graphics_close(struct graphics *g); /* NULL is allowed */

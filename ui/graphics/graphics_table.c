@@ -50,6 +50,19 @@ struct graphics *graphics_open(const struct graphics_entry *entry, const struct 
     return NULL;
 }
 
+struct graphics *graphics_open_wish(const char *wish, const struct graphics_caps *caps, int width,
+                                    int height, const uint8_t *samples, int64_t count)
+{
+    bool automatic = !wish || strcmp(wish, "auto") == 0;
+    struct graphics *g = NULL;
+    for (int i = 0; !g && graphics_table[i]; i++) {
+        const struct graphics_entry *entry = graphics_table[i];
+        if (automatic ? entry->supported(caps) : strcmp(entry->name, wish) == 0)
+            g = graphics_open(entry, caps, width, height, samples, count);
+    }
+    return g;
+}
+
 bool graphics_encode(struct graphics *g, const uint8_t *rgb, struct strbuf *out,
                      struct dn_error *err)
 {
@@ -62,5 +75,6 @@ void graphics_close(struct graphics *g)
         return;
     palette_free(g->palette);
     free(g->indexed);
+    free(g->reduced);
     free(g);
 }
