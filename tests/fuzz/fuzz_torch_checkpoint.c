@@ -5,7 +5,7 @@
  *   2  as what follows the head of an old stream */
 #include "fuzz_weights.h"
 
-#include "format/archive.h"
+#include "tests/format/archive.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
