@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from text_encoder import TextEncoder
-from transformer import Transformer
+from transformer import CHUNK, Transformer
 from vae import Vae
 
 
@@ -52,6 +52,23 @@ def load_transformer(root, name):
     return model.double(), context[None].double()
 
 
+def check_window(root, name):
+    """The rolling cache as the sampler keeps it: one chunk before the own one."""
+    model, context = load_transformer(root, name.rsplit("_", 1)[1])
+    data = {k: v.double() for k, v in load_file(f"{root}/dit/{name}.safetensors").items()}
+    keep, cache, flows = CHUNK * data["x_noisy"][0, 0].numel() // 4, None, []
+    for a in range(0, len(data["t_noisy"]), CHUNK):
+        x, t = data["x_noisy"][None, a:a + CHUNK], data["t_noisy"][None, a:a + CHUNK]
+        flows.append(model.chunk_forward(x, t, context, cache, a, 0)[0])
+        clean = data["x_clean"][None, a:a + CHUNK]
+        cache = model.chunk_forward(clean, 0 * t, context, cache, a, 0)[1]
+        cache = [(k[:, :, -keep:], v[:, :, -keep:]) for k, v in cache]
+    yield report(name, torch.cat(flows, 1)[0], data["flow_noisy"], 1e-5)
+    got = model.teacher_forward(data["x_noisy"][None], data["t_noisy"][None],
+                                data["x_clean"][None, :-CHUNK], context, 0)
+    yield report(name + " (training form)", got[0], data["flow_noisy"], 1e-5)
+
+
 def check_cached(root, name, mode):
     model, context = load_transformer(root, name.rsplit("_", 1)[1])
     data = load_file(f"{root}/dit/{name}.safetensors")
@@ -75,4 +92,5 @@ if __name__ == "__main__":
         for name, mode in (("causal_kv_dense_tiny16", 0), ("causal_kv_dense_tiny128", 0),
                            ("causal_kv_monarch_tiny16", 1), ("causal_kv_monarch_tiny128", 1)):
             good += list(check_cached(root, name, mode))
+        good += list(check_window(root, "causal_kv_dense_local6_sink0_tiny16"))
     sys.exit(not all(good))
