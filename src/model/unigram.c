@@ -1,7 +1,10 @@
 /* unigram: see unigram.h. Viterbi: best_score(end) = max over pieces of best_score(start) + score,
  * one pass from left to right, starts only where a character starts. Source: Kudo 2018 (Subword
- * Regularization). Ties fall as in the sentencepiece library 0.2.3, since ids must agree: all sums
- * are float, and of two equals the one that starts first wins. */
+ * Regularization).
+ *
+ * Ties ("b bb" or "bb b") hang on the last bit, and ids must agree: scores are kept in float but
+ * compared in double before rounding, as the sentencepiece library did up to 0.2.1. From 0.2.3 on
+ * it compares in float and scores user-defined pieces otherwise. */
 #include "model/unigram.h"
 
 #include <float.h>
@@ -23,28 +26,30 @@ struct path_end {
 
 void unigram_init(struct unigram *u, const struct spm_model *model, const struct piece_trie *trie)
 {
-    float low = FLT_MAX;
+    float low = FLT_MAX, high = FLT_MIN;
     for (int64_t i = 0; i < model->count; i++) {
-        const struct spm_piece *piece = &model->pieces[i];
-        if (piece->type == SPM_NORMAL && piece->score < low)
-            low = piece->score;
+        if (model->pieces[i].type != SPM_NORMAL)
+            continue;
+        float score = model->pieces[i].score;
+        low = score < low ? score : low;
+        high = score > high ? score : high;
     }
-    *u = (struct unigram){model, trie, low - unknown_penalty};
+    *u = (struct unigram){model, trie, low - unknown_penalty, high};
 }
 
-/* A user-defined piece wins over what it is made of: normal scores are below 0. */
-static float piece_score(const struct unigram *u, struct piece_match match)
+/* A user-defined piece nearly always wins over what it is made of. */
+static double piece_score(const struct unigram *u, struct piece_match match)
 {
     const struct spm_piece *piece = &u->model->pieces[match.id];
     if (piece->type == SPM_USER_DEFINED)
-        return (float)(0.1 * match.length - 0.1);
+        return (double)((float)match.length * u->best_score) - 0.1;
     return piece->score;
 }
 
-static void offer(struct path_end *end, int64_t start, int32_t id, float score)
+static void offer(struct path_end *end, int64_t start, int32_t id, double score)
 {
-    if (end->start < 0 || score > end->score)
-        *end = (struct path_end){score, id, start};
+    if (end->start < 0 || score > (double)end->score)
+        *end = (struct path_end){(float)score, id, start};
 }
 
 static void walk_back(const struct path_end *ends, size_t length, struct unigram_segment *out,
@@ -75,12 +80,12 @@ size_t unigram_split(const struct unigram *u, const char *text, size_t length,
         for (size_t i = 0; i < found; i++) {
             size_t bytes = (size_t)matches[i].length;
             offer(&ends[at + bytes], (int64_t)at, matches[i].id,
-                  piece_score(u, matches[i]) + ends[at].score);
+                  piece_score(u, matches[i]) + (double)ends[at].score);
             covered = covered || bytes == step;
         }
         if (!covered)
             offer(&ends[at + step], (int64_t)at, u->model->unk_id,
-                  u->unknown_score + ends[at].score);
+                  (double)(u->unknown_score + ends[at].score));
     }
     size_t count = 0;
     for (size_t at = length; at > 0; at = (size_t)ends[at].start)

@@ -13,6 +13,7 @@ struct unigram {
     const struct spm_model *model;
     const struct piece_trie *trie; /* every piece that may be found in text */
     float unknown_score;
+    float best_score; /* of all normal pieces, at least a hair above 0 */
 };
 
 /* Borrows both. */

@@ -295,6 +295,32 @@ TEST(best_path_and_ties)
     check_encodes(&s, "xbab", 4, 3, (const int32_t[]){6, 2, 7});
 }
 
+/* Equal sums, told apart by rounding alone; ids from sentencepiece 0.2.0. */
+TEST(ties_by_rounding)
+{
+    static const struct {
+        const char *text;
+        int32_t ids[12]; /* 0 ends it */
+    } cases[] = {
+        {"0bbb x<", {267, 742, 1049, 459, 267, 1050, 64, 1}},
+        {"4xxbbb41 xxx", {267, 1132, 1050, 1050, 1049, 459, 1132, 1141, 267, 1050, 1050, 1050}},
+        {"aabb bbb", {261, 396, 1049, 404, 1049, 1}},
+    };
+    struct tokenizer *t = NULL;
+    struct dn_error err;
+    CHECK_OK(tokenizer_open(DATA "spiece.model", &t, &err), err);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int32_t ids[64], mask[64];
+        int64_t n_valid;
+        CHECK_OK(tokenizer_encode(t, cases[i].text, strlen(cases[i].text), 64, ids, mask, &n_valid,
+                                  &err),
+                 err);
+        for (int k = 0; k < 12 && cases[i].ids[k]; k++)
+            CHECK_MSG(ids[k] == cases[i].ids[k], "%s: token %d is %d", cases[i].text, k, ids[k]);
+    }
+    tokenizer_close(t);
+}
+
 TEST(odd_but_legal)
 {
     struct strbuf s = small_model();
@@ -637,6 +663,7 @@ TEST(a_long_prompt_is_quick)
 }
 
 TESTS(T(golden_byte_fallback), T(golden_plain_unk), T(golden_json_without_byte_fallback),
-      T(golden_json_with_byte_fallback), T(padded_example), T(best_path_and_ties), T(odd_but_legal),
-      T(wire_format_lies), T(pieces_lie), T(model_lies), T(character_map), T(cut_anywhere),
-      T(json_lies), T(files), T(limits), T(a_long_prompt_is_quick))
+      T(golden_json_with_byte_fallback), T(padded_example), T(best_path_and_ties),
+      T(ties_by_rounding), T(odd_but_legal), T(wire_format_lies), T(pieces_lie), T(model_lies),
+      T(character_map), T(cut_anywhere), T(json_lies), T(files), T(limits),
+      T(a_long_prompt_is_quick))
