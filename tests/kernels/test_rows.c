@@ -300,7 +300,7 @@ TEST(long_copies)
     for (int n = 0; n < SETTINGS; n++) {
         struct check_run run = run_open(settings[n], 1050);
         struct dn_error err = {0};
-        int64_t count = 300007;
+        int64_t count = 3000007;
         struct pair x =
             pair_random(&run, settings[n].activation, 0, 1, 0, 2, (int64_t[]){1, count});
         struct pair y = pair_random(&run, DTYPE_F32, 0, 1, 0, 2, (int64_t[]){1, count});
