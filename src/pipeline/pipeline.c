@@ -85,7 +85,7 @@ bool pipeline_hand_on(struct run *run, int64_t start, const struct tensor *laten
         return false;
     run->latents_out = start + e.count;
     /* latents behind the last wanted frame are made with their chunk, but need no decoding */
-    int64_t wanted = vae_latents_of_frames(vae_get_info(run->p->vae), run->request->frames) - start;
+    int64_t wanted = pipeline_latents_wanted(run) - start;
     if (wanted <= 0)
         return true;
     struct tensor part = tensor_slice(latents, 0, wanted < e.count ? wanted : e.count);

@@ -52,6 +52,8 @@ bool pipeline_contexts(struct run *run, struct dn_error *err);
 /* Hands latents on, decodes them and hands the frames on. */
 bool pipeline_hand_on(struct run *run, int64_t start, const struct tensor *latents,
                       struct dn_error *err);
+/* Latents that are needed for the frames asked for. */
+int64_t pipeline_latents_wanted(const struct run *run);
 double pipeline_seconds(const struct run *run);
 
 #endif

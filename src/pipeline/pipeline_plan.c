@@ -22,6 +22,13 @@ static bool check_size(const struct run *run, struct dn_error *err)
     return dn_error_hint(err, "use %" PRId64 "x%" PRId64, w > 0 ? w : unit, h > 0 ? h : unit);
 }
 
+int64_t pipeline_latents_wanted(const struct run *run)
+{
+    const struct vae_info *vae = vae_get_info(run->p->vae);
+    int64_t latents = vae_latents_of_frames(vae, run->request->frames);
+    return latents + (vae_frames_of_latents(vae, latents) < run->request->frames);
+}
+
 /* Latent frames that the clip begins with. */
 static int64_t count_given(const struct run *run)
 {
@@ -119,10 +126,11 @@ bool pipeline_plan(struct run *run, struct dn_error *err)
     job->height = r->height / vae->spatial_factor;
     job->width = r->width / vae->spatial_factor;
     job->noise = &run->noise;
+    if (r->frames < 1)
+        return dn_fail(err, DN_E_ARG, "%" PRId64 " frames: at least 1 is needed", r->frames);
     if (!check_given(run, err) ||
-        !chunk_plan_make(&job->plan, job->sampler->is_causal(r),
-                         vae_latents_of_frames(vae, r->frames), count_given(run),
-                         r->frames_per_block, r->independent_first_frame, err))
+        !chunk_plan_make(&job->plan, job->sampler->is_causal(r), pipeline_latents_wanted(run),
+                         count_given(run), r->frames_per_block, r->independent_first_frame, err))
         return false;
     return plan_noise(run, err) && sampler_check(job, err);
 }

@@ -200,6 +200,10 @@ TEST(same_seed_same_bytes)
     CHECK_OK(run(&s, &err), err);
     CHECK(record.frames == 17 && record.latent_frames == 6 && record.started.frames_whole == 21);
     CHECK(memcmp(first, record.rgb, (size_t)(17 * pixels)) == 0); /* a shorter clip is the start */
+    s.request.frames = 10; /* in the middle of a latent */
+    CHECK_OK(run(&s, &err), err);
+    CHECK(record.frames == 10 && record.latent_frames == 6);
+    s.request.frames = 17;
 
     s.request.seed = 4;
     CHECK_OK(run(&s, &err), err);
