@@ -224,6 +224,7 @@ static void write_broken(const char *path, enum defect defect)
 {
     struct weights *w = fixture_open(MODEL "diffusion_pytorch_model.safetensors");
     struct safetensors_writer *out = safetensors_writer_new();
+    static const float extra[2] = {1, 2};
     struct dn_error err;
     for (int64_t i = 0; i < weights_count(w); i++) {
         const struct weight_view *v = weights_at(w, i);
@@ -244,8 +245,7 @@ static void write_broken(const char *path, enum defect defect)
                                   v->ndim, shape, v->data);
     }
     if (defect == UNKNOWN)
-        safetensors_writer_tensor(out, "blocks.0.extra", DTYPE_F32, 1, (int64_t[]){2},
-                                  (float[]){1, 2});
+        safetensors_writer_tensor(out, "blocks.0.extra", DTYPE_F32, 1, (int64_t[]){2}, extra);
     CHECK_OK(safetensors_writer_finish(out, path, true, &err), err);
     safetensors_writer_free(out);
     weights_close(w);
