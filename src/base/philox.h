@@ -12,7 +12,8 @@
 void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
 /* Standard normal values number first .. first+count of (seed, stream), as float32. Value i comes
- * from block i / 4; the pairs (0,1) and (2,3) of a block are Box-Muller pairs computed in double. */
+ * from block i / 4; the pairs (0,1) and (2,3) of a block are Box-Muller pairs computed in double.
+ */
 void philox_normal(uint64_t seed, uint64_t stream, uint64_t first, float *out, int64_t count);
 
 #endif

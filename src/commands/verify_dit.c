@@ -1,8 +1,8 @@
 /* verify_dit: passes of the transformer.
- *   x, t, flow                       bidirectional, [B, C, F, H, W], with dbg.* intermediate results
- *   the same with num_frame_per_block    causal without a cache, t [1, F]
- *   x_noisy, x_clean, t_noisy, ...   chunk after chunk with a cache, [T, C, H, W]
- *   noise, sigmas, flow_cond_step0   guided multi-step sampling, [T, C, H, W] */
+ *   x, t, flow                       bidirectional, [B, C, F, H, W], with dbg.* intermediate
+ * results the same with num_frame_per_block    causal without a cache, t [1, F] x_noisy, x_clean,
+ * t_noisy, ...   chunk after chunk with a cache, [T, C, H, W] noise, sigmas, flow_cond_step0 guided
+ * multi-step sampling, [T, C, H, W] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -237,7 +237,8 @@ static bool run_with_cache(struct dit *d, struct dn_error *err)
     struct kv_tensors k;
     struct kv_cache *cache = NULL;
     bool ok = need(&k.x_noisy, d, "x_noisy", 4, err) & need(&k.x_clean, d, "x_clean", 4, err) &
-              need(&k.t_noisy, d, "t_noisy", 1, err) & need(&k.flow_noisy, d, "flow_noisy", 4, err) &
+              need(&k.t_noisy, d, "t_noisy", 1, err) &
+              need(&k.flow_noisy, d, "flow_noisy", 4, err) &
               need(&k.flow_clean, d, "flow_clean", 4, err);
     int64_t count = k.x_noisy.count, frames = k.x_noisy.shape[0];
     if (ok && (k.x_clean.count != count || k.flow_noisy.count != count ||
@@ -348,7 +349,8 @@ static bool run_guided(struct dit *d, struct dn_error *err)
 {
     struct guided g = {0};
     bool ok = need(&g.noise, d, "noise", 4, err) & need(&g.timesteps, d, "timesteps", 1, err) &
-              need(&g.sigmas, d, "sigmas", 1, err) & need(&g.after, d, "latents_after_step", 5, err);
+              need(&g.sigmas, d, "sigmas", 1, err) &
+              need(&g.after, d, "latents_after_step", 5, err);
     if (ok && (g.after.count != g.noise.count * g.timesteps.count ||
                g.sigmas.count != g.timesteps.count + 1))
         ok = dn_fail(err, DN_E_FORMAT, "the tensors do not belong together");

@@ -105,8 +105,7 @@ static bool open_contexts(struct verify_model *m, const char *path, struct dn_er
     struct weights *w = NULL;
     if (access(path, F_OK) != 0)
         return true;
-    bool ok = weights_open(path, &w, err) &&
-              verify_model_context(m, w, "cond", &m->cond, err) &&
+    bool ok = weights_open(path, &w, err) && verify_model_context(m, w, "cond", &m->cond, err) &&
               verify_model_context(m, w, "uncond", &m->uncond, err);
     weights_close(w);
     return ok;
@@ -154,8 +153,8 @@ void verify_model_done(struct verify_model *m)
     *m = (struct verify_model){0};
 }
 
-bool verify_pass(struct verify_model *m, struct transformer_pass *pass, const struct tensor *latents,
-                 float *flow, struct dn_error *err)
+bool verify_pass(struct verify_model *m, struct transformer_pass *pass,
+                 const struct tensor *latents, float *flow, struct dn_error *err)
 {
     const struct ops *ops = transformer_ops(m->transformer);
     struct exec *ex = transformer_exec(m->transformer);

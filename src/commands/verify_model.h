@@ -36,7 +36,7 @@ const char *verify_folder_name(const char *path, int level, char *out, size_t si
 
 /* One pass of host latents [frames, C, h, w]; flow (host, like latents) may be NULL: fills the
  * cache only. pass has everything but the latents. */
-bool verify_pass(struct verify_model *m, struct transformer_pass *pass, const struct tensor *latents,
-                 float *flow, struct dn_error *err);
+bool verify_pass(struct verify_model *m, struct transformer_pass *pass,
+                 const struct tensor *latents, float *flow, struct dn_error *err);
 
 #endif

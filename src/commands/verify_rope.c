@@ -77,11 +77,13 @@ static bool compare_turned(struct verify_run *run, const struct weights *w, cons
     struct verify_tensor x, want;
     int64_t pairs = g->head_dim / 2, count = g->tokens * pairs;
     struct tensor host_cos = tensor_over((void *)tables, DTYPE_F32, DIMS(g->tokens, pairs));
-    struct tensor host_sin = tensor_over((void *)(tables + count), DTYPE_F32, DIMS(g->tokens, pairs));
+    struct tensor host_sin =
+        tensor_over((void *)(tables + count), DTYPE_F32, DIMS(g->tokens, pairs));
     struct tensor cos_t = {0}, sin_t = {0};
     char what[16];
     snprintf(what, sizeof what, "roped_%s", name);
-    bool ok = verify_tensor_read(&x, w, 4, "%s", name) & verify_tensor_read(&want, w, 4, "%s", what);
+    bool ok =
+        verify_tensor_read(&x, w, 4, "%s", name) & verify_tensor_read(&want, w, 4, "%s", what);
     ok = ok && x.shape[0] == 1 && x.shape[1] == g->tokens && x.shape[3] == g->head_dim &&
          want.count == x.count;
     if (!ok)

@@ -50,8 +50,7 @@ static void read_request(struct sf *s)
     if (s->negative)
         r->sampling_steps = s->timesteps.count;
     else
-        r->denoising_step_count =
-            verify_numbers(w, "steps", r->denoising_steps, REQUEST_MAX_LIST);
+        r->denoising_step_count = verify_numbers(w, "steps", r->denoising_steps, REQUEST_MAX_LIST);
 }
 
 /* Noise and fresh noise as the sampler takes them. */
@@ -70,13 +69,13 @@ static bool read_noise(struct sf *s, struct dn_error *err)
         s->source.renoise_steps = renoise->shape[skip];
         s->source.renoise_frames = renoise->shape[skip + 1];
     }
-    bool fits = frame > 0 &&
-                s->latents.shape[1] == transformer_get_config(s->model.transformer)->channels &&
-                s->noise.count == s->noise.shape[0] * frame &&
-                s->initial.count == s->initial.shape[0] * frame &&
-                (!renoise->data || renoise->count == s->source.renoise_chunks *
-                                                         s->source.renoise_steps *
-                                                         s->source.renoise_frames * frame);
+    bool fits =
+        frame > 0 &&
+        s->latents.shape[1] == transformer_get_config(s->model.transformer)->channels &&
+        s->noise.count == s->noise.shape[0] * frame &&
+        s->initial.count == s->initial.shape[0] * frame &&
+        (!renoise->data || renoise->count == s->source.renoise_chunks * s->source.renoise_steps *
+                                                 s->source.renoise_frames * frame);
     return fits || dn_fail(err, DN_E_FORMAT, "the tensors do not belong together");
 }
 

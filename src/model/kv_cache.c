@@ -51,16 +51,16 @@ bool kv_cache_place(struct kv_cache *cache, int64_t start, int64_t frames, struc
     if ((added != 0 && added != frames) || frames > s->frames || frames < 1)
         return dn_fail(err, DN_E_ARG,
                        "latent frames %" PRId64 "..%" PRId64 " do not go on from the %" PRId64
-                       " in a cache of %" PRId64, start, start + frames - 1, cache->end_frame,
-                       s->frames);
+                       " in a cache of %" PRId64,
+                       start, start + frames - 1, cache->end_frame, s->frames);
     int64_t overflow = cache->filled + added - s->frames;
     if (overflow > 0) {
         int64_t moving = cache->filled - overflow - s->sink_frames;
         if (moving < 0)
             return dn_fail(err, DN_E_ARG,
                            "a cache of %" PRId64 " latent frames with %" PRId64
-                           " sink frames has no room for a chunk of %" PRId64, s->frames,
-                           s->sink_frames, frames);
+                           " sink frames has no room for a chunk of %" PRId64,
+                           s->frames, s->sink_frames, frames);
         place->move_to = s->sink_frames;
         place->move_from = s->sink_frames + overflow;
         place->moving = moving;

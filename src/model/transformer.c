@@ -65,17 +65,15 @@ static bool trace(const struct pass_state *p, const char *name, int64_t layer,
 
 /* For traces only: what a branch adds to x before its gate, computed a second time. */
 static bool trace_branch(const struct pass_state *p, const char *name, int64_t layer,
-                         const struct tensor *in, const struct linear *linear,
-                         struct dn_error *err)
+                         const struct tensor *in, const struct linear *linear, struct dn_error *err)
 {
     if (!p->pass->trace)
         return true;
     struct transformer *tr = p->tr;
     struct tensor out = {0};
-    bool ok = tr->ops->tensor_alloc(tr->ex, &out, DTYPE_F32, DIMS(in->shape[0], tr->config.dim),
-                                    err) &&
-              tr->ops->linear(tr->ex, &out, in, linear, NULL, err) &&
-              trace(p, name, layer, &out, err);
+    bool ok =
+        tr->ops->tensor_alloc(tr->ex, &out, DTYPE_F32, DIMS(in->shape[0], tr->config.dim), err) &&
+        tr->ops->linear(tr->ex, &out, in, linear, NULL, err) && trace(p, name, layer, &out, err);
     tr->ops->tensor_free(tr->ex, &out);
     return ok;
 }
@@ -206,9 +204,8 @@ static bool cross_attention(const struct pass_state *p, int64_t layer, struct dn
     struct tensor values = tensor_slice(&text->values, layer, 1);
     struct tensor attended = as_rows(c, &s->attended);
     struct tensor query = tensor_reshape(&s->k, DIMS(p->tokens, c->dim)); /* k is free by now */
-    struct attention_args attention = {
-        .scale = (float)(1 / sqrt((double)transformer_head_dim(c))),
-        .key_bias = text->biased ? &text->key_bias : NULL};
+    struct attention_args attention = {.scale = (float)(1 / sqrt((double)transformer_head_dim(c))),
+                                       .key_bias = text->biased ? &text->key_bias : NULL};
     struct linear_args residual = {.epilogue = LINEAR_RESIDUAL};
 
     keys = tensor_reshape(&keys, 3, shape);
@@ -216,8 +213,8 @@ static bool cross_attention(const struct pass_state *p, int64_t layer, struct dn
     return tr->ops->layer_norm(tr->ex, &s->normed, &s->x, &b->norm3_weight, &b->norm3_bias,
                                (float)c->eps, err) &&
            tr->ops->linear(tr->ex, &query, &s->normed, b->cross_q, NULL, err) &&
-           tr->ops->qk_norm_rope(tr->ex, &s->q, &query, &b->cross_norm_q, NULL, NULL,
-                                 (float)c->eps, err) &&
+           tr->ops->qk_norm_rope(tr->ex, &s->q, &query, &b->cross_norm_q, NULL, NULL, (float)c->eps,
+                                 err) &&
            tr->ops->attention(tr->ex, &s->attended, &s->q, &keys, &values, &attention, err) &&
            trace_branch(p, "cross_attn", layer, &attended, b->cross_o, err) &&
            tr->ops->linear(tr->ex, &s->x, &attended, b->cross_o, &residual, err);
@@ -270,8 +267,8 @@ static bool check_pass(const struct pass_state *p, struct dn_error *err)
         return dn_fail(err, DN_E_MODEL,
                        "latents of %" PRId64 " x %" PRId64 " with %" PRId64
                        " channels do not fit a transformer of %" PRId64
-                       " channels and 2 x 2 patches", latents->shape[3], latents->shape[2],
-                       latents->shape[1], c->channels);
+                       " channels and 2 x 2 patches",
+                       latents->shape[3], latents->shape[2], latents->shape[1], c->channels);
     if (cache && cache->sizes.frame_tokens != p->frame_tokens)
         return dn_fail(err, DN_E_ARG,
                        "a cache for %" PRId64 " tokens a frame does not fit frames of %" PRId64,
@@ -290,12 +287,12 @@ static bool begin(struct pass_state *p, struct dn_error *err)
     p->tokens = p->frames * p->frame_tokens;
     if (!check_pass(p, err) || !transformer_scratch_fit(tr, p->frames, p->frame_tokens, err) ||
         !transformer_rope_fit(tr, p->pass->start_frame, p->frames, p->rows, p->cols, err) ||
-        !transformer_modulation(tr, p->pass->timesteps, p->frames, p->frame_tokens,
-                                &p->modulation, err))
+        !transformer_modulation(tr, p->pass->timesteps, p->frames, p->frame_tokens, &p->modulation,
+                                err))
         return false;
     struct scratch *s = &tr->scratch;
-    return (!p->pass->cache || kv_cache_place(p->pass->cache, p->pass->start_frame, p->frames,
-                                              &p->place, err)) &&
+    return (!p->pass->cache ||
+            kv_cache_place(p->pass->cache, p->pass->start_frame, p->frames, &p->place, err)) &&
            tr->ops->patchify(tr->ex, &s->patches, latents, err) &&
            tr->ops->linear(tr->ex, &s->x, &s->patches, tr->patch, NULL, err);
 }
@@ -408,8 +405,9 @@ bool transformer_check_attention(const struct attention_choice *choice, int64_t 
         if (tile >= 1 && size % tile == 0)
             continue;
         nearest_divisors(size, tile, &below, &above);
-        dn_fail(err, DN_E_ARG, "Monarch attention: %s %" PRId64 " does not divide the %" PRId64
-                " %s", checks[i].name, tile, size, checks[i].what);
+        dn_fail(err, DN_E_ARG,
+                "Monarch attention: %s %" PRId64 " does not divide the %" PRId64 " %s",
+                checks[i].name, tile, size, checks[i].what);
         if (below == above)
             return dn_error_hint(err, "use %s %" PRId64, checks[i].name, below);
         return dn_error_hint(err, "use %s %" PRId64 " or %" PRId64, checks[i].name, below, above);

@@ -26,8 +26,7 @@ bool transformer_check(const struct weights *w, const struct transformer_config 
                        struct dn_error *err);
 /* Calls fn for every tensor that a transformer of these sizes has; stops when fn says false and
  * returns false then. */
-typedef bool transformer_tensor_fn(void *context, const char *name, int ndim,
-                                   const int64_t *shape);
+typedef bool transformer_tensor_fn(void *context, const char *name, int ndim, const int64_t *shape);
 bool transformer_each_tensor(const struct transformer_config *config, transformer_tensor_fn *fn,
                              void *context);
 /* Checks and packs; w may be closed afterwards. The caller frees. */
@@ -61,12 +60,12 @@ struct transformer_trace {
 };
 
 struct transformer_pass {
-    const struct tensor *latents;      /* F32 [frames, channels, h, w], h and w even */
-    const float *timesteps;            /* host [frames], 0..1000, never rounded */
+    const struct tensor *latents; /* F32 [frames, channels, h, w], h and w even */
+    const float *timesteps;       /* host [frames], 0..1000, never rounded */
     const struct text_context *context;
     const struct attention_choice *attention; /* one a layer; NULL: dense everywhere */
-    int64_t start_frame;               /* absolute index of the first frame */
-    struct kv_cache *cache;            /* NULL: keys and values of this pass only */
+    int64_t start_frame;                      /* absolute index of the first frame */
+    struct kv_cache *cache;                   /* NULL: keys and values of this pass only */
     /* without a cache: 0 = every frame sees all; n = training form, a frame sees its own block of n
      * frames (the first block is one frame when first_alone) and all blocks before it, at most
      * window frames back from the end of its block (window <= 0: all) */

@@ -37,10 +37,12 @@ bool transformer_config_read_shapes(const struct weights *w, struct transformer_
                              TRANSFORMER_PATCH};
     const struct weight_view *v;
 
-    if (weights_find(w, "img_emb.proj.0.weight") || weights_find(w, "blocks.0.cross_attn.k_img.weight"))
+    if (weights_find(w, "img_emb.proj.0.weight") ||
+        weights_find(w, "blocks.0.cross_attn.k_img.weight"))
         return dn_fail(err, DN_E_UNSUPPORTED,
                        "%s: an image-to-video transformer with image embeddings; only the "
-                       "text-to-video form is known", weights_path(w));
+                       "text-to-video form is known",
+                       weights_path(w));
     if (!(v = model_weight_need(w, "patch_embedding.weight", 5, patch, err)))
         return false;
     c->dim = v->shape[0];
@@ -57,11 +59,13 @@ bool transformer_config_read_shapes(const struct weights *w, struct transformer_
     c->layers = count_layers(w);
     if (c->layers > MAX_LAYERS || c->dim > MAX_WIDTH || c->ffn_dim > MAX_WIDTH ||
         c->freq_dim > MAX_WIDTH || c->text_dim > MAX_WIDTH || c->channels > 4096)
-        return dn_fail(err, DN_E_MODEL, "%s: sizes out of range: dim %" PRId64 ", ffn %" PRId64
-                       ", layers %" PRId64, weights_path(w), c->dim, c->ffn_dim, c->layers);
+        return dn_fail(err, DN_E_MODEL,
+                       "%s: sizes out of range: dim %" PRId64 ", ffn %" PRId64 ", layers %" PRId64,
+                       weights_path(w), c->dim, c->ffn_dim, c->layers);
     if (c->freq_dim % 2)
-        return dn_fail(err, DN_E_MODEL, "%s: time_embedding.0.weight has %" PRId64
-                       " columns, needs an even number", weights_path(w), c->freq_dim);
+        return dn_fail(err, DN_E_MODEL,
+                       "%s: time_embedding.0.weight has %" PRId64 " columns, needs an even number",
+                       weights_path(w), c->freq_dim);
     return true;
 }
 

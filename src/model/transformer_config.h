@@ -19,8 +19,8 @@ struct transformer_config {
     double eps;
 };
 
-#define TRANSFORMER_PATCH 2        /* latent pixels a token, per side */
-#define TRANSFORMER_TEXT_LEN 512   /* without a config.json */
+#define TRANSFORMER_PATCH 2      /* latent pixels a token, per side */
+#define TRANSFORMER_TEXT_LEN 512 /* without a config.json */
 
 /* path may be NULL (no config.json): heads are then known only for widths that are whole public
  * heads of 128, text_len is 512, eps 1e-6. False: unreadable, not strict JSON, a value out of range

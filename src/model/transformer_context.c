@@ -47,9 +47,8 @@ static bool put_bias(struct text_context *ctx, int64_t padding, struct dn_error 
     bias[ctx->rows - 1] = padding > 0 ? (float)log((double)padding) : 0;
     ctx->biased = padding > 1;
     struct tensor host = tensor_over(bias, DTYPE_F32, DIMS(ctx->rows));
-    bool ok =
-        tr->ops->tensor_alloc(tr->ex, &ctx->key_bias, DTYPE_F32, DIMS(ctx->rows), err) &&
-        tr->ops->upload(tr->ex, &ctx->key_bias, &host, err) && tr->ops->sync(tr->ex, err);
+    bool ok = tr->ops->tensor_alloc(tr->ex, &ctx->key_bias, DTYPE_F32, DIMS(ctx->rows), err) &&
+              tr->ops->upload(tr->ex, &ctx->key_bias, &host, err) && tr->ops->sync(tr->ex, err);
     free(bias);
     return ok;
 }
@@ -117,8 +116,8 @@ bool text_context_new(struct transformer *tr, const struct tensor *host, struct 
         return dn_fail(err, DN_E_MODEL,
                        "a text context of %" PRId64 " rows of %" PRId64
                        " numbers does not fit the transformer: at most %" PRId64
-                       " rows of %" PRId64, host->shape[0], host->shape[1], c->text_len,
-                       c->text_dim);
+                       " rows of %" PRId64,
+                       host->shape[0], host->shape[1], c->text_len, c->text_dim);
     struct text_context *ctx = dn_calloc(1, sizeof *ctx);
     struct tensor text = {0}, hidden = {0}, kv = {0};
     float *values = rows_f32(host);

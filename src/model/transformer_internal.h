@@ -8,7 +8,7 @@
 #define TIMESTEP_SLOTS 16
 
 struct block {
-    struct linear *qkv, *o;                   /* self attention; q, k, v stacked */
+    struct linear *qkv, *o; /* self attention; q, k, v stacked */
     struct linear *cross_q, *cross_kv, *cross_o;
     struct linear *ffn_in, *ffn_out;
     struct tensor norm_q, norm_k;             /* F32 [dim] */
@@ -36,14 +36,14 @@ struct modulation {
 /* Buffers of a pass, kept while its size stays the same. T = exec's dtype. */
 struct scratch {
     int64_t tokens, frames, ffn_rows;
-    struct tensor patches; /* T [tokens, channels * 4] */
-    struct tensor x;       /* F32 [tokens, dim], the residual stream */
-    struct tensor normed;  /* T [tokens, dim] */
-    struct tensor qkv;     /* T [tokens, 3 * dim] */
-    struct tensor q, k;    /* T [tokens, heads, head_dim] */
-    struct tensor attended; /* T [tokens, heads, head_dim] */
-    struct tensor hidden;  /* T [ffn_rows, ffn_dim] */
-    struct tensor out;     /* F32 [tokens, channels * 4] */
+    struct tensor patches;      /* T [tokens, channels * 4] */
+    struct tensor x;            /* F32 [tokens, dim], the residual stream */
+    struct tensor normed;       /* T [tokens, dim] */
+    struct tensor qkv;          /* T [tokens, 3 * dim] */
+    struct tensor q, k;         /* T [tokens, heads, head_dim] */
+    struct tensor attended;     /* T [tokens, heads, head_dim] */
+    struct tensor hidden;       /* T [ffn_rows, ffn_dim] */
+    struct tensor out;          /* F32 [tokens, channels * 4] */
     struct tensor mixed_blocks; /* F32 [layers, frames, 6 * dim], made at the first mixed pass */
     struct tensor mixed_head;   /* F32 [frames, 2 * dim] */
 };
@@ -71,10 +71,10 @@ struct transformer {
 
 struct text_context {
     struct transformer *tr;
-    int64_t rows;          /* keys kept; the last one may stand for many */
+    int64_t rows;           /* keys kept; the last one may stand for many */
     struct tensor key_bias; /* F32 [rows], log of how many rows each key stands for */
     bool biased;
-    struct tensor embedded; /* T [rows, dim], kept for traces */
+    struct tensor embedded;     /* T [rows, dim], kept for traces */
     struct tensor keys, values; /* T [layers, rows, heads, head_dim] */
 };
 

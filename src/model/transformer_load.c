@@ -74,14 +74,22 @@ static const struct wanted block_tensors[] = {
 static int64_t resolve(const struct transformer_config *c, int64_t size)
 {
     switch (size) {
-    case DIM: return c->dim;
-    case DIM6: return MODULATION_PARTS * c->dim;
-    case FFN: return c->ffn_dim;
-    case FREQ: return c->freq_dim;
-    case TEXT: return c->text_dim;
-    case CHANNELS: return c->channels;
-    case PATCH_OUT: return c->channels * TRANSFORMER_PATCH * TRANSFORMER_PATCH;
-    default: return size;
+    case DIM:
+        return c->dim;
+    case DIM6:
+        return MODULATION_PARTS * c->dim;
+    case FFN:
+        return c->ffn_dim;
+    case FREQ:
+        return c->freq_dim;
+    case TEXT:
+        return c->text_dim;
+    case CHANNELS:
+        return c->channels;
+    case PATCH_OUT:
+        return c->channels * TRANSFORMER_PATCH * TRANSFORMER_PATCH;
+    default:
+        return size;
     }
 }
 
@@ -137,12 +145,15 @@ static bool is_in(const struct wanted *table, const char *name)
     return false;
 }
 
+/* A name that the model has: of the outer table, or "blocks.N." and one of the block's. */
 static bool is_known(const char *name)
 {
+    const char *digits = name + 7;
     if (strncmp(name, "blocks.", 7) != 0)
         return is_in(outer_tensors, name);
-    const char *rest = strchr(name + 7, '.');
-    return rest && is_in(block_tensors, rest + 1);
+    size_t count = strspn(digits, "0123456789");
+    bool number = count > 0 && (digits[0] != '0' || count == 1) && digits[count] == '.';
+    return number && is_in(block_tensors, digits + count + 1);
 }
 
 /* A tensor that the model has no place for means that the file is another model's. */
@@ -158,7 +169,8 @@ static bool check_unknown(const struct weights *w, struct dn_error *err)
             strbuf_printf(&names, "%s%s", unknown > 1 ? ", " : "", name);
     }
     if (unknown)
-        dn_fail(err, DN_E_MODEL, "%s: %" PRId64 " tensor%s that the transformer does not know: %s%s",
+        dn_fail(err, DN_E_MODEL,
+                "%s: %" PRId64 " tensor%s that the transformer does not know: %s%s",
                 weights_path(w), unknown, unknown > 1 ? "s" : "", strbuf_text(&names),
                 unknown > 3 ? ", ..." : "");
     strbuf_done(&names);
@@ -234,8 +246,8 @@ static bool load_outer(struct transformer *tr, const struct weights *w, struct d
         const char *name;
         struct linear **out;
     } layers[] = {
-        {"text_embedding.0", &tr->text_in},   {"text_embedding.2", &tr->text_out},
-        {"time_embedding.0", &tr->time_in},   {"time_embedding.2", &tr->time_out},
+        {"text_embedding.0", &tr->text_in},          {"text_embedding.2", &tr->text_out},
+        {"time_embedding.0", &tr->time_in},          {"time_embedding.2", &tr->time_out},
         {"time_projection.1", &tr->time_projection}, {"head.head", &tr->head},
     };
     for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++) {
@@ -341,7 +353,7 @@ void transformer_free(struct transformer *tr)
     for (int64_t i = 0; i < tr->config.layers; i++)
         free_block(tr, &tr->blocks[i]);
     free(tr->blocks);
-    struct linear *linears[] = {tr->patch,   tr->text_in,  tr->text_out, tr->time_in,
+    struct linear *linears[] = {tr->patch,    tr->text_in,         tr->text_out, tr->time_in,
                                 tr->time_out, tr->time_projection, tr->head};
     for (size_t i = 0; i < sizeof linears / sizeof linears[0]; i++)
         tr->ops->linear_free(tr->ex, linears[i]);

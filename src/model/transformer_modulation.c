@@ -56,10 +56,9 @@ const struct timestep_slot *transformer_timestep(struct transformer *tr, float t
     s->used = false;
     if (!s->e.data && !alloc_slot(tr, s, err))
         return NULL;
-    bool ok =
-        tr->ops->tensor_alloc(tr->ex, &wave, DTYPE_F32, DIMS(1, tr->config.freq_dim), err) &&
-        tr->ops->tensor_alloc(tr->ex, &hidden, DTYPE_F32, DIMS(1, tr->config.dim), err) &&
-        compute_slot(tr, s, t, &wave, &hidden, err);
+    bool ok = tr->ops->tensor_alloc(tr->ex, &wave, DTYPE_F32, DIMS(1, tr->config.freq_dim), err) &&
+              tr->ops->tensor_alloc(tr->ex, &hidden, DTYPE_F32, DIMS(1, tr->config.dim), err) &&
+              compute_slot(tr, s, t, &wave, &hidden, err);
     tr->ops->tensor_free(tr->ex, &wave);
     tr->ops->tensor_free(tr->ex, &hidden);
     if (!ok)

@@ -12,8 +12,8 @@
 void transformer_scratch_done(struct transformer *tr)
 {
     struct scratch *s = &tr->scratch;
-    struct tensor *all[] = {&s->patches, &s->x,      &s->normed, &s->qkv,          &s->q,
-                            &s->k,       &s->attended, &s->hidden, &s->out, &s->mixed_blocks,
+    struct tensor *all[] = {&s->patches,   &s->x,        &s->normed, &s->qkv, &s->q,
+                            &s->k,         &s->attended, &s->hidden, &s->out, &s->mixed_blocks,
                             &s->mixed_head};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         tr->ops->tensor_free(tr->ex, all[i]);

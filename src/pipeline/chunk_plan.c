@@ -9,7 +9,8 @@ bool chunk_plan_make(struct chunk_plan *plan, bool causal, int64_t wanted, int64
     if (given >= wanted)
         return dn_fail(err, DN_E_ARG,
                        "%" PRId64 " latent frames are given and only %" PRId64
-                       " wanted in all: nothing is left to make", given, wanted);
+                       " wanted in all: nothing is left to make",
+                       given, wanted);
     if (!causal) {
         if (given)
             return dn_fail(err, DN_E_UNSUPPORTED,

@@ -1,4 +1,5 @@
-/* chunk_plan: how a clip's latent frames are cut into the chunks that are made one after another. */
+/* chunk_plan: how a clip's latent frames are cut into the chunks that are made one after another.
+ */
 #ifndef DANAUS_PIPELINE_CHUNK_PLAN_H
 #define DANAUS_PIPELINE_CHUNK_PLAN_H
 
@@ -9,9 +10,9 @@
 
 /* All in latent frames. Given frames come first and are run through the cache, not made. */
 struct chunk_plan {
-    int64_t block;   /* frames of a chunk */
-    int64_t given;   /* frames given */
-    int64_t total;   /* given and made; at least what was wanted, whole chunks */
+    int64_t block;    /* frames of a chunk */
+    int64_t given;    /* frames given */
+    int64_t total;    /* given and made; at least what was wanted, whole chunks */
     bool first_alone; /* the first frame of the clip is a chunk of its own */
 };
 

@@ -18,7 +18,7 @@ struct event_started {
     int64_t frames_whole; /* that the whole chunks would give; more than frames: the rest is cut */
     int64_t latents, given_latents; /* in all, and of these given */
     int64_t chunks, given_chunks;
-    int64_t steps_total;  /* step events to come */
+    int64_t steps_total; /* step events to come */
 };
 
 struct event_step {
@@ -29,17 +29,17 @@ struct event_step {
 };
 
 struct event_latents {
-    int64_t start, count;              /* latent frames [start, start + count) of the clip */
+    int64_t start, count; /* latent frames [start, start + count) of the clip */
     int64_t channels, height, width;
-    const float *values;               /* [count, channels, height, width] */
+    const float *values; /* [count, channels, height, width] */
 };
 
 struct event_frames {
     int64_t start, count; /* output frames [start, start + count) */
     int64_t width, height;
-    const uint8_t *rgb;   /* [count, height, width, 3]; NULL when float was asked for */
-    const float *values;  /* [count, height, width, 3], not clamped; NULL unless asked for */
-    double seconds;       /* since started */
+    const uint8_t *rgb;  /* [count, height, width, 3]; NULL when float was asked for */
+    const float *values; /* [count, height, width, 3], not clamped; NULL unless asked for */
+    double seconds;      /* since started */
 };
 
 struct event_finished {

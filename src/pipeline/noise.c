@@ -52,10 +52,11 @@ bool noise_renew(const struct noise_source *source, int64_t chunk, int64_t step,
         frames > source->renoise_frames)
         return dn_fail(err, DN_E_ARG,
                        "the given renoise [%" PRId64 ",%" PRId64 ",%" PRId64
-                       ",...] has no values for step %" PRId64 " of chunk %" PRId64
-                       " of %" PRId64 " frames", source->renoise_chunks, source->renoise_steps,
-                       source->renoise_frames, step, chunk, frames);
-    take(source, source->renoise,
-         (chunk * source->renoise_steps + step) * source->renoise_frames, frames, out);
+                       ",...] has no values for step %" PRId64 " of chunk %" PRId64 " of %" PRId64
+                       " frames",
+                       source->renoise_chunks, source->renoise_steps, source->renoise_frames, step,
+                       chunk, frames);
+    take(source, source->renoise, (chunk * source->renoise_steps + step) * source->renoise_frames,
+         frames, out);
     return true;
 }

@@ -14,9 +14,9 @@ struct noise_source {
     uint64_t seed;
     int64_t frame_size; /* elements of a latent frame */
     /* given values, borrowed; NULL: random */
-    const float *noise;    /* [noise_frames, frame_size], the first row is frame `first_frame` */
+    const float *noise; /* [noise_frames, frame_size], the first row is frame `first_frame` */
     int64_t noise_frames, first_frame;
-    const float *renoise;  /* [chunks, steps, frames, frame_size], chunks that are made only */
+    const float *renoise; /* [chunks, steps, frames, frame_size], chunks that are made only */
     int64_t renoise_chunks, renoise_steps, renoise_frames;
 };
 

@@ -29,8 +29,7 @@ static bool take_frames(void *context, const struct tensor *video, int64_t first
     if (count <= 0)
         return true;
     struct tensor part = tensor_slice(video, 0, count);
-    struct event_frames e = {
-        .start = first, .count = count, .width = width, .height = height};
+    struct event_frames e = {.start = first, .count = count, .width = width, .height = height};
     size_t pixels = dn_mul_or_abort((size_t)(count * height), (size_t)width * 3);
     bool grow = count > run->buffer_frames;
     if (grow)
@@ -136,8 +135,8 @@ static bool hand_on_given(struct run *run, struct dn_error *err)
     for (int64_t i = 0; i < chunk_plan_given_count(plan); i++) {
         struct chunk c = chunk_plan_at(plan, i);
         int64_t shape[] = {c.frames, channels, run->job.height, run->job.width};
-        struct tensor host = tensor_over(run->given + c.start * run->noise.frame_size, DTYPE_F32,
-                                         4, shape);
+        struct tensor host =
+            tensor_over(run->given + c.start * run->noise.frame_size, DTYPE_F32, 4, shape);
         struct tensor latents = {0};
         bool ok = p->ops->tensor_alloc(p->ex, &latents, DTYPE_F32, 4, shape, err) &&
                   p->ops->upload(p->ex, &latents, &host, err) &&
@@ -191,17 +190,17 @@ static void tell_started(struct run *run)
     int64_t given = chunk_plan_given_count(&job->plan);
     run->steps_total = sampler_step_events(job);
     run->started = true;
-    struct event_started e = {
-        .sampler = job->sampler->name,
-        .width = run->request->width,
-        .height = run->request->height,
-        .frames = run->request->frames,
-        .frames_whole = vae_frames_of_latents(vae_get_info(run->p->vae), job->plan.total),
-        .latents = job->plan.total,
-        .given_latents = job->plan.given,
-        .chunks = chunks,
-        .given_chunks = given,
-        .steps_total = run->steps_total};
+    struct event_started e = {.sampler = job->sampler->name,
+                              .width = run->request->width,
+                              .height = run->request->height,
+                              .frames = run->request->frames,
+                              .frames_whole =
+                                  vae_frames_of_latents(vae_get_info(run->p->vae), job->plan.total),
+                              .latents = job->plan.total,
+                              .given_latents = job->plan.given,
+                              .chunks = chunks,
+                              .given_chunks = given,
+                              .steps_total = run->steps_total};
     if (run->events->started)
         run->events->started(run->events->user, &e);
 }
@@ -212,8 +211,8 @@ static bool make_clip(struct run *run, struct dn_error *err)
     int64_t longest = plan->block > 1 ? plan->block : 1;
     if (!pipeline_contexts(run, err) || !pipeline_given(run, err) || !fit_decoder(run, err))
         return false;
-    run->latents = dn_malloc(dn_mul_or_abort((size_t)(longest * run->noise.frame_size),
-                                             sizeof *run->latents));
+    run->latents =
+        dn_malloc(dn_mul_or_abort((size_t)(longest * run->noise.frame_size), sizeof *run->latents));
     tell_started(run);
     return hand_on_given(run, err) && run->job.sampler->run(&run->job, err);
 }

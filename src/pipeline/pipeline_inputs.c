@@ -52,8 +52,7 @@ static bool load_latents(const char *path, struct pipeline_inputs *in, struct dn
     return ok;
 }
 
-bool pipeline_inputs_load(const struct request *r, struct pipeline_inputs *in,
-                          struct dn_error *err)
+bool pipeline_inputs_load(const struct request *r, struct pipeline_inputs *in, struct dn_error *err)
 {
     *in = (struct pipeline_inputs){0};
     return (!r->context || load_context(r->context, in, err)) &&

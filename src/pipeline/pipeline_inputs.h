@@ -1,4 +1,5 @@
-/* pipeline_inputs: what a clip is made of besides its prompt: contexts, noise, latents, an image. */
+/* pipeline_inputs: what a clip is made of besides its prompt: contexts, noise, latents, an image.
+ */
 #ifndef DANAUS_PIPELINE_PIPELINE_INPUTS_H
 #define DANAUS_PIPELINE_PIPELINE_INPUTS_H
 

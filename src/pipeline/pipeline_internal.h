@@ -33,11 +33,11 @@ struct run {
     struct sampler_job job;
     struct noise_source noise;
     struct text_context *own_positive, *own_negative; /* of given contexts */
-    float *given;          /* [plan.given, channels, h, w] */
-    float *latents;        /* host copy of a chunk */
-    uint8_t *rgb;          /* host copy of decoded frames, or */
-    float *values;         /* the same as float */
-    int64_t buffer_frames; /* that rgb or values have room for */
+    float *given;                                     /* [plan.given, channels, h, w] */
+    float *latents;                                   /* host copy of a chunk */
+    uint8_t *rgb;                                     /* host copy of decoded frames, or */
+    float *values;                                    /* the same as float */
+    int64_t buffer_frames;                            /* that rgb or values have room for */
     int64_t started_ns, steps_done, steps_total;
     int64_t frames_out, latents_out;
     bool started;

@@ -39,10 +39,9 @@ static bool check_fit(const struct pipeline *p, const struct model_dir *dir, str
                        "%s has latents of %" PRId64 " channels, but %s of %" PRId64, dir->vae,
                        vae->z, dir->transformer, c->channels);
     if (p->text && prompt_encoder_dim(p->text) != c->text_dim)
-        return dn_fail(err, DN_E_MODEL,
-                       "%s makes context rows of %" PRId64 ", but %s takes %" PRId64,
-                       dir->text_encoder, prompt_encoder_dim(p->text), dir->transformer,
-                       c->text_dim);
+        return dn_fail(
+            err, DN_E_MODEL, "%s makes context rows of %" PRId64 ", but %s takes %" PRId64,
+            dir->text_encoder, prompt_encoder_dim(p->text), dir->transformer, c->text_dim);
     return true;
 }
 

@@ -15,7 +15,8 @@ static bool check_size(const struct run *run, struct dn_error *err)
     int64_t more_w = r->width % unit ? w + unit : w, more_h = r->height % unit ? h + unit : h;
     dn_fail(err, DN_E_ARG,
             "size %" PRId64 "x%" PRId64 ": width and height must be multiples of %" PRId64
-            " for this model", r->width, r->height, unit);
+            " for this model",
+            r->width, r->height, unit);
     if (w > 0 && h > 0)
         return dn_error_hint(err, "use %" PRId64 "x%" PRId64 " or %" PRId64 "x%" PRId64, w, h,
                              more_w, more_h);
@@ -53,8 +54,9 @@ static bool check_tensor(const struct run *run, const char *name, const struct t
     return dn_fail(err, DN_E_ARG,
                    "the given %s is [..., %" PRId64 ", %" PRId64 ", %" PRId64
                    "], a clip of %" PRId64 "x%" PRId64 " needs [..., %" PRId64 ", %" PRId64
-                   ", %" PRId64 "]", name, s[0], s[1], s[2], run->request->width,
-                   run->request->height, channels, run->job.height, run->job.width);
+                   ", %" PRId64 "]",
+                   name, s[0], s[1], s[2], run->request->width, run->request->height, channels,
+                   run->job.height, run->job.width);
 }
 
 static bool check_given(const struct run *run, struct dn_error *err)
@@ -66,7 +68,8 @@ static bool check_given(const struct run *run, struct dn_error *err)
     if (in->frames.data && (in->frames.shape[1] != r->height || in->frames.shape[2] != r->width))
         return dn_fail(err, DN_E_ARG,
                        "the given frames are %" PRId64 "x%" PRId64 ", the clip %" PRId64
-                       "x%" PRId64, in->frames.shape[2], in->frames.shape[1], r->width, r->height);
+                       "x%" PRId64,
+                       in->frames.shape[2], in->frames.shape[1], r->width, r->height);
     if (in->frames.data && !vae_get_info(run->p->vae)->has_encoder)
         return dn_fail(err, DN_E_MODEL, "the model's VAE has no encoder: no image can be given");
     return check_tensor(run, "latents", &in->latents, err) &&
@@ -80,10 +83,10 @@ static bool plan_noise(struct run *run, struct dn_error *err)
     const struct pipeline_inputs *in = run->in;
     const struct chunk_plan *plan = &run->job.plan;
     int64_t made = plan->total - plan->given;
-    run->noise = (struct noise_source){
-        .seed = run->request->seed,
-        .frame_size = transformer_get_config(run->p->transformer)->channels * run->job.height *
-                      run->job.width};
+    run->noise =
+        (struct noise_source){.seed = run->request->seed,
+                              .frame_size = transformer_get_config(run->p->transformer)->channels *
+                                            run->job.height * run->job.width};
     if (in->noise.data) {
         run->noise.noise = in->noise.data;
         run->noise.noise_frames = in->noise.shape[0];
@@ -91,7 +94,8 @@ static bool plan_noise(struct run *run, struct dn_error *err)
         if (in->noise.shape[0] < made)
             return dn_fail(err, DN_E_ARG,
                            "the given noise has %" PRId64 " latent frames, %" PRId64
-                           " are to be made", in->noise.shape[0], made);
+                           " are to be made",
+                           in->noise.shape[0], made);
     }
     if (!in->renoise.data || !run->job.sampler->few_step)
         return true;

@@ -36,8 +36,7 @@ bool prompt_encoder_open(const struct model_dir *dir, const struct ops *ops, str
         int64_t pieces = tokenizer_vocab_size(enc->tokenizer);
         int64_t vocab = text_encoder_get_info(enc->encoder)->vocab;
         if (pieces > vocab)
-            ok = dn_fail(err, DN_E_MODEL,
-                         "%s has %" PRId64 " pieces, but %s embeds only %" PRId64,
+            ok = dn_fail(err, DN_E_MODEL, "%s has %" PRId64 " pieces, but %s embeds only %" PRId64,
                          dir->tokenizer_file, pieces, dir->text_encoder, vocab);
     }
     if (!ok) {

@@ -40,8 +40,8 @@ bool sampler_check(const struct sampler_job *job, struct dn_error *err)
     if (capacity < job->plan.total && r->sink_size + job->plan.block > capacity) {
         dn_fail(err, DN_E_ARG,
                 "local_attn_size %" PRId64 " has no room for sink_size %" PRId64
-                " and a chunk of %" PRId64 " latent frames", capacity, r->sink_size,
-                job->plan.block);
+                " and a chunk of %" PRId64 " latent frames",
+                capacity, r->sink_size, job->plan.block);
         return dn_error_hint(err, "use local_attn_size %" PRId64 " or more, or -1",
                              r->sink_size + job->plan.block);
     }
@@ -66,8 +66,9 @@ bool sampler_begin(struct sampler_run *run, const struct sampler_job *job, struc
     run->ex = transformer_exec(job->transformer);
     run->attention = dn_calloc((size_t)c->layers, sizeof *run->attention);
     run->timesteps = dn_calloc((size_t)job->plan.block, sizeof *run->timesteps);
-    run->host = dn_calloc(dn_mul_or_abort((size_t)(shape[0] * shape[1]),
-                                          (size_t)(shape[2] * shape[3])), sizeof *run->host);
+    run->host =
+        dn_calloc(dn_mul_or_abort((size_t)(shape[0] * shape[1]), (size_t)(shape[2] * shape[3])),
+                  sizeof *run->host);
     if (!run->ops->tensor_alloc(run->ex, &run->x, DTYPE_F32, 4, shape, err) ||
         !run->ops->tensor_alloc(run->ex, &run->flow, DTYPE_F32, 4, shape, err) ||
         !run->ops->tensor_alloc(run->ex, &run->other, DTYPE_F32, 4, shape, err)) {
@@ -154,9 +155,8 @@ bool sampler_start(struct sampler_run *run, const struct chunk *chunk, const str
            upload(run, x, run->host, err);
 }
 
-bool sampler_renoise(struct sampler_run *run, int64_t made, int64_t step,
-                     const struct chunk *chunk, const struct tensor *x, float sigma,
-                     struct dn_error *err)
+bool sampler_renoise(struct sampler_run *run, int64_t made, int64_t step, const struct chunk *chunk,
+                     const struct tensor *x, float sigma, struct dn_error *err)
 {
     struct tensor fresh = sampler_frames(&run->other, chunk->frames);
     return noise_renew(run->job->noise, made, step, chunk->start, chunk->frames, run->host, err) &&

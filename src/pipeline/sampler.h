@@ -43,9 +43,9 @@ struct sampler_job {
 
 struct sampler {
     const char *name;
-    const char *summary;   /* one line for --help and the settings screen */
-    bool few_step;         /* walks request.denoising_steps; else request.sampling_steps */
-    bool uses_guidance;    /* reads request.guidance and the negative prompt */
+    const char *summary; /* one line for --help and the settings screen */
+    bool few_step;       /* walks request.denoising_steps; else request.sampling_steps */
+    bool uses_guidance;  /* reads request.guidance and the negative prompt */
     /* Does it make the clip chunk by chunk for this request? */
     bool (*is_causal)(const struct request *request);
     /* False: err; DN_E_CANCELLED when stopped (what was handed on is complete and valid). */
@@ -96,9 +96,8 @@ bool sampler_prefill(struct sampler_run *run, int64_t steps, struct kv_cache *po
 /* x = starting noise of a chunk; x = (1 - sigma) * x0 + sigma * fresh noise. */
 bool sampler_start(struct sampler_run *run, const struct chunk *chunk, const struct tensor *x,
                    struct dn_error *err);
-bool sampler_renoise(struct sampler_run *run, int64_t made, int64_t step,
-                     const struct chunk *chunk, const struct tensor *x, float sigma,
-                     struct dn_error *err);
+bool sampler_renoise(struct sampler_run *run, int64_t made, int64_t step, const struct chunk *chunk,
+                     const struct tensor *x, float sigma, struct dn_error *err);
 /* Reports a step; false (DN_E_CANCELLED) when asked to stop. */
 bool sampler_step_done(const struct sampler_run *run, int64_t chunk, int64_t step, int64_t steps,
                        struct dn_error *err);

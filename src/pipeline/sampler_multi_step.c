@@ -67,8 +67,8 @@ static bool make_caches(struct walk *w, struct dn_error *err)
         return true;
     return sampler_cache_new(&w->run, &w->positive, err) &&
            (!w->guided || sampler_cache_new(&w->run, &w->negative, err)) &&
-           sampler_prefill(&w->run, w->run.job->request->sampling_steps, w->positive,
-                           w->negative, err);
+           sampler_prefill(&w->run, w->run.job->request->sampling_steps, w->positive, w->negative,
+                           err);
 }
 
 /* A chunk of its own length needs a solver of its own: the first one may be a single frame. */

@@ -66,11 +66,11 @@ static struct combination corrector(const struct solver *s, int64_t i, int order
         return c;
     }
     double rk = (lambda(s, i - 2) - lambda(s, i - 1)) / h;
-    double phi = grow / r - 1;               /* h phi_2 */
-    double b0 = phi / grow;                  /* sum of the weights */
-    double b1 = (phi / r - 0.5) * 2 / grow;  /* sum of weight * position */
-    double rho0 = (b1 - b0) / (rk - 1);      /* weight of the older point, at rk */
-    double rho1 = b0 - rho0;                 /* of the fresh one, at 1 */
+    double phi = grow / r - 1;              /* h phi_2 */
+    double b0 = phi / grow;                 /* sum of the weights */
+    double b1 = (phi / r - 0.5) * 2 / grow; /* sum of weight * position */
+    double rho0 = (b1 - b0) / (rk - 1);     /* weight of the older point, at rk */
+    double rho1 = b0 - rho0;                /* of the fresh one, at 1 */
     c.older = base * rho0 / rk;
     c.fresh = base * rho1;
     c.newest -= c.older + c.fresh;

@@ -108,7 +108,8 @@ static void compare_cached(const char *path, const struct attention_choice *atte
     float *got_clean = malloc((size_t)(total * frame) * sizeof *got);
     float zeros[8] = {0};
     CHECK_OK(transformer_cache_new(m.tr, shape[2] / 2, shape[3] / 2, window > 0 ? window : total, 0,
-                                   &cache, &err), err);
+                                   &cache, &err),
+             err);
     for (int64_t start = 0; start < total; start += chunk) {
         struct transformer_pass pass = {.timesteps = t + start,
                                         .context = m.cond,

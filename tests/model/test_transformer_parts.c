@@ -66,8 +66,8 @@ TEST(config_is_refused)
 
 TEST(cache_places)
 {
-    struct kv_cache cache = {.sizes = {.layers = 1, .frame_tokens = 2, .frames = 7,
-                                       .sink_frames = 1}};
+    struct kv_cache cache = {
+        .sizes = {.layers = 1, .frame_tokens = 2, .frames = 7, .sink_frames = 1}};
     struct kv_place p;
     struct dn_error err;
     CHECK(kv_cache_place(&cache, 0, 3, &p, &err) && p.first == 0 && p.end == 3 && p.moving == 0);
@@ -126,7 +126,8 @@ TEST(schedules)
     CHECK(s.sigmas[0] == 1.0f && s.sigmas[1] == 0.9997997879981995f);
     CHECK(s.timesteps[2] == 999.5994262695312f);
     CHECK(s.sigmas[999] == 0.004980080295354128f);
-    CHECK(s.sigmas[975] == 0.11363637447357178f && s.sigmas[998] == 0.009920635260641575f); /* eight lanes, and one by one */
+    CHECK(s.sigmas[975] == 0.11363637447357178f &&
+          s.sigmas[998] == 0.009920635260641575f); /* eight lanes, and one by one */
     CHECK(schedule_warp(&s, 1000) == 1000.0f && schedule_warp(&s, 750) == 937.5f);
     CHECK(schedule_warp(&s, 500) == 833.3333129882812f && schedule_warp(&s, 0) == 0.0f);
     CHECK(schedule_nearest(&s, 0) == 999 && schedule_nearest(&s, 980) == 93);

@@ -13,7 +13,7 @@ static const int64_t pixels = WIDTH * HEIGHT * 3;
 
 /* Everything that a run told, in order. */
 struct record {
-    char order[512];  /* S started, s step, l latents, f frames, e finished */
+    char order[512]; /* S started, s step, l latents, f frames, e finished */
     uint8_t rgb[MAX_FRAMES * WIDTH * HEIGHT * 3];
     float values[MAX_FRAMES * WIDTH * HEIGHT * 3];
     float latents[32 * 16 * 4 * 6];
@@ -58,7 +58,8 @@ static bool on_latents(void *user, const struct event_latents *e, struct dn_erro
     tell('l');
     int64_t frame = e->channels * e->height * e->width;
     CHECK(e->start == record.latent_frames && frame == 16 * 4 * 6);
-    memcpy(record.latents + e->start * frame, e->values, (size_t)(e->count * frame) * sizeof(float));
+    memcpy(record.latents + e->start * frame, e->values,
+           (size_t)(e->count * frame) * sizeof(float));
     record.latent_frames += e->count;
     return true;
 }
@@ -119,7 +120,8 @@ static struct studio studio_open(void)
     CHECK_OK(synthetic_write(&size, s.dir, &err), err);
     CHECK_OK(ops_cpu.open(&options, &s.ex, &err), err);
     CHECK_OK(model_dir_open(s.dir, NULL, &dir, &err) &&
-                 pipeline_open(&dir, &needs, &ops_cpu, s.ex, &s.pipeline, &err), err);
+                 pipeline_open(&dir, &needs, &ops_cpu, s.ex, &s.pipeline, &err),
+             err);
     model_dir_done(&dir);
     request_init(&s.request);
     set_sampler(&s.request, "self_forcing");
@@ -166,7 +168,8 @@ TEST(frames_leave_as_they_come)
     CHECK_OK(run(&s, &err), err);
     /* three chunks: steps, latents, frames, then the cache pass and the next chunk's steps */
     CHECK_STR(record.order, "Sslfslfslfse");
-    CHECK(record.frames == 33 && record.latent_frames == 9 && record.steps == record.started.steps_total);
+    CHECK(record.frames == 33 && record.latent_frames == 9 &&
+          record.steps == record.started.steps_total);
     CHECK(record.started.frames_whole == 33 && record.started.chunks == 3);
     CHECK(record.finished.complete && record.finished.frames == 33 && record.finished.latents == 9);
     studio_close(&s);
@@ -200,7 +203,7 @@ TEST(same_seed_same_bytes)
     CHECK_OK(run(&s, &err), err);
     CHECK(record.frames == 17 && record.latent_frames == 6 && record.started.frames_whole == 21);
     CHECK(memcmp(first, record.rgb, (size_t)(17 * pixels)) == 0); /* a shorter clip is the start */
-    s.request.frames = 10; /* in the middle of a latent */
+    s.request.frames = 10;                                        /* in the middle of a latent */
     CHECK_OK(run(&s, &err), err);
     CHECK(record.frames == 10 && record.latent_frames == 6);
     s.request.frames = 17;
@@ -299,8 +302,7 @@ TEST(requests_that_do_not_fit)
     float noise[16 * 4 * 6] = {0};
     s.request.width = 50;
     CHECK(!run(&s, &err));
-    CHECK_STR(err.message,
-              "size 50x32: width and height must be multiples of 16 for this model");
+    CHECK_STR(err.message, "size 50x32: width and height must be multiples of 16 for this model");
     CHECK_STR(err.hint, "use 48x32 or 64x32");
     s.request.width = WIDTH;
     s.request.attention = (struct attention_choice){ATTENTION_MONARCH, 1, 1, 2, 1};

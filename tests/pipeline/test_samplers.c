@@ -75,9 +75,14 @@ TEST(noise_given)
         renoise[i] = (float)i;
     for (int i = 0; i < 8; i++)
         noise[i] = (float)(100 + i);
-    struct noise_source s = {.frame_size = 2,       .noise = noise,      .noise_frames = 4,
-                             .first_frame = 1,      .renoise = renoise,  .renoise_chunks = 2,
-                             .renoise_steps = 3,    .renoise_frames = 2};
+    struct noise_source s = {.frame_size = 2,
+                             .noise = noise,
+                             .noise_frames = 4,
+                             .first_frame = 1,
+                             .renoise = renoise,
+                             .renoise_chunks = 2,
+                             .renoise_steps = 3,
+                             .renoise_frames = 2};
     CHECK(noise_initial(&s, 1, 4, out, &err) && out[0] == 100 && out[7] == 107);
     CHECK(!noise_initial(&s, 2, 4, out, &err));
     CHECK(!noise_initial(&s, 0, 1, out, &err)); /* a given frame has none */
@@ -105,8 +110,8 @@ static bool take(void *user, int64_t chunk, int64_t start, const struct tensor *
     struct clip *c = user;
     (void)chunk;
     CHECK(start >= c->handed_on);
-    struct tensor host = tensor_over(c->latents + start * c->noise.frame_size, DTYPE_F32, 4,
-                                     latents->shape);
+    struct tensor host =
+        tensor_over(c->latents + start * c->noise.frame_size, DTYPE_F32, 4, latents->shape);
     c->handed_on = start + latents->shape[0];
     return c->model.ops->download(c->model.ex, &host, latents, err);
 }
@@ -196,9 +201,12 @@ TEST(self_forcing_fixture)
     struct text_context *fixture_cond = c.model.cond;
     c.model.cond = small_context(&c.model, w, "prompt_embeds");
     c.request.independent_first_frame = true;
-    c.noise = (struct noise_source){.noise = noise,          .noise_frames = 3,
-                                    .first_frame = 4,        .renoise = renoise,
-                                    .renoise_chunks = 1,     .renoise_steps = 3,
+    c.noise = (struct noise_source){.noise = noise,
+                                    .noise_frames = 3,
+                                    .first_frame = 4,
+                                    .renoise = renoise,
+                                    .renoise_chunks = 1,
+                                    .renoise_steps = 3,
                                     .renoise_frames = 3};
     CHECK_OK(clip_run(&c, 7, 4, initial, shape[2], shape[3], &err), err);
     int64_t made = 3 * c.noise.frame_size, first = 4 * c.noise.frame_size;
@@ -289,9 +297,11 @@ TEST(what_does_not_fit)
     CHECK(strstr(err.message, "f_tied 3") != NULL && c.steps == 0);
     c.request.rule_count = 1;
     c.request.local_attn_size = -1;
-    c.request.rules[0] = (struct attention_rule){
-        .first_step = 4, .last_step = 4, .first_layer = 1, .last_layer = 1,
-        .choice = {ATTENTION_MONARCH, 1, 5, 1, 1}};
+    c.request.rules[0] = (struct attention_rule){.first_step = 4,
+                                                 .last_step = 4,
+                                                 .first_layer = 1,
+                                                 .last_layer = 1,
+                                                 .choice = {ATTENTION_MONARCH, 1, 5, 1, 1}};
     CHECK(!clip_run(&c, 9, 0, NULL, 4, 6, &err)); /* only in the cache pass, still seen first */
     CHECK(strstr(err.message, "h_reduce 5") != NULL && c.steps == 0);
     clip_end(&c);
@@ -302,9 +312,11 @@ TEST(rules_choose_attention)
     struct clip dense = clip_begin("self_forcing"), mixed = clip_begin("self_forcing");
     struct dn_error err;
     mixed.request.rule_count = 1;
-    mixed.request.rules[0] = (struct attention_rule){
-        .first_step = 1, .last_step = 1, .first_layer = 0, .last_layer = 0,
-        .choice = {ATTENTION_MONARCH, 1, 1, 1, 1}};
+    mixed.request.rules[0] = (struct attention_rule){.first_step = 1,
+                                                     .last_step = 1,
+                                                     .first_layer = 0,
+                                                     .last_layer = 0,
+                                                     .choice = {ATTENTION_MONARCH, 1, 1, 1, 1}};
     CHECK_OK(clip_run(&dense, 3, 0, NULL, 4, 6, &err), err);
     CHECK_OK(clip_run(&mixed, 3, 0, NULL, 4, 6, &err), err);
     CHECK(memcmp(dense.latents, mixed.latents, (size_t)dense.noise.frame_size * 12) != 0);

@@ -7,8 +7,7 @@
 enum { STEPS = 6 };
 
 /* Takes x[2] through all steps of a solver; trajectory[step][element]. */
-static void walk(const struct solver_kind *kind, int64_t steps, float x[2],
-                 float trajectory[][2])
+static void walk(const struct solver_kind *kind, int64_t steps, float x[2], float trajectory[][2])
 {
     const struct ops *ops = &ops_cpu;
     struct exec_options options = {.dtype = DTYPE_F32};
@@ -43,10 +42,9 @@ static void walk(const struct solver_kind *kind, int64_t steps, float x[2],
 TEST(unipc)
 {
     /* computed in float64 from the equations of the paper, solving for the weights numerically */
-    static const double want[STEPS][2] = {{0.628304995, -0.402607667}, {0.526868489, -0.40308794},
-                                          {0.382529249, -0.398338624}, {0.189258441, -0.381362943},
-                                          {0.00546099749, -0.323116608},
-                                          {-0.252425197, -0.160805037}};
+    static const double want[STEPS][2] = {
+        {0.628304995, -0.402607667}, {0.526868489, -0.40308794},    {0.382529249, -0.398338624},
+        {0.189258441, -0.381362943}, {0.00546099749, -0.323116608}, {-0.252425197, -0.160805037}};
     float x[2] = {0.7f, -0.4f}, got[STEPS][2];
     walk(&solver_unipc_entry, STEPS, x, got);
     for (int i = 0; i < STEPS; i++)
