@@ -45,14 +45,19 @@ static void remove_folder(char *path, bool free_path)
         free(path);
 }
 
-static char *public_folder(void)
+static void put_public(const char *folder)
 {
-    char *folder = make_folder();
     put(folder, "config.json", CONFIG);
     put(folder, "diffusion_pytorch_model.safetensors", TRANSFORMER);
     put(folder, "models_t5_umt5-xxl-enc-bf16.pth", TEXT);
     put(folder, "Wan2.1_VAE.pth", VAE);
     put(folder, "google/umt5-xxl/spiece.model", SPIECE);
+}
+
+static char *public_folder(void)
+{
+    char *folder = make_folder();
+    put_public(folder);
     return folder;
 }
 
@@ -255,6 +260,13 @@ TEST(names_from_outside_are_shown_safely)
     CHECK(model_file_check(path, false, note, &f) > 0);
     CHECK_MSG(!strchr(f.text, '\033') && !strchr(f.text, '\007'), "%s", f.text);
     weights_close(w);
+
+    char *hostile = dn_asprintf("%s/\033[2J", folder);
+    mkdir(hostile, 0700);
+    put_public(hostile);
+    f = check_folder(hostile);
+    CHECK_MSG(strstr(f.text, "takes 4096") && !strchr(f.text, '\033'), "%s", f.text);
+    free(hostile);
     free(path);
     remove_folder(folder, true);
 }
