@@ -149,7 +149,7 @@ static bool run_without_cache(struct dit *d, struct dn_error *err)
         float *got = dn_malloc((size_t)tensor_count(&latents) * sizeof *got);
         struct transformer_pass pass = {
             .timesteps = t.data + b * x.shape[2],
-            .context = b == 0 ? d->model.cond : d->model.uncond,
+            .context = b == 0 ? verify_model_named(&d->model, d->fixture) : d->model.uncond,
             .attention = d->model.attention,
             .block_frames = (int64_t)verify_number(d->fixture, "num_frame_per_block", 1),
             .first_alone = verify_truth(d->fixture, "independent_first_frame"),
@@ -218,7 +218,7 @@ static bool run_chunks(struct dit *d, struct kv_tensors *k, struct kv_cache *cac
         noisy = tensor_slice(&noisy, start, n);
         clean = tensor_slice(&clean, start, n);
         struct transformer_pass pass = {.timesteps = k->t_noisy.data + start,
-                                        .context = d->model.cond,
+                                        .context = verify_model_named(&d->model, d->fixture),
                                         .attention = d->model.attention,
                                         .start_frame = start,
                                         .cache = cache};

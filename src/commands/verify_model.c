@@ -100,6 +100,14 @@ bool verify_model_context(struct verify_model *m, const struct weights *fixture,
     return ok;
 }
 
+const struct text_context *verify_model_named(const struct verify_model *m,
+                                              const struct weights *fixture)
+{
+    const char *text = weights_metadata(fixture, "context");
+    const char *name = text ? strrchr(text, ':') : NULL;
+    return name && strcmp(name + 1, "uncond") == 0 ? m->uncond : m->cond;
+}
+
 static bool open_contexts(struct verify_model *m, const char *path, struct dn_error *err)
 {
     struct weights *w = NULL;

@@ -23,6 +23,11 @@ void verify_model_done(struct verify_model *m);
 bool verify_model_context(struct verify_model *m, const struct weights *fixture, const char *name,
                           struct text_context **out, struct dn_error *err);
 
+/* The model's context that the fixture names ("PATH:cond", "PATH:uncond"); cond when it names none.
+ */
+const struct text_context *verify_model_named(const struct verify_model *m,
+                                              const struct weights *fixture);
+
 /* Metadata as a number; fallback when it is absent or no number. */
 double verify_number(const struct weights *fixture, const char *key, double fallback);
 /* Metadata as a truth ("True", "true"). */

@@ -10,7 +10,8 @@
 /* Latent frames that a cache holds at most for this plan. */
 static int64_t cache_frames(const struct sampler_job *job)
 {
-    int64_t window = job->request->local_attn_size;
+    bool causal = job->sampler->is_causal(job->request);
+    int64_t window = causal ? job->request->local_attn_size : -1;
     return window > 0 && window < job->plan.total ? window : job->plan.total;
 }
 

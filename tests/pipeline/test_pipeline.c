@@ -313,6 +313,8 @@ TEST(requests_that_do_not_fit)
     s.in.noise = tensor_over(noise, DTYPE_F32, DIMS(1, 16, 4, 6));
     CHECK(!run(&s, &err) && strstr(err.message, "1 latent frames, 9 are to be made"));
     s.in.noise.data = NULL;
+    s.context[5] = NAN; /* what broken weights would do */
+    CHECK(!run(&s, &err) && strstr(err.message, "not numbers") && record.frames == 0);
     s.in.context.data = NULL;
     CHECK(!pipeline_run(s.pipeline, &s.request, &s.in, &events, NULL, &err));
     CHECK(strstr(err.message, "no text encoder") != NULL);
