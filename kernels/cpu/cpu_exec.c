@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -13,12 +14,31 @@
 
 #include "base/mem.h"
 
+/* Cores that the control group's quota pays for; containers limit by it and still show all cores.
+ * 0: no limit. Read at the mount point of cgroup 2, where a container sees its own group. */
+static int quota_cores(void)
+{
+    long long quota, period;
+    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
+    if (!file)
+        return 0;
+    int fields = fscanf(file, "%lld %lld", &quota, &period); /* "max 100000" reads nothing */
+    fclose(file);
+    if (fields != 2 || quota <= 0 || period <= 0 || quota / period > 4096)
+        return 0;
+    return (int)((quota + period - 1) / period);
+}
+
+/* What this process may run on; OMP_NUM_THREADS is the user's own word. */
 static int usable_cores(void)
 {
+    if (getenv("OMP_NUM_THREADS"))
+        return omp_get_max_threads();
     cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) != 0)
-        return omp_get_num_procs();
-    int count = CPU_COUNT(&set);
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : omp_get_num_procs();
+    int quota = quota_cores();
+    if (quota > 0 && quota < count)
+        count = quota;
     return count > 0 ? count : 1;
 }
 

@@ -91,12 +91,22 @@ bool cpu_channel_norm(struct exec *ex, const struct tensor *y, const struct tens
 bool cpu_upsample_nearest(struct exec *ex, const struct tensor *y, const struct tensor *x,
                           struct dn_error *err)
 {
-    (void)err;
-    assert(x->ndim == 4 && y->ndim == 4 && x->dtype == y->dtype && cpu_is_activation(x));
+    assert(x->ndim == 4 && y->ndim == 4 && cpu_is_activation(x) && cpu_is_activation(y));
     assert(tensor_is_contiguous(x) && tensor_is_contiguous(y));
     int64_t h = x->shape[1], w = x->shape[2], lines = x->shape[0] * h;
     assert(y->shape[0] == x->shape[0] && y->shape[1] == 2 * h && y->shape[2] == 2 * w);
     assert(y->shape[3] == x->shape[3]);
+    if (x->dtype != y->dtype) {
+        /* both as [T h, 2, w, 2, c], where x repeats itself by strides of 0 */
+        int64_t c = x->shape[3], shape[] = {lines, 2, w, 2, c};
+        struct tensor to = tensor_reshape(y, 5, shape), from = to;
+        from.data = x->data;
+        from.dtype = x->dtype;
+        from.stride[0] = w * c;
+        from.stride[1] = from.stride[3] = 0;
+        from.stride[2] = c;
+        return cpu_copy(ex, &to, &from, err);
+    }
     size_t pixel = (size_t)(x->shape[3] * dtype_size(x->dtype)), line = pixel * (size_t)w;
     cpu_enter(ex);
 #pragma omp parallel for schedule(static) if (tensor_count(y) > CPU_GRAIN)
@@ -115,12 +125,20 @@ bool cpu_upsample_nearest(struct exec *ex, const struct tensor *y, const struct 
 bool cpu_interleave_time(struct exec *ex, const struct tensor *y, const struct tensor *x,
                          struct dn_error *err)
 {
-    (void)err;
-    assert(x->ndim == 4 && y->ndim == 4 && x->dtype == y->dtype && cpu_is_activation(x));
+    assert(x->ndim == 4 && y->ndim == 4 && cpu_is_activation(x) && cpu_is_activation(y));
     assert(tensor_is_contiguous(x) && tensor_is_contiguous(y));
     int64_t frames = x->shape[0], pixels = x->shape[1] * x->shape[2], channels = y->shape[3];
     assert(y->shape[0] == 2 * frames && y->shape[1] == x->shape[1] && y->shape[2] == x->shape[2]);
     assert(x->shape[3] == 2 * channels);
+    if (x->dtype != y->dtype) {
+        int64_t shape[] = {frames, 2, pixels, channels};
+        struct tensor to = tensor_reshape(y, 4, shape), from = to;
+        from.data = x->data;
+        from.dtype = x->dtype;
+        from.stride[1] = channels;
+        from.stride[2] = 2 * channels;
+        return cpu_copy(ex, &to, &from, err);
+    }
     size_t size = (size_t)(channels * dtype_size(x->dtype));
     cpu_enter(ex);
 #pragma omp parallel for collapse(2) schedule(static) if (tensor_count(y) > CPU_GRAIN)

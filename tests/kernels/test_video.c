@@ -208,38 +208,43 @@ TEST(channel_norms)
                 check_norm(settings[n], shapes[i], silu);
 }
 
+static void check_moving(struct setting setting, const int64_t *shape, enum dtype to)
+{
+    struct check_run run = run_open(setting, 1600);
+    struct dn_error err = {0};
+    int64_t T = shape[0], h = shape[1], w = shape[2], c = shape[3];
+    struct pair x = pair_random(&run, setting.activation, 0, 1, 0, 4, shape);
+    struct pair up = pair_random(&run, to, 0, 1, 0, 4, (int64_t[]){T, 2 * h, 2 * w, c});
+    struct pair woven = pair_random(&run, to, 0, 1, 0, 4, (int64_t[]){2 * T, h, w, c / 2});
+    double *want = dn_malloc((size_t)(4 * T * h * w * c) * 8);
+    double tolerance = to == DTYPE_BF16 && setting.activation == DTYPE_F32 ? NMSE_BF16_STORE : 0;
+    for (int64_t at = 0; at < 4 * T * h * w * c; at++) {
+        int64_t k = at % c, col = at / c % (2 * w), row = at / c / (2 * w) % (2 * h);
+        int64_t t = at / c / (2 * w) / (2 * h);
+        want[at] = x.host[((t * h + row / 2) * w + col / 2) * c + k];
+    }
+    CHECK_OK(run.ops->upsample_nearest(run.ex, &up.t, &x.t, &err), err);
+    expect(&run, "upsample_nearest", &up.t, want, tolerance);
+    for (int64_t at = 0; at < T * h * w * c; at++) {
+        int64_t k = at % (c / 2), p = at / (c / 2) % (h * w), t = at / (c / 2) / (h * w);
+        want[at] = x.host[(t / 2 * h * w + p) * c + t % 2 * (c / 2) + k];
+    }
+    CHECK_OK(run.ops->interleave_time(run.ex, &woven.t, &x.t, &err), err);
+    expect(&run, "interleave_time", &woven.t, want, tolerance);
+    free(want);
+    pair_free(&run, &x);
+    pair_free(&run, &up);
+    pair_free(&run, &woven);
+    run_close(&run);
+}
+
 TEST(moving_pixels)
 {
     static const int64_t shapes[][4] = {{1, 1, 1, 2}, {3, 5, 7, 6}, {2, 12, 20, 128}};
     for (int n = 0; n < SETTINGS; n++)
         for (int i = 0; i < 3; i++) {
-            struct check_run run = run_open(settings[n], 1600);
-            struct dn_error err = {0};
-            int64_t T = shapes[i][0], h = shapes[i][1], w = shapes[i][2], c = shapes[i][3];
-            enum dtype type = settings[n].activation;
-            struct pair x = pair_random(&run, type, 0, 1, 0, 4, shapes[i]);
-            struct pair up = pair_random(&run, type, 0, 1, 0, 4, (int64_t[]){T, 2 * h, 2 * w, c});
-            struct pair woven =
-                pair_random(&run, type, 0, 1, 0, 4, (int64_t[]){2 * T, h, w, c / 2});
-            double *want = dn_malloc((size_t)(4 * T * h * w * c) * 8);
-            for (int64_t at = 0; at < 4 * T * h * w * c; at++) {
-                int64_t k = at % c, col = at / c % (2 * w), row = at / c / (2 * w) % (2 * h);
-                int64_t t = at / c / (2 * w) / (2 * h);
-                want[at] = x.host[((t * h + row / 2) * w + col / 2) * c + k];
-            }
-            CHECK_OK(run.ops->upsample_nearest(run.ex, &up.t, &x.t, &err), err);
-            expect(&run, "upsample_nearest", &up.t, want, 0);
-            for (int64_t at = 0; at < T * h * w * c; at++) {
-                int64_t k = at % (c / 2), p = at / (c / 2) % (h * w), t = at / (c / 2) / (h * w);
-                want[at] = x.host[(t / 2 * h * w + p) * c + t % 2 * (c / 2) + k];
-            }
-            CHECK_OK(run.ops->interleave_time(run.ex, &woven.t, &x.t, &err), err);
-            expect(&run, "interleave_time", &woven.t, want, 0);
-            free(want);
-            pair_free(&run, &x);
-            pair_free(&run, &up);
-            pair_free(&run, &woven);
-            run_close(&run);
+            check_moving(settings[n], shapes[i], DTYPE_F32);
+            check_moving(settings[n], shapes[i], DTYPE_BF16);
         }
 }
 
