@@ -43,18 +43,18 @@ int64_t verify_numbers(const struct weights *fixture, const char *key, int64_t *
 
 const char *verify_folder_name(const char *path, int level, char *out, size_t size)
 {
-    const char *end = strrchr(path, '/');
+    char *whole = realpath(path, NULL); /* "." has a name too */
+    char *rest = whole ? whole : dn_strdup(path);
     out[0] = '\0';
-    while (end) {
-        const char *start = end;
-        while (start > path && start[-1] != '/')
-            start--;
+    for (char *slash = strrchr(rest, '/'); slash; slash = strrchr(rest, '/')) {
+        *slash = '\0';
         if (level-- == 0) {
-            snprintf(out, size, "%.*s", (int)(end - start), start);
-            return out;
+            const char *above = strrchr(rest, '/');
+            snprintf(out, size, "%s", above ? above + 1 : rest);
+            break;
         }
-        end = start > path ? start - 1 : NULL;
     }
+    free(rest);
     return out;
 }
 
