@@ -116,8 +116,8 @@ bool text_encoder_inspect(const struct weights *w, struct text_encoder_info *inf
 static bool pack(const struct text_encoder *enc, int64_t layer, const char *const *parts, int count,
                  struct linear **out, struct dn_error *err)
 {
-    struct tensor hosts[3];
-    void *copies[3];
+    struct tensor hosts[3] = {{0}};
+    void *copies[3] = {NULL};
     char name[NAME_SIZE];
     const int64_t any[2] = {MODEL_ANY_SIZE, MODEL_ANY_SIZE};
     for (int i = 0; i < count; i++) {
