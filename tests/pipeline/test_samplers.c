@@ -307,6 +307,16 @@ TEST(what_does_not_fit)
     clip_end(&c);
 }
 
+TEST(a_whole_clip_has_no_window)
+{
+    struct clip c = clip_begin("few_step");
+    struct dn_error err;
+    c.request.local_attn_size = 4; /* 3 would not divide it */
+    c.request.attention = (struct attention_choice){ATTENTION_MONARCH, 3, 1, 1, 1};
+    CHECK_OK(clip_run(&c, 6, 0, NULL, 4, 6, &err), err);
+    clip_end(&c);
+}
+
 TEST(rules_choose_attention)
 {
     struct clip dense = clip_begin("self_forcing"), mixed = clip_begin("self_forcing");
@@ -346,5 +356,5 @@ TEST(few_steps_list)
 }
 
 TESTS(T(plans), T(noise_by_frame), T(noise_given), T(self_forcing_fixture), T(continuation),
-      T(every_sampler_runs), T(stopping), T(what_does_not_fit), T(rules_choose_attention),
-      T(few_steps_list))
+      T(every_sampler_runs), T(stopping), T(what_does_not_fit), T(a_whole_clip_has_no_window),
+      T(rules_choose_attention), T(few_steps_list))
