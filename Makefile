@@ -9,7 +9,7 @@ ARCH     ?= -march=native
 WARN     := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Werror
 CFLAGS   ?= $(OPT) -g $(ARCH)
 ALL_CFLAGS = -std=gnu17 $(CFLAGS) $(WARN) -fopenmp -ffp-contract=fast -Isrc -I. -Itests \
-             -DDANAUS_VERSION='"$(VERSION)"' -MMD -MP $(SAN)
+             -DDANAUS_VERSION='"$(VERSION)"' -DDANAUS_DATADIR='"$(PREFIX)/share/danaus"' -MMD -MP $(SAN)
 LDFLAGS_ALL = $(LDFLAGS) $(SAN) -fopenmp
 
 PACKAGES := build-essential pkg-config libjansson-dev libyaml-dev zlib1g-dev libssl-dev \
@@ -44,7 +44,7 @@ LIBS_format   := -lz -lcrypto
 LIBS_kernels  := -ldnnl
 LIBS_model    := -lutf8proc
 LIBS_store    := -lavformat -lavfilter -lavcodec -lswscale -lavutil -lsqlite3
-LIBS_ui       := -lsixel
+LIBS_ui       := -lsixel -lncursesw
 
 sources = $(foreach d,$(DIRS_$(1)),$(wildcard $(d)/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
@@ -124,10 +124,12 @@ FUZZ_SECONDS ?= 60
 FUZZ_FLAGS := -std=gnu17 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
               -Isrc -I. -DDANAUS_VERSION='"$(VERSION)"'
 FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_ROOMS := $(sort $(foreach r,base config format,$(call sources,$(r))) \
-              $(wildcard src/model/tokenizer*.c src/model/sentencepiece*.c src/model/unigram*.c \
-                         src/model/prompt_clean*.c src/model/html_*.c))
-$(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_ROOMS)
+FUZZ_MODEL := codepoints mojibake text_fix html_ prompt_clean protobuf_reader piece_trie \
+              sentencepiece unigram tokenizer
+FUZZ_ROOMS := $(foreach r,base config format,$(call sources,$(r))) \
+              $(foreach m,$(FUZZ_MODEL),$(wildcard src/model/$(m)*.c))
+# clang 14 has no _Float16 on x86, so the compiler of the program makes dtype.o.
+$(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c $(filter-out src/base/dtype.c,$(FUZZ_ROOMS)) $(BUILD)/obj/src/base/dtype.o
 	@mkdir -p $(@D)
 	clang $(FUZZ_FLAGS) -o $@ $^ -ljansson -lyaml -lz -lcrypto -lutf8proc -lm
 fuzz: $(FUZZ_TARGETS)

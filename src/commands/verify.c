@@ -32,8 +32,8 @@ void verify_max(struct verify_run *run, const char *what, const float *got, cons
     double worst = 0;
     for (int64_t i = 0; i < count; i++) {
         double d = fabs((double)got[i] - want[i]);
-        if (!(d <= worst)) /* keeps a NaN */
-            worst = d;
+        if (d > worst || isnan(d))
+            worst = isnan(worst) ? worst : d;
     }
     verify_row(run, what, "max", worst, tolerance);
 }

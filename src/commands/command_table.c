@@ -1,0 +1,10 @@
+/* command_table: every subcommand, in the order of the help. */
+#include <stddef.h>
+
+#include "commands/command.h"
+
+extern const struct command cmd_model_entry, cmd_verify_entry, cmd_man_entry;
+
+const struct command *const command_table[] = {
+    &cmd_model_entry, &cmd_verify_entry, &cmd_man_entry, NULL,
+};
