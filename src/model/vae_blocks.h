@@ -31,7 +31,7 @@ enum vae_layer_kind {
     VAE_LAYER_CONV,       /* one causal convolution */
     VAE_LAYER_RESIDUAL,   /* norm, SiLU, conv, norm, SiLU, conv, + (projected) input */
     VAE_LAYER_ATTENTION,  /* per frame, one head of all channels */
-    VAE_LAYER_UPSAMPLE,   /* (time conv), nearest x2, conv */
+    VAE_LAYER_UPSAMPLE,   /* (time conv), nearest x2, conv: the last two folded, see vae_fold.h */
     VAE_LAYER_DOWNSAMPLE, /* conv of stride 2, (time conv of stride 2) */
     VAE_LAYER_HEAD,       /* norm, SiLU, conv */
     VAE_LAYER_KIND_COUNT
@@ -51,6 +51,7 @@ struct vae_layer {
     struct vae_conv conv[2];  /* CONV, HEAD: [0]; RESIDUAL: both; resamplers: [0] is the spatial */
     struct vae_conv shortcut; /* RESIDUAL whose channels change */
     struct vae_conv time;     /* resamplers that change the number of frames */
+    bool folded;              /* HEAD: conv[0] computes squares, see vae_fold.h */
     struct linear *qkv, *proj; /* ATTENTION */
 };
 
@@ -147,5 +148,7 @@ bool vae_layer_run(struct vae_state *state, int64_t index, const struct tensor *
 /* Frames to take at once when one has so many elements: the largest power of two, at least 1 and at
  * most frames, that keeps a slice in cache. */
 int64_t vae_slice_frames(int64_t elements, int64_t frames);
+/* Elements of an UPSAMPLE layer's folded result for one frame of h x w. */
+int64_t vae_corner_elements(const struct vae_layer *layer, int64_t h, int64_t w);
 
 #endif

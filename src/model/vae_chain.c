@@ -16,6 +16,11 @@ int64_t vae_slice_frames(int64_t elements, int64_t frames)
     return n;
 }
 
+int64_t vae_corner_elements(const struct vae_layer *layer, int64_t h, int64_t w)
+{
+    return 4 * layer->out * (h + 1) * (w + 1);
+}
+
 /* The shape behind a layer, of frames x h x w in front of it (not the first of a clip). */
 static void shape_behind(const struct vae_layer *layer, int64_t *frames, int64_t *h, int64_t *w)
 {
@@ -53,11 +58,12 @@ static void scratch_needs(const struct vae_layer *layer, int64_t room, int64_t h
         needs[0] = video * layer->in;
         needs[1] = video * 3 * layer->in;
     } else if (layer->kind == VAE_LAYER_HEAD) {
-        needs[0] = video * layer->in;
+        int64_t widest = layer->in > layer->out ? layer->in : layer->out;
+        needs[0] = video * widest; /* the trace's norm, or the squares of a folded head */
     } else if (layer->kind == VAE_LAYER_UPSAMPLE) {
         int64_t frames = layer->time.in ? 2 * room : room;
-        int64_t big = 4 * pixels * layer->in;
-        needs[0] = vae_slice_frames(big, frames) * big;
+        int64_t corners = vae_corner_elements(layer, h, w);
+        needs[0] = vae_slice_frames(corners, frames) * corners;
         if (layer->time.in) {
             int64_t halves = video * layer->time.out;
             needs[0] = halves > needs[0] ? halves : needs[0];

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "model/vae_blocks.h"
+#include "model/vae_fold.h"
 
 bool vae_window_init(struct vae_window *window, int64_t history, int64_t room, int64_t h,
                      int64_t w, int64_t c, const struct vae_backend *backend, struct dn_error *err)
@@ -189,15 +190,15 @@ static bool run_upsample(const struct call *c, const struct tensor *x, struct te
     if (c->layer->time.packed && !double_time(c, x, &small, err))
         return false;
     const int64_t frames = small.shape[0];
-    const int64_t step = vae_slice_frames(4 * c->h * c->w * c->layer->in, frames);
+    const int64_t step = vae_slice_frames(vae_corner_elements(c->layer, c->h, c->w), frames);
     *y = output_frames(c->own, frames);
     for (int64_t f = 0; f < frames; f += step) {
         int64_t n = frames - f < step ? frames - f : step;
         struct tensor from = tensor_slice(&small, f, n), to = tensor_slice(y, f, n);
-        struct tensor big =
-            video_over(&c->state->scratch[0], n, 2 * c->h, 2 * c->w, c->layer->in);
-        if (!b->ops->upsample_nearest(b->ex, &big, &from, err) ||
-            !b->ops->conv(b->ex, &to, &big, c->layer->conv[0].packed, NULL, err))
+        struct tensor corners =
+            video_over(&c->state->scratch[0], n, c->h + 1, c->w + 1, 4 * c->layer->out);
+        if (!b->ops->conv(b->ex, &corners, &from, c->layer->conv[0].packed, NULL, err) ||
+            !vae_unfold_upsample(&to, &corners, b, err))
             return false;
     }
     return true;
@@ -241,9 +242,14 @@ static bool run_head(const struct call *c, const struct tensor *x, struct tensor
     const struct vae_backend *b = &c->state->backend;
     struct tensor input = vae_window_input(&c->own->window[0], c->n);
     *y = output_frames(c->own, c->n);
+    struct tensor target = *y;
+    if (c->layer->folded)
+        target = video_over(&c->state->scratch[0], c->n, c->h / 2, c->w / 2, 4 * c->layer->out);
     return b->ops->channel_norm(b->ex, &input, x, &c->layer->gamma[0], true, err) &&
            (!c->state->trace || trace_head(c, x, &input, err)) &&
-           conv_window(c->state, y, &c->own->window[0], c->n, &c->layer->conv[0], NULL, err);
+           conv_window(c->state, &target, &c->own->window[0], c->n, &c->layer->conv[0], NULL,
+                       err) &&
+           (!c->layer->folded || vae_unfold_narrow(y, &target, b, err));
 }
 
 static bool (*const layer_runs[VAE_LAYER_KIND_COUNT])(const struct call *c, const struct tensor *x,

@@ -8,6 +8,7 @@
 
 #include "model/model_weights.h"
 #include "model/vae_blocks.h"
+#include "model/vae_fold.h"
 
 #define NAME_SIZE 160
 
@@ -158,16 +159,34 @@ static bool load_attention(struct vae_layer *layer, const struct source *s, stru
            load_linear(&layer->proj, s, ".proj", layer->in, layer->in, err);
 }
 
+/* The checked convolution conv[0], named s->name + part, in its folded form. */
+static bool load_folded(struct vae_layer *layer, const struct source *s, const char *part,
+                        bool (*fold)(struct vae_conv *conv, const struct weight_view *weight,
+                                     const struct weight_view *bias,
+                                     const struct vae_backend *backend, struct dn_error *err),
+                        struct dn_error *err)
+{
+    char name[NAME_SIZE], full[NAME_SIZE + 8];
+    if (!s->backend)
+        return true;
+    snprintf(full, sizeof full, "%s.weight", join(name, s, part));
+    const struct weight_view *weight = weights_find(s->w, full);
+    snprintf(full, sizeof full, "%s.bias", name);
+    return fold(&layer->conv[0], weight, weights_find(s->w, full), s->backend, err);
+}
+
 static bool load_resample(struct vae_layer *layer, const struct source *s, struct dn_error *err)
 {
     char name[NAME_SIZE];
     const struct vae_conv_shape spatial = {MODEL_ANY_SIZE, s->in, 4, {3, 3}};
     layer->kind = s->up ? VAE_LAYER_UPSAMPLE : VAE_LAYER_DOWNSAMPLE;
     if (!vae_conv_load(&layer->conv[0], s->w, join(name, s, ".resample.1"), &spatial,
-                       s->up ? &same_3x3 : &halve_space, s->backend, err))
+                       &halve_space, s->up ? NULL : s->backend, err))
         return false;
     layer->in = layer->conv[0].in;
     layer->out = layer->conv[0].out;
+    if (s->up && !load_folded(layer, s, ".resample.1", vae_fold_upsample, err))
+        return false;
     if (!weights_find(s->w, join(name, s, ".time_conv.weight")))
         return true;
     const struct vae_conv_shape up = {2 * layer->in, layer->in, 5, {3, 1, 1}};
@@ -178,12 +197,18 @@ static bool load_resample(struct vae_layer *layer, const struct source *s, struc
 
 static bool load_head(struct vae_layer *layer, const struct source *s, struct dn_error *err)
 {
+    struct source unpacked = *s;
+    unpacked.backend = NULL;
     layer->in = s->in;
     if (!load_gamma(&layer->gamma[0], &layer->in, s, ".0.gamma", err) ||
-        !load_conv3(&layer->conv[0], s, ".2", MODEL_ANY_SIZE, layer->in, err))
+        !load_conv3(&layer->conv[0], &unpacked, ".2", MODEL_ANY_SIZE, layer->in, err))
         return false;
     layer->out = layer->conv[0].out;
-    return true;
+    /* behind an upsampler sizes are even, which squares need */
+    layer->folded = s->up && layer->out <= VAE_FOLD_MAX_OUT;
+    if (layer->folded)
+        return load_folded(layer, s, ".2", vae_fold_narrow, err);
+    return load_conv3(&layer->conv[0], s, ".2", layer->out, layer->in, err);
 }
 
 /* Tried in order; the last is taken when none fits, so that its complaint names a tensor. */

@@ -107,6 +107,31 @@ TEST(decodes_in_bf16)
         check_decode(DTYPE_BF16, 0.06);
 }
 
+/* One latent pixel: the folded convolutions have edges only. A picture of one latent pixel is what
+ * a constant larger one would be only without padding, so just that it comes out is checked, and
+ * that it does not depend on what was decoded before. */
+TEST(the_smallest_picture)
+{
+    struct dn_error err;
+    struct exec *ex = open_exec(DTYPE_F32);
+    struct vae *vae = load(ex, VAE_DECODER);
+    struct vae_decoder *dec = NULL;
+    CHECK_OK(vae_decoder_new(vae, 1, 1, &dec, &err), err);
+    float z[2 * 16] = {1.0f, -1.0f, 0.5f};
+    struct tensor latents = tensor_over(z, DTYPE_F32, DIMS(2, 16, 1, 1));
+    float *once = decode(dec, &latents, 5, 2), *twice = decode(dec, &latents, 5, 1);
+    double sum = 0;
+    for (int i = 0; i < 3 * 5 * 64; i++)
+        sum += fabs((double)once[i]);
+    CHECK(isfinite(sum) && sum > 0);
+    CHECK(memcmp(once, twice, 3 * 5 * 64 * sizeof *once) == 0);
+    free(once);
+    free(twice);
+    vae_decoder_free(dec);
+    vae_free(vae);
+    ops_cpu.close(ex);
+}
+
 static int allocations;
 
 static bool counting_alloc(struct exec *ex, struct tensor *t, enum dtype dtype, int ndim,
@@ -287,6 +312,7 @@ TEST(misfits_are_named)
     check_misfit(&stage, "encoder.downsamples.1", "missing");
 }
 
-TESTS(T(decodes_like_the_reference), T(decodes_in_bf16), T(push_allocates_nothing),
+TESTS(T(decodes_like_the_reference), T(decodes_in_bf16), T(the_smallest_picture),
+      T(push_allocates_nothing),
       T(a_refusing_receiver_stops_the_push), T(encodes_like_the_reference),
       T(bytes_encode_as_their_floats), T(sizes_come_from_the_file), T(misfits_are_named))
