@@ -107,9 +107,7 @@ TEST(decodes_in_bf16)
         check_decode(DTYPE_BF16, 0.06);
 }
 
-/* One latent pixel: the folded convolutions have edges only. A picture of one latent pixel is what
- * a constant larger one would be only without padding, so just that it comes out is checked, and
- * that it does not depend on what was decoded before. */
+/* One latent pixel: the folded convolutions have edges only. */
 TEST(the_smallest_picture)
 {
     struct dn_error err;
