@@ -1,4 +1,5 @@
 /* the table: no backend has a hole, and every operation has a test that names it here. */
+#include "kernels/op_bench.h"
 #include "kernels/ops_check.h"
 
 static const char *const tested[] = {
@@ -69,4 +70,20 @@ TEST(exec_tells_its_dtype)
     run_close(&best);
 }
 
-TESTS(T(no_holes), T(unknown_backend), T(exec_tells_its_dtype))
+/* the benchmark's rows fit the operations' contracts; the large ones take seconds and are left out
+ */
+TEST(bench_rows_run)
+{
+    struct check_run run = run_open(settings[0], 1);
+    struct dn_error err = {0};
+    for (int i = 0; i < op_bench_count; i++) {
+        struct op_bench_result r;
+        if (op_bench_rows[i].part == OP_BENCH_LARGE)
+            continue;
+        CHECK_OK(op_bench_run(run.ops, run.ex, &op_bench_rows[i], 0, &r, &err), err);
+        CHECK(r.seconds > 0 && r.seconds < 1e8 && (r.flops > 0) != (r.bytes > 0));
+    }
+    run_close(&run);
+}
+
+TESTS(T(no_holes), T(unknown_backend), T(exec_tells_its_dtype), T(bench_rows_run))

@@ -1,0 +1,49 @@
+/* op_bench: times single operations at the shapes that decide the speed of a model. For `danaus
+ * bench` and tests/kernels/bench_ops.c; works on any backend. */
+#ifndef DANAUS_KERNELS_OP_BENCH_H
+#define DANAUS_KERNELS_OP_BENCH_H
+
+#include "kernels/ops.h"
+
+enum op_bench_kind {
+    OP_BENCH_CONV,      /* sizes: T h w in out kt k residual */
+    OP_BENCH_NORM,      /* T h w c: channel norm with SiLU */
+    OP_BENCH_UPSAMPLE,  /* T h w c */
+    OP_BENCH_WEAVE,     /* T h w c: interleave_time */
+    OP_BENCH_LINEAR,    /* rows in out epilogue */
+    OP_BENCH_MODULATE,  /* rows dim: layer norm and modulation */
+    OP_BENCH_ROPE,      /* rows dim: q norm and rotary embedding */
+    OP_BENCH_ATTENTION, /* queries keys heads d */
+    OP_BENCH_MONARCH,   /* query frames, key frames, token rows, columns, heads, d */
+};
+
+enum op_bench_part {
+    OP_BENCH_DECODE,      /* the demo model's VAE; times: calls a latent frame */
+    OP_BENCH_TRANSFORMER, /* the demo model's transformer; times: calls a pass over a chunk */
+    OP_BENCH_LARGE,       /* shapes of wan2.1-1.3b */
+    OP_BENCH_PARTS
+};
+
+struct op_bench_row {
+    const char *name;
+    enum op_bench_kind kind;
+    enum op_bench_part part;
+    double times;
+    int64_t sizes[8];
+};
+
+extern const struct op_bench_row op_bench_rows[];
+extern const int op_bench_count;
+
+struct op_bench_result {
+    double seconds; /* of the fastest call */
+    double flops;   /* of a call; 0 where moving data is all */
+    double bytes;   /* read and written by a call; 0 where products dominate */
+};
+
+/* Calls the row's operation for about `budget_s` seconds, at least five times, with activations in
+ * the exec's dtype. False: the operation failed. */
+bool op_bench_run(const struct ops *ops, struct exec *ex, const struct op_bench_row *row,
+                  double budget_s, struct op_bench_result *out, struct dn_error *err);
+
+#endif
