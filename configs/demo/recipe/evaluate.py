@@ -1,6 +1,7 @@
 """Samples held-out prompts with an exported model, decodes and judges them.
 
-    python evaluate.py MODEL_DIR [--clips 40] [--modes 0 1 2] [--sheet FILE.png] [--prompts TEXT ...]
+    python evaluate.py MODEL_DIR [--clips 40] [--modes 0 1 2] [--sheet FILE.png]
+        [--prompts TEXT ...]
 Modes: 0 dense, 1 Monarch, 2 Monarch with h_reduce 2. With --prompts it only makes the sheet."""
 import argparse
 import json

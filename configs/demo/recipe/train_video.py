@@ -1,11 +1,12 @@
 """Trains the transformer for a given time on prescribed latents of random scenes, with a text
 encoder that train_text.py made.
 
-    python train_video.py --text DIR/text.pt --out DIR --seconds 3000 [--resume] [--own-share 0.3]
-Three kinds of steps: `first`, the first chunk from noise alone; `next`, chunks given the true chunk
-before them; and in the last part of the time `own`, Self-Forcing: the model continues its own
-chunks, and is trained at a step of its own sampling. One model serves dense and Monarch attention:
-each step draws one. Writes DIR/video.pt (averaged weights, float32).
+    python train_video.py --text DIR/text.pt --out DIR --seconds 540 [--resume DIR/video.pt]
+Kinds of steps: `first`, the first chunk from noise alone; `next`, chunks given the true chunk before
+them; in the last part of the time `own`, Self-Forcing: the model continues its own chunks, and is
+trained at a step of its own sampling. With --polish only a cheap form of the last, one chunk at a
+time. One model serves dense and Monarch attention: each step draws one. Writes DIR/video.pt and
+DIR/text_with_video.pt, averaged weights in float16.
 """
 import argparse
 import copy
@@ -24,8 +25,6 @@ from transformer import CHUNK, Transformer
 
 MODES = (0, 1, 1, 2)  # dense, Monarch h1 (the default, so twice), Monarch h2
 SPAN = 3  # chunks of a training window
-
-
 CAPTIONS = 8  # wordings kept of each clip
 
 
@@ -97,7 +96,7 @@ class Trainer:
         sigma = spread_sigma(t / 1000)
         noisy = (1 - sigma) * x0 + sigma * noise
         flow = self.model.chunk_forward(noisy, t, context, None, 0, mode)[0]
-        return (flow - (noise - x0)).square().mean()
+        return self.measure(flow - (noise - x0), x0)
 
     def next(self, mode):
         at = random.randrange(7 - SPAN + 1)
@@ -110,7 +109,7 @@ class Trainer:
         clean = clean + blur * torch.randn_like(clean)
         flow = self.model.teacher_forward((1 - sigma) * target + sigma * noise, t, clean, context,
                                           mode, first=1)
-        return (flow - (noise - target)).square().mean()
+        return self.measure(flow - (noise - target), target)
 
     def own(self, mode):
         """Chunks 0, 1, 2 all sampled, or two chunks after a true one from anywhere."""
@@ -128,13 +127,54 @@ class Trainer:
         skip = first * CHUNK
         flow = self.model.teacher_forward(seen[:, skip:], t[:, skip:], latents[:, :-CHUNK], context,
                                           mode, first)
-        return (flow - (seen - x0)[:, skip:] / sigma).square().mean()
+        return self.measure(flow - (seen - x0)[:, skip:] / sigma, x0[:, skip:])
+
+    def measure(self, error, x0):
+        """Mean square, more where an object is near (--near): shapes are small and hardest."""
+        near = (x0[:, :, 8:12].mean(2, keepdim=True) < 0).float()
+        weight = 1 + self.args.near * near
+        return (error.square() * weight).mean() / weight.mean()
+
+    def polish(self, mode):
+        """One chunk, the first or any later one after the true one before it, trained at a step of
+        the model's own sampling: cheap, for the last minutes."""
+        first = random.random() < 0.6
+        at = 0 if first else random.randrange(6)
+        size = self.args.first_batch if first else self.args.next_batch
+        x0, context, u = self.batch(size, 1 if first else 2, at)
+        target, i, cache = x0[:, -CHUNK:], random.randrange(4), None
+        with torch.no_grad():
+            if not first:
+                clean = x0[:, :CHUNK] + 0.1 * torch.randn_like(target)
+                zeros = torch.zeros(size, CHUNK, device=self.device)
+                cache = self.model.chunk_forward(clean, zeros, context, None, 0, mode)[1]
+            x = torch.randn_like(target)
+            if first and i == 0:
+                x = couple(x, u)
+            for n in range(i):
+                t = torch.full((size, CHUNK), TIMES[n], device=self.device)
+                start = 0 if first else CHUNK
+                flow = self.model.chunk_forward(x, t, context, cache, start, mode)[0]
+                noise, sigma = torch.randn_like(x), TIMES[n + 1] / 1000
+                if first and n + 1 == COUPLED - 1:
+                    noise = couple(noise, u)
+                x = (1 - sigma) * (x - TIMES[n] / 1000 * flow) + sigma * noise
+        torch.clear_autocast_cache()
+        t = torch.full((size, CHUNK), TIMES[i], device=self.device)
+        if first:
+            flow = self.model.chunk_forward(x, t, context, None, 0, mode)[0]
+        else:
+            flow = self.model.teacher_forward(x, t, clean, context, mode, 1)
+        return self.measure(flow - (x - target) / (TIMES[i] / 1000), target)
 
     def choose(self, progress):
         """At first only the first chunk, where the noise alone decides."""
+        if self.args.polish:
+            return self.polish
         if progress > 1 - self.args.own_share and random.random() < 0.8:
             return self.own
-        return self.first if progress < self.args.first_share or random.random() < 0.5 else self.next
+        only_first = progress < self.args.first_share
+        return self.first if only_first or random.random() < 0.5 else self.next
 
     def update(self, optimiser, loss):
         optimiser.zero_grad(set_to_none=True)
@@ -164,7 +204,8 @@ class Trainer:
             sums.setdefault(f"{kind.__name__}{mode}", []).append(loss.detach())
             if time.time() - saved > 60:
                 saved = time.time()
-                shown = " ".join(f"{k} {torch.stack(v).mean().item():.4f}" for k, v in sorted(sums.items()))
+                shown = " ".join(f"{k} {torch.stack(v).mean().item():.4f}"
+                                 for k, v in sorted(sums.items()))
                 print(f"{saved - start:5.0f} s step {self.steps} {shown}", flush=True)
                 sums = {}
                 self.save()
@@ -181,6 +222,8 @@ if __name__ == "__main__":
     parser.add_argument("--text", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--resume", help="go on from these weights")
+    parser.add_argument("--polish", action="store_true", help="only the cheap last kind of steps")
+    parser.add_argument("--near", type=float, default=0, help="added weight near objects")
     parser.add_argument("--clips", type=int, default=20000)
     parser.add_argument("--seed", type=int, default=0, help="another one draws other clips")
     parser.add_argument("--dim", type=int, default=192)
