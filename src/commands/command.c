@@ -62,8 +62,7 @@ void command_catch_signals(void)
     signal(SIGXFSZ, SIG_IGN); /* a size limit is then an ordinary write error */
 }
 
-bool command_cancelled(void *unused)
+const volatile sig_atomic_t *command_stop(void)
 {
-    (void)unused;
-    return signals_seen != 0;
+    return &signals_seen;
 }

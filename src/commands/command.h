@@ -3,6 +3,7 @@
 #ifndef DANAUS_COMMANDS_COMMAND_H
 #define DANAUS_COMMANDS_COMMAND_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -39,9 +40,9 @@ int command_fail(const char *command, const struct dn_error *err);
 /* True when argv[1..] holds --help or -h before "--". */
 bool command_wants_help(int argc, char **argv);
 
-/* A flag set by SIGINT/SIGTERM once command_catch_signals() ran; polled between steps. The second
- * Ctrl-C ends the process at once. */
+/* A flag that becomes nonzero on SIGINT, SIGTERM or SIGHUP once command_catch_signals() ran; polled
+ * between steps. The second signal ends the process at once. */
 void command_catch_signals(void);
-bool command_cancelled(void *unused);
+const volatile sig_atomic_t *command_stop(void);
 
 #endif

@@ -1,0 +1,33 @@
+/* clip_maker: one clip from request to files: runs the pipeline, hands frames to the sink as they
+ * come, keeps latents, tells progress, and keeps what is done when it is stopped. */
+#ifndef DANAUS_COMMANDS_CLIP_MAKER_H
+#define DANAUS_COMMANDS_CLIP_MAKER_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "commands/progress.h"
+#include "config/request.h"
+#include "pipeline/pipeline.h"
+
+struct clip_maker {
+    struct pipeline *pipeline;
+    const volatile sig_atomic_t *stop;
+    struct progress *progress;
+    const char *model_name;   /* for the recipe */
+    const char *model_sha256; /* of the transformer's file, "" = not known */
+    bool keep_rgb;            /* collect the frames for the caller */
+    /* out, when keep_rgb; the caller frees rgb */
+    uint8_t *rgb;
+    int64_t rgb_frames;
+};
+
+/* r->output and r->save_latents name this clip's own files; output NULL: no file. The result is
+ * told through progress. False: failed or stopped (DN_E_CANCELLED); a clip that was stopped is kept
+ * as a valid shorter file. */
+bool clip_maker_run(struct clip_maker *maker, const struct request *r,
+                    const struct pipeline_inputs *in, struct dn_error *err);
+
+#endif

@@ -1,0 +1,228 @@
+/* cmd_generate: prompts to videos, in this process. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "commands/clip_maker.h"
+#include "commands/clip_names.h"
+#include "commands/command.h"
+#include "commands/file_hash.h"
+#include "commands/job.h"
+#include "commands/prompt_list.h"
+#include "config/option_print.h"
+#include "config/option_value.h"
+#include "store/media_import.h"
+#include "ui/term.h"
+
+struct generate_args {
+    char *file;
+    bool json, quiet, show;
+};
+
+#define AT(field) .offset = offsetof(struct generate_args, field)
+static const struct option own_rows[] = {
+    {.name = "file", .letter = 'f', .type = OPTION_PATH, .group = GROUP_COMMAND, AT(file),
+     .argument = "FILE", .help = "Read prompts from FILE (- for standard input), one a line."},
+    {.name = "json", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(json), .fallback = "false",
+     .help = "Tell what happens as JSON on standard output, one event a line."},
+    {.name = "quiet", .letter = 'q', .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(quiet),
+     .fallback = "false", .help = "No progress line."},
+    {.name = "show", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(show), .fallback = "false",
+     .help = "Play each clip in the terminal when it is done, if the terminal can show pictures."},
+};
+#define OWN_COUNT (sizeof own_rows / sizeof own_rows[0])
+
+static const struct option_usage usage = {
+    .command = "generate",
+    .groups = 1u << GROUP_WHAT | 1u << GROUP_MODEL | 1u << GROUP_SAMPLER | 1u << GROUP_ATTENTION |
+              1u << GROUP_GIVEN | 1u << GROUP_OUTPUT | 1u << GROUP_MACHINE,
+    .own = own_rows,
+    .own_count = OWN_COUNT,
+    .max_words = 1,
+    .config = true,
+};
+
+struct generate {
+    struct job job;
+    struct generate_args args;
+    struct prompt_list prompts;
+    struct pipeline_inputs inputs;
+    struct media_frames *image;
+    struct progress progress;
+    struct clip_maker maker;
+    char sha256[65];
+    char *model_name;
+};
+
+/* From the word, -f, or the option table (YAML, --prompt). */
+static bool collect_prompts(struct generate *g, char **words, int count, struct dn_error *err)
+{
+    const struct request *r = &g->job.settings.request;
+    if (count && g->args.file)
+        return dn_fail(err, DN_E_ARG, "there is a prompt and also -f %s: give one of them",
+                       g->args.file);
+    if (g->args.file)
+        return prompt_list_read(&g->prompts, g->args.file, err);
+    if (count && strcmp(words[0], "-") == 0)
+        return prompt_list_read(&g->prompts, "-", err);
+    prompt_list_add(&g->prompts, count ? words[0] : r->prompt);
+    if (count == 0 && !r->prompt[0] && !r->context) {
+        dn_fail(err, DN_E_ARG, "no prompt");
+        return dn_error_hint(err, "danaus generate \"a red butterfly\"; -f FILE reads a list");
+    }
+    return true;
+}
+
+static bool set_prompt(struct generate *g, const char *prompt, struct dn_error *err)
+{
+    static const char name[] = "prompt";
+    char why[OPTION_WHY_SIZE];
+    const struct option *row = option_find(option_rows, option_count, name);
+    if (!settings_set(&g->job.settings, row, prompt, LEVEL_COMMAND, why))
+        return option_complain(err, "the", name, prompt, why);
+    return request_validate(&g->job.settings.request, err);
+}
+
+static bool read_image(struct generate *g, struct dn_error *err)
+{
+    const struct request *r = &g->job.settings.request;
+    const struct media_import_options options = {.max_frames = 1, .width = (int)r->width,
+                                                 .height = (int)r->height};
+    if (!r->image)
+        return true;
+    if (!media_import(r->image, &options, &g->image, err))
+        return false;
+    int64_t shape[4] = {g->image->count, g->image->height, g->image->width, 3};
+    g->inputs.frames = tensor_over(g->image->rgb24, DTYPE_U8, 4, shape);
+    return true;
+}
+
+static bool load_model(struct generate *g, struct dn_error *err)
+{
+    const struct request *r = &g->job.settings.request;
+    const struct pipeline_needs needs = {.text = !r->context, .encoder = r->image != NULL,
+                                         .use_ema = r->use_ema};
+    unsigned parts = MODEL_NEEDS_TRANSFORMER | MODEL_NEEDS_VAE |
+                     (needs.text ? (unsigned)MODEL_NEEDS_TEXT : 0);
+    if (!job_open(&g->job, parts, err))
+        return false;
+    struct file_hash *hash = file_hash_start(g->job.dir.transformer);
+    bool ok = pipeline_open(&g->job.dir, &needs, g->job.ops, g->job.ex, &g->maker.pipeline, err);
+    file_hash_finish(hash, g->sha256);
+    char *whole = realpath(r->model_dir, NULL);
+    const char *path = whole ? whole : r->model_dir, *slash = strrchr(path, '/');
+    g->model_name = dn_strdup(slash && slash[1] ? slash + 1 : path);
+    free(whole);
+    g->maker.model_name = g->model_name;
+    g->maker.model_sha256 = g->sha256;
+    return ok;
+}
+
+static bool show_clip(struct generate *g, const struct request *r, struct dn_error *err)
+{
+    const struct term_clip clip = {.rgb24 = g->maker.rgb, .frames = g->maker.rgb_frames,
+                                   .width = (int)r->width, .height = (int)r->height,
+                                   .fps_num = (int)(r->fps * 1000), .fps_den = 1000};
+    struct term_played played;
+    return clip.frames == 0 || term_play_frames(&clip, NULL, &played, err);
+}
+
+/* Clips go to DIR/...: make DIR. */
+static bool make_output_dir(const char *pattern, int64_t clips, struct dn_error *err)
+{
+    size_t n = pattern ? strlen(pattern) : 0;
+    if (clips == 1 || n == 0 || pattern[n - 1] != '/' || mkdir(pattern, 0777) == 0 ||
+        errno == EEXIST)
+        return true;
+    return dn_fail(err, DN_E_IO, "cannot make the directory %s: %s", pattern, strerror(errno));
+}
+
+static bool make_one(struct generate *g, int64_t index, int64_t clips, struct dn_error *err)
+{
+    const struct request *base = &g->job.settings.request;
+    struct request r;
+    request_copy(&r, base);
+    r.seed = base->seed + (uint64_t)(index % base->count);
+    free(r.output);
+    r.output = clip_output_name(base->output, index, clips, r.seed, r.prompt);
+    if (base->save_latents) {
+        free(r.save_latents);
+        r.save_latents = clip_output_name(base->save_latents, index, clips, r.seed, r.prompt);
+    }
+    g->progress.clip = index;
+    bool ok = clip_maker_run(&g->maker, &r, &g->inputs, err) &&
+              (!g->maker.keep_rgb || show_clip(g, &r, err));
+    request_done(&r);
+    return ok;
+}
+
+static bool generate_all(struct generate *g, struct dn_error *err)
+{
+    int64_t count = g->job.settings.request.count, clips = g->prompts.count * count;
+    g->progress.clips = clips;
+    g->progress.kind = progress_choose(g->args.json, g->args.quiet);
+    g->maker.progress = &g->progress;
+    g->maker.stop = command_stop();
+    g->maker.keep_rgb = g->args.show && !g->args.json;
+    if (!make_output_dir(g->job.settings.request.output, clips, err))
+        return false;
+    for (int64_t i = 0; i < clips; i++) {
+        if (!set_prompt(g, g->prompts.prompts[i / count], err) || !make_one(g, i, clips, err))
+            return false;
+    }
+    return true;
+}
+
+static int run_generate(int argc, char **argv)
+{
+    struct generate g = {0};
+    struct dn_error err;
+    int words = 0;
+    command_catch_signals();
+    option_defaults(own_rows, OWN_COUNT, &g.args);
+    bool ok = job_settings(&g.job, &usage, &g.args, argc, argv, &words, &err);
+    if (ok) {
+        settings_warn_idle(&g.job.settings);
+        ok = collect_prompts(&g, argv + 1, words, &err) &&
+             set_prompt(&g, g.prompts.prompts[0], &err) &&
+             pipeline_inputs_load(&g.job.settings.request, &g.inputs, &err) &&
+             read_image(&g, &err) && load_model(&g, &err) && generate_all(&g, &err);
+    }
+    pipeline_close(g.maker.pipeline);
+    pipeline_inputs_done(&g.inputs);
+    media_frames_free(g.image);
+    free(g.maker.rgb);
+    free(g.model_name);
+    prompt_list_done(&g.prompts);
+    option_free(own_rows, OWN_COUNT, &g.args);
+    job_close(&g.job);
+    return ok ? EXIT_DONE : command_fail("generate", &err);
+}
+
+static void print_options(FILE *out, bool man)
+{
+    struct strbuf text = {0};
+    (man ? option_usage_print_man : option_print_help)(&text, &usage);
+    fputs(strbuf_text(&text), out);
+    strbuf_done(&text);
+}
+
+const struct command cmd_generate_entry = {
+    .name = "generate",
+    .summary = "Make videos from prompts",
+    .synopsis = "[PROMPT | -f FILE | -] [-o OUT] [OPTIONS]",
+    .details =
+        "Makes a clip for each prompt, chunk by chunk; frames are encoded as soon as their chunk is\n"
+        "decoded. A file appears under its name only when it is whole. Ctrl-C ends after the current\n"
+        "step and keeps what is done as a valid shorter clip.\n"
+        "\n"
+        "With several clips (-f, --count) an OUT that is a directory or ends in / gets one mp4 a\n"
+        "clip, and NAME.EXT becomes NAME-0001.EXT and so on. Clip k of a prompt has seed + k.\n"
+        "\n"
+        "Settings come from the command line, then -c CONFIG, then danaus.yaml in the model's\n"
+        "directory, then the user's danaus.yaml, then the defaults below.",
+    .print_options = print_options,
+    .run = run_generate,
+};

@@ -1,0 +1,35 @@
+/* frame_sink: where frames go: a media file, a directory of pictures, or a .safetensors file of
+ * floats. Whole or not at all; refuses what exists before any work. */
+#ifndef DANAUS_COMMANDS_FRAME_SINK_H
+#define DANAUS_COMMANDS_FRAME_SINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct frame_sink;
+
+struct frame_sink_options {
+    int64_t width, height;
+    double fps;
+    int64_t quality;
+    bool force;
+    const char *recipe; /* JSON or NULL */
+    const char *title;  /* or NULL */
+};
+
+/* Does path ask for float32 frames? */
+bool frame_sink_wants_float(const char *path);
+
+bool frame_sink_open(const char *path, const struct frame_sink_options *options,
+                     struct frame_sink **out, struct dn_error *err);
+/* rgb [count, H, W, 3], or values [count, H, W, 3] where floats are wanted. */
+bool frame_sink_add(struct frame_sink *sink, const uint8_t *rgb, const float *values, int64_t count,
+                    struct dn_error *err);
+/* Publishes; frees the sink in every case. No frames: nothing is written, *bytes = 0. */
+bool frame_sink_finish(struct frame_sink *sink, int64_t *frames, int64_t *bytes,
+                       struct dn_error *err);
+void frame_sink_abort(struct frame_sink *sink); /* NULL allowed */
+
+#endif

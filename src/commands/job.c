@@ -1,0 +1,62 @@
+/* job: see job.h */
+#include "commands/job.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "config/config_files.h"
+
+static void print_warning(void *context, const char *line)
+{
+    const struct option_usage *usage = context;
+    fprintf(stderr, "danaus %s: warning: %s\n", usage->command, line);
+}
+
+bool job_settings(struct job *job, const struct option_usage *usage, void *own_base, int argc,
+                  char **argv, int *words, struct dn_error *err)
+{
+    *job = (struct job){0};
+    settings_init(&job->settings, print_warning, (void *)usage);
+    return options_parse_argv(&job->settings, usage, own_base, argc, argv, 1, words, err) &&
+           config_load(&job->settings, err);
+}
+
+static bool choose_dtype(const struct request *r, const struct ops *ops, enum dtype *out,
+                         struct dn_error *err)
+{
+    static const struct {
+        const char *name;
+        enum dtype dtype;
+    } names[] = {{"f32", DTYPE_F32}, {"bf16", DTYPE_BF16}};
+    *out = ops->best_dtype();
+    if (strcmp(r->dtype, "auto") == 0)
+        return true;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(r->dtype, names[i].name) == 0) {
+            *out = names[i].dtype;
+            return true;
+        }
+    return dn_fail(err, DN_E_ARG, "dtype %s is not one of auto, f32, bf16", r->dtype);
+}
+
+bool job_open(struct job *job, unsigned parts, struct dn_error *err)
+{
+    const struct request *r = &job->settings.request;
+    struct exec_options options = {.threads = (int)r->threads};
+    if (!r->model_dir) {
+        dn_fail(err, DN_E_MODEL, "no model: none is given and the demo model is not installed");
+        return dn_error_hint(err, "name one with -m DIR");
+    }
+    return model_dir_open(r->model_dir, r->checkpoint, &job->dir, err) &&
+           model_dir_require(&job->dir, parts, err) && ops_select(r->backend, &job->ops, err) &&
+           choose_dtype(r, job->ops, &options.dtype, err) &&
+           job->ops->open(&options, &job->ex, err);
+}
+
+void job_close(struct job *job)
+{
+    if (job->ops)
+        job->ops->close(job->ex);
+    model_dir_done(&job->dir);
+    settings_done(&job->settings);
+}
