@@ -51,7 +51,7 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
 archives = $(foreach r,$(USES_$(1)),$(BUILD)/lib$(r).a)
 libraries = $(foreach r,$(USES_$(1)),$(LIBS_$(r)))
 
-.PHONY: all deps run check check-built check-asan fuzz install uninstall clean
+.PHONY: all deps run check check-built check-asan fuzz demo-quality install uninstall clean
 all: $(BUILD)/danaus
 
 # Installs what is missing; asks for nothing when all is there.
@@ -70,6 +70,11 @@ run: deps
 	@$(MAKE) --no-print-directory all
 	@$(BUILD)/danaus generate "$$PROMPT" -m configs/demo --show --force
 export PROMPT
+
+# The demo model on held-out prompts, in three attention modes; exits 1 below the bars.
+demo-quality: deps
+	@$(MAKE) --no-print-directory all
+	@$(BUILD)/danaus quality -m configs/demo
 
 install: all
 	install -D -m 755 $(BUILD)/danaus $(DESTDIR)$(PREFIX)/bin/danaus

@@ -5,6 +5,7 @@
 
 #include "base/safetext.h"
 #include "commands/command.h"
+#include "kernels/process.h"
 
 static void print_overview(FILE *out)
 {
@@ -46,5 +47,6 @@ int main(int argc, char **argv)
         command_print_help(stdout, command);
         return EXIT_DONE;
     }
+    process_limit_spinning(argv);
     return command->run(argc - 1, argv + 1);
 }

@@ -3,8 +3,9 @@
 
 #include "commands/command.h"
 
+extern const struct command cmd_quality_entry;
 extern const struct command cmd_generate_entry, cmd_model_entry, cmd_verify_entry, cmd_man_entry;
 
 const struct command *const command_table[] = {
-    &cmd_generate_entry, &cmd_model_entry, &cmd_verify_entry, &cmd_man_entry, NULL,
+    &cmd_generate_entry, &cmd_model_entry, &cmd_verify_entry, &cmd_quality_entry, &cmd_man_entry, NULL,
 };
