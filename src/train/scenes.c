@@ -26,9 +26,24 @@ static int roll_below(struct dice *dice, int limit)
     return (int)((roll(dice) >> 33) % (uint64_t)limit);
 }
 
-static float roll_unit(struct dice *dice)
+/* How much of [0,1] the places and phases of an object take up, around one half. The less the
+ * captions leave open, the sharper a small model draws. */
+static const float variety = 0.25f;
+
+static float roll_open(struct dice *dice)
 {
-    return (float)(roll(dice) >> 40) * 0x1p-24f;
+    float unit = (float)(roll(dice) >> 40) * 0x1p-24f;
+    return 0.5f + variety * (unit - 0.5f);
+}
+
+void scene_open_choices(const struct scene *scene, float u[3 * SCENE_OBJECTS])
+{
+    for (int i = 0; i < SCENE_OBJECTS; i++) {
+        const struct scene_object *o = &scene->object[i];
+        const float drawn[3] = {o->across, o->down, o->phase};
+        for (int k = 0; k < 3; k++)
+            u[3 * i + k] = i < scene->count ? 0.5f + (drawn[k] - 0.5f) / variety : -1;
+    }
 }
 
 static bool one_in(struct dice *dice, int n)
@@ -147,9 +162,9 @@ static void random_object(struct dice *dice, struct scene_object *o)
     o->colour = one_in(dice, 12) ? shapes[o->shape].colour : roll_below(dice, COLOUR_COUNT);
     o->motion = one_in(dice, 12) ? shapes[o->shape].motion : roll_below(dice, MOTION_COUNT);
     o->size = roll_below(dice, SIZE_COUNT);
-    o->across = roll_unit(dice);
-    o->down = roll_unit(dice);
-    o->phase = roll_unit(dice);
+    o->across = roll_open(dice);
+    o->down = roll_open(dice);
+    o->phase = roll_open(dice);
 }
 
 /* A drawn scene may pair a colour with a background it drowns in: the caller draws again. */

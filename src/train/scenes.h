@@ -63,6 +63,10 @@ bool scene_is_heldout(const struct scene *scene);
 /* True when the colour stands out from the background; scenes use only such pairs. */
 bool scene_pair_ok(int colour, int background);
 
+/* across, down and phase of each object, spread evenly over [0,1]; -1 where there is no
+ * object. */
+void scene_open_choices(const struct scene *scene, float u[3 * SCENE_OBJECTS]);
+
 /* What is taken for granted when a caption does not say it. */
 int scene_default_colour(int shape);
 int scene_default_motion(int shape);

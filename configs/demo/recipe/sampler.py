@@ -23,11 +23,13 @@ def patterns(count, h, w, device):
 
 
 def couple(noise, u):
-    """noise [B,CHUNK,16,h,w] changed along the patterns so that it tells u [B,count]."""
+    """noise [B,CHUNK,16,h,w] changed along the patterns so that it tells u [B,count]; where u is
+    negative it stays as it is."""
     p = patterns(u.shape[1], *noise.shape[3:], noise.device)
     flat = noise.flatten(1)
-    wanted = torch.special.ndtri(u.double()).float()
-    return (flat + (wanted - flat @ p.T) @ p).reshape(noise.shape)
+    wanted = torch.special.ndtri(u.clamp(min=1e-4).double()).float()
+    change = torch.where(u < 0, torch.zeros_like(u), wanted - flat @ p.T)
+    return (flat + change @ p).reshape(noise.shape)
 
 
 @torch.no_grad()

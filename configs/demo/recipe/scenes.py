@@ -11,7 +11,7 @@ import numpy as np
 W, H, FRAMES = 160, 96, 81
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "../../..")
-GROUNDS, NUISANCES = 6, 6
+GROUNDS = 6
 
 
 class Object(ctypes.Structure):
@@ -50,6 +50,7 @@ def build():
 lib = build()
 lib.scene_random.argtypes = [ctypes.c_uint64, ctypes.POINTER(Scene)]
 lib.scene_heldout.argtypes = [ctypes.c_int32, ctypes.POINTER(Scene)]
+lib.scene_open_choices.argtypes = [ctypes.POINTER(Scene), ctypes.c_float * 6]
 lib.scene_caption.argtypes = [ctypes.POINTER(Scene), ctypes.c_uint32, ctypes.c_char_p,
                               ctypes.c_size_t]
 lib.scene_object_place.argtypes = [ctypes.POINTER(Scene)] + [ctypes.c_int] * 4
@@ -82,9 +83,11 @@ def caption(scene, variant):
     return text.value.decode()
 
 
-def nuisances(scene):
-    """What the caption does not tell, [6] in (0,1)."""
-    return [min(max(u, 1e-4), 1 - 1e-4) for o in scene.object for u in (o.across, o.down, o.phase)]
+def open_choices(scene):
+    """What the caption does not tell, [6] in (0,1); -1: there is nothing to tell."""
+    u = (ctypes.c_float * 6)()
+    lib.scene_open_choices(scene, u)
+    return [x if x < 0 else min(max(x, 1e-4), 1 - 1e-4) for x in u]
 
 
 def place(scene, index, frame):

@@ -29,7 +29,7 @@ CAPTIONS = 8  # wordings kept of each clip
 
 
 class Data:
-    """The latents, captions and nuisances of scenes 0..count-1, drawn once and kept on the device;
+    """The latents, captions and open choices of scenes 0..count-1, drawn once and kept on the device;
     batches are latents [B,3*chunks,16,h,w], token ids, u."""
 
     def __init__(self, count, seed, device):
@@ -45,7 +45,7 @@ class Data:
         texts = [scenes.caption(s, 31 * i + n) for i, s in enumerate(found)
                  for n in range(CAPTIONS)]
         self.ids = token_ids(pieces, texts).to(device).unflatten(0, (count, CAPTIONS))
-        self.u = torch.tensor([scenes.nuisances(s) for s in found], device=device)
+        self.u = torch.tensor([scenes.open_choices(s) for s in found], device=device)
         print(f"{count} clips in {time.time() - start:.0f} s", flush=True)
 
     def batch(self, size, chunks, at=0):
