@@ -6,7 +6,7 @@ VERSION  := 0.1.0
 CC       ?= cc
 OPT      ?= -O2
 ARCH     ?= -march=native
-WARN     := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Werror
+WARN     := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wno-psabi -Werror
 CFLAGS   ?= $(OPT) -g $(ARCH)
 ALL_CFLAGS = -std=gnu17 $(CFLAGS) $(WARN) -fopenmp -ffp-contract=fast -Isrc -I. -Itests \
              -DDANAUS_VERSION='"$(VERSION)"' -DDANAUS_DATADIR='"$(PREFIX)/share/danaus"' -MMD -MP $(SAN)
@@ -121,7 +121,7 @@ check-built: all $(UNIT_TESTS)
 
 # The whole suite under AddressSanitizer and UBSan, in its own build folder.
 check-asan: deps
-	@$(MAKE) --no-print-directory check-built BUILD=build-asan OPT=-O1 \
+	@$(MAKE) --no-print-directory check-built BUILD=build-asan OPT=-O1 WARN="-Wall -Wextra" \
 	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
 
 # Fuzz targets: make fuzz FUZZ_SECONDS=600 runs each on its corpus.
