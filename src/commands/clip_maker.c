@@ -1,13 +1,13 @@
 /* clip_maker: see clip_maker.h */
 #include "commands/clip_maker.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "commands/frame_sink.h"
+#include "commands/output_file.h"
+#include "commands/recipe.h"
 #include "format/safetensors_write.h"
 
 struct run {
@@ -19,20 +19,9 @@ struct run {
     float *latents; /* [latent_count, channels, h, w] */
     int64_t latent_count, channels, h, w;
     char *recipe;
+    uint8_t *rgb; /* [rgb_frames, height, width, 3], when they are to be shown */
+    int64_t rgb_frames;
 };
-
-/* {"danaus": version, "model": {...}, "request": {...}} */
-static char *make_recipe(const struct clip_maker *maker, const struct request *r)
-{
-    char *text = request_to_recipe(r);
-    json_t *request = json_loads(text, 0, NULL);
-    json_t *recipe = json_pack("{s:s, s:{s:s, s:s}, s:o}", "danaus", DANAUS_VERSION, "model", "name",
-                               maker->model_name, "sha256", maker->model_sha256, "request", request);
-    free(text);
-    text = json_dumps(recipe, JSON_COMPACT | JSON_SORT_KEYS);
-    json_decref(recipe);
-    return text;
-}
 
 static void on_started(void *user, const struct event_started *e)
 {
@@ -63,12 +52,12 @@ static bool on_latents(void *user, const struct event_latents *e, struct dn_erro
     return true;
 }
 
-static void keep_rgb(struct clip_maker *maker, const struct event_frames *e)
+static void keep_rgb(struct run *run, const struct event_frames *e)
 {
     size_t frame = (size_t)(e->width * e->height * 3);
-    maker->rgb = dn_realloc(maker->rgb, (size_t)(maker->rgb_frames + e->count), frame);
-    memcpy(maker->rgb + (size_t)maker->rgb_frames * frame, e->rgb, (size_t)e->count * frame);
-    maker->rgb_frames += e->count;
+    run->rgb = dn_realloc(run->rgb, (size_t)(run->rgb_frames + e->count), frame);
+    memcpy(run->rgb + (size_t)run->rgb_frames * frame, e->rgb, (size_t)e->count * frame);
+    run->rgb_frames += e->count;
 }
 
 static bool on_frames(void *user, const struct event_frames *e, struct dn_error *err)
@@ -76,8 +65,8 @@ static bool on_frames(void *user, const struct event_frames *e, struct dn_error 
     struct run *run = user;
     if (e->start == 0)
         run->first_seconds = e->seconds;
-    if (run->maker->keep_rgb && e->rgb)
-        keep_rgb(run->maker, e);
+    if (run->maker->show && e->rgb)
+        keep_rgb(run, e);
     progress_frames(run->maker->progress, e);
     return !run->sink || frame_sink_add(run->sink, e->rgb, e->values, e->count, err);
 }
@@ -95,12 +84,8 @@ static bool open_outputs(struct run *run, struct dn_error *err)
         .width = r->width, .height = r->height, .fps = r->fps, .quality = r->quality,
         .force = r->force, .recipe = r->embed_recipe ? run->recipe : NULL,
         .title = r->embed_recipe && r->prompt[0] ? r->prompt : NULL};
-    struct stat st;
-    if (r->save_latents && !r->force && lstat(r->save_latents, &st) == 0) {
-        dn_fail(err, DN_E_EXISTS, "%s exists", r->save_latents);
-        return dn_error_hint(err, "--force replaces it");
-    }
-    return !r->output || frame_sink_open(r->output, &options, &run->sink, err);
+    return (!r->save_latents || output_file_check(r->save_latents, r->force, err)) &&
+           (!r->output || frame_sink_open(r->output, &options, &run->sink, err));
 }
 
 static bool write_latents(struct run *run, struct dn_error *err)
@@ -123,6 +108,7 @@ static bool close_outputs(struct run *run, struct dn_error *err)
                                      .seconds = run->finished.seconds,
                                      .first_seconds = run->first_seconds,
                                      .complete = run->finished.complete};
+    result.latents = run->latent_count;
     bool ok = true;
     result.frames = run->finished.frames;
     if (run->sink) {
@@ -137,6 +123,8 @@ static bool close_outputs(struct run *run, struct dn_error *err)
         result.latents_path = written ? r->save_latents : NULL;
         ok = ok && written;
     }
+    if (ok && run->rgb_frames)
+        ok = run->maker->show(r, run->rgb, run->rgb_frames, err);
     if (result.path || result.latents_path || !r->output)
         progress_finished(run->maker->progress, &result);
     return ok;
@@ -145,12 +133,11 @@ static bool close_outputs(struct run *run, struct dn_error *err)
 bool clip_maker_run(struct clip_maker *maker, const struct request *r,
                     const struct pipeline_inputs *in, struct dn_error *err)
 {
-    struct run run = {.maker = maker, .request = r, .recipe = make_recipe(maker, r)};
+    struct run run = {.maker = maker, .request = r, .recipe = recipe_make(maker->model_name, maker->model_sha256, r)};
     struct pipeline_events events = {
         .user = &run, .float_frames = r->output && frame_sink_wants_float(r->output),
         .started = on_started, .step = on_step, .latents = on_latents, .frames = on_frames,
         .finished = on_finished};
-    maker->rgb_frames = 0;
     bool ok = pipeline_check(maker->pipeline, r, in, err) && open_outputs(&run, err);
     if (ok) {
         ok = pipeline_run(maker->pipeline, r, in, &events, maker->stop, err);
@@ -167,5 +154,6 @@ bool clip_maker_run(struct clip_maker *maker, const struct request *r,
     frame_sink_abort(run.sink);
     free(run.latents);
     free(run.recipe);
+    free(run.rgb);
     return ok;
 }

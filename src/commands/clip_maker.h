@@ -18,10 +18,10 @@ struct clip_maker {
     struct progress *progress;
     const char *model_name;   /* for the recipe */
     const char *model_sha256; /* of the transformer's file, "" = not known */
-    bool keep_rgb;            /* collect the frames for the caller */
-    /* out, when keep_rgb; the caller frees rgb */
-    uint8_t *rgb;
-    int64_t rgb_frames;
+    /* Called with all frames [frames, height, width, 3] when the files are written, before the
+     * result is told; NULL = frames are not kept. */
+    bool (*show)(const struct request *r, const uint8_t *rgb, int64_t frames,
+                 struct dn_error *err);
 };
 
 /* r->output and r->save_latents name this clip's own files; output NULL: no file. The result is

@@ -11,7 +11,6 @@
 #include "commands/file_hash.h"
 #include "commands/job.h"
 #include "commands/prompt_list.h"
-#include "config/option_print.h"
 #include "config/option_value.h"
 #include "store/media_import.h"
 #include "ui/term.h"
@@ -75,16 +74,6 @@ static bool collect_prompts(struct generate *g, char **words, int count, struct 
     return true;
 }
 
-static bool set_prompt(struct generate *g, const char *prompt, struct dn_error *err)
-{
-    static const char name[] = "prompt";
-    char why[OPTION_WHY_SIZE];
-    const struct option *row = option_find(option_rows, option_count, name);
-    if (!settings_set(&g->job.settings, row, prompt, LEVEL_COMMAND, why))
-        return option_complain(err, "the", name, prompt, why);
-    return request_validate(&g->job.settings.request, err);
-}
-
 static bool read_image(struct generate *g, struct dn_error *err)
 {
     const struct request *r = &g->job.settings.request;
@@ -120,13 +109,14 @@ static bool load_model(struct generate *g, struct dn_error *err)
     return ok;
 }
 
-static bool show_clip(struct generate *g, const struct request *r, struct dn_error *err)
+static bool show_clip(const struct request *r, const uint8_t *rgb, int64_t frames,
+                      struct dn_error *err)
 {
-    const struct term_clip clip = {.rgb24 = g->maker.rgb, .frames = g->maker.rgb_frames,
-                                   .width = (int)r->width, .height = (int)r->height,
-                                   .fps_num = (int)(r->fps * 1000), .fps_den = 1000};
+    const struct term_clip clip = {.rgb24 = rgb, .frames = frames, .width = (int)r->width,
+                                   .height = (int)r->height, .fps_num = (int)(r->fps * 1000),
+                                   .fps_den = 1000};
     struct term_played played;
-    return clip.frames == 0 || term_play_frames(&clip, NULL, &played, err);
+    return term_play_frames(&clip, NULL, &played, err);
 }
 
 /* Clips go to DIR/...: make DIR. */
@@ -152,8 +142,7 @@ static bool make_one(struct generate *g, int64_t index, int64_t clips, struct dn
         r.save_latents = clip_output_name(base->save_latents, index, clips, r.seed, r.prompt);
     }
     g->progress.clip = index;
-    bool ok = clip_maker_run(&g->maker, &r, &g->inputs, err) &&
-              (!g->maker.keep_rgb || show_clip(g, &r, err));
+    bool ok = clip_maker_run(&g->maker, &r, &g->inputs, err);
     request_done(&r);
     return ok;
 }
@@ -165,11 +154,11 @@ static bool generate_all(struct generate *g, struct dn_error *err)
     g->progress.kind = progress_choose(g->args.json, g->args.quiet);
     g->maker.progress = &g->progress;
     g->maker.stop = command_stop();
-    g->maker.keep_rgb = g->args.show && !g->args.json;
+    g->maker.show = g->args.show && !g->args.json ? show_clip : NULL;
     if (!make_output_dir(g->job.settings.request.output, clips, err))
         return false;
     for (int64_t i = 0; i < clips; i++) {
-        if (!set_prompt(g, g->prompts.prompts[i / count], err) || !make_one(g, i, clips, err))
+        if (!job_set_prompt(&g->job, g->prompts.prompts[i / count], err) || !make_one(g, i, clips, err))
             return false;
     }
     return true;
@@ -186,14 +175,13 @@ static int run_generate(int argc, char **argv)
     if (ok) {
         settings_warn_idle(&g.job.settings);
         ok = collect_prompts(&g, argv + 1, words, &err) &&
-             set_prompt(&g, g.prompts.prompts[0], &err) &&
+             job_set_prompt(&g.job, g.prompts.prompts[0], &err) &&
              pipeline_inputs_load(&g.job.settings.request, &g.inputs, &err) &&
              read_image(&g, &err) && load_model(&g, &err) && generate_all(&g, &err);
     }
     pipeline_close(g.maker.pipeline);
     pipeline_inputs_done(&g.inputs);
     media_frames_free(g.image);
-    free(g.maker.rgb);
     free(g.model_name);
     prompt_list_done(&g.prompts);
     option_free(own_rows, OWN_COUNT, &g.args);
@@ -203,10 +191,7 @@ static int run_generate(int argc, char **argv)
 
 static void print_options(FILE *out, bool man)
 {
-    struct strbuf text = {0};
-    (man ? option_usage_print_man : option_print_help)(&text, &usage);
-    fputs(strbuf_text(&text), out);
-    strbuf_done(&text);
+    job_print_options(out, man, &usage);
 }
 
 const struct command cmd_generate_entry = {
