@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
+#include "commands/output_file.h"
 #include "format/safetensors_write.h"
 #include "store/media_encode.h"
 
@@ -46,18 +47,13 @@ bool frame_sink_open(const char *path, const struct frame_sink_options *options,
                      struct frame_sink **out, struct dn_error *err)
 {
     struct frame_sink *s = dn_calloc(1, sizeof *s);
-    struct stat st;
     bool ok;
     *out = NULL;
     s->path = dn_strdup(path);
     s->options = *options;
     s->recipe = options->recipe ? dn_strdup(options->recipe) : NULL;
     if (frame_sink_wants_float(path)) {
-        ok = options->force || lstat(path, &st) != 0;
-        if (!ok) {
-            dn_fail(err, DN_E_EXISTS, "%s exists", path);
-            dn_error_hint(err, "--force replaces it");
-        }
+        ok = output_file_check(path, options->force, err);
     } else {
         ok = open_media(s, err);
     }

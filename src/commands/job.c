@@ -1,10 +1,11 @@
 /* job: see job.h */
 #include "commands/job.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "config/config_files.h"
+#include "config/option_print.h"
+#include "format/weights.h"
 
 static void print_warning(void *context, const char *line)
 {
@@ -59,4 +60,32 @@ void job_close(struct job *job)
         job->ops->close(job->ex);
     model_dir_done(&job->dir);
     settings_done(&job->settings);
+}
+
+bool job_set_prompt(struct job *job, const char *prompt, struct dn_error *err)
+{
+    static const char name[] = "prompt";
+    char why[OPTION_WHY_SIZE];
+    const struct option *row = option_find(option_rows, option_count, name);
+    if (!settings_set(&job->settings, row, prompt, LEVEL_COMMAND, why))
+        return option_complain(err, "the", name, prompt, why);
+    return request_validate(&job->settings.request, err);
+}
+
+bool job_load_vae(struct job *job, enum vae_parts parts, struct vae **out, struct dn_error *err)
+{
+    struct weights *w = NULL;
+    *out = NULL;
+    bool ok = weights_open(job->dir.vae, &w, err) &&
+              vae_load(w, parts, job->ops, job->ex, out, err);
+    weights_close(w);
+    return ok;
+}
+
+void job_print_options(FILE *out, bool man, const struct option_usage *usage)
+{
+    struct strbuf text = {0};
+    (man ? option_usage_print_man : option_print_help)(&text, usage);
+    fputs(strbuf_text(&text), out);
+    strbuf_done(&text);
 }

@@ -4,12 +4,14 @@
 #define DANAUS_COMMANDS_JOB_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "base/error.h"
 #include "config/option_argv.h"
 #include "config/settings.h"
 #include "kernels/ops.h"
 #include "model/model_dir.h"
+#include "model/vae.h"
 
 struct job {
     struct settings settings;
@@ -26,5 +28,12 @@ bool job_settings(struct job *job, const struct option_usage *usage, void *own_b
  * (enum model_parts) must be there. */
 bool job_open(struct job *job, unsigned parts, struct dn_error *err);
 void job_close(struct job *job);
+
+/* Makes prompt the request's, with the checks of the option table. */
+bool job_set_prompt(struct job *job, const char *prompt, struct dn_error *err);
+/* Loads the VAE of the job's model. The caller frees. */
+bool job_load_vae(struct job *job, enum vae_parts parts, struct vae **out, struct dn_error *err);
+/* A command's print_options. */
+void job_print_options(FILE *out, bool man, const struct option_usage *usage);
 
 #endif

@@ -40,11 +40,13 @@ static void draw_line(struct progress *p)
     char clip[64] = "";
     if (p->clips > 1)
         snprintf(clip, sizeof clip, "clip %" PRId64 "/%" PRId64 ", ", p->clip + 1, p->clips);
-    fprintf(stderr, "\r\033[K%schunk %" PRId64 "/%" PRId64 ", step %" PRId64 "/%" PRId64
-                    ", %" PRId64 "/%" PRId64 " frames, %.1f frames/s%s",
-            clip, p->step.chunk + 1, p->started.chunks,
-            p->step.step < p->step.steps ? p->step.step + 1 : p->step.steps, p->step.steps,
-            p->frames, p->started.frames, p->seconds > 0 ? (double)p->frames / p->seconds : 0.0,
+    char step[64] = "";
+    if (p->step.steps > 1)
+        snprintf(step, sizeof step, "step %" PRId64 "/%" PRId64 ", ",
+                 p->step.step < p->step.steps ? p->step.step + 1 : p->step.steps, p->step.steps);
+    fprintf(stderr, "\r\033[K%schunk %" PRId64 "/%" PRId64 ", %s%" PRId64 "/%" PRId64
+                    " frames, %.1f frames/s%s",
+            clip, p->step.chunk + 1, p->started.chunks, step, p->frames, p->started.frames, p->seconds > 0 ? (double)p->frames / p->seconds : 0.0,
             left);
     fflush(stderr);
     p->line_open = true;
@@ -64,7 +66,7 @@ void progress_started(struct progress *p, const struct event_started *e)
     p->seconds = 0;
     p->step = (struct event_step){0};
     if (p->kind == PROGRESS_JSON)
-        print_event(p, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "event", "started",
+        print_event(p, json_pack("{s:s, s:s?, s:I, s:I, s:I, s:I, s:I}", "event", "started",
                                  "sampler", e->sampler, "width", (json_int_t)e->width, "height",
                                  (json_int_t)e->height, "frames", (json_int_t)e->frames, "chunks",
                                  (json_int_t)e->chunks, "steps", (json_int_t)e->steps_total));
@@ -104,11 +106,15 @@ static void finished_json(struct progress *p, const struct progress_result *r)
 {
     char *path = r->path ? dn_safetext_dup(r->path, strlen(r->path)) : NULL;
     char *latents = r->latents_path ? dn_safetext_dup(r->latents_path, strlen(r->latents_path)) : NULL;
-    print_event(p, json_pack("{s:s, s:s?, s:s?, s:s?, s:I, s:I, s:I, s:f, s:f, s:b}", "event",
-                             "finished", "path", path, "latents", latents, "prompt", r->prompt,
-                             "seed", (json_int_t)r->seed, "frames", (json_int_t)r->frames, "bytes",
-                             (json_int_t)r->bytes, "seconds", r->seconds, "first_frame_seconds",
-                             r->first_seconds, "complete", r->complete));
+    json_t *event = json_pack("{s:s, s:s?, s:s?, s:I, s:I, s:f, s:f, s:b}", "event", "finished",
+                              "path", path, "latents", latents, "frames", (json_int_t)r->frames,
+                              "bytes", (json_int_t)r->bytes, "seconds", r->seconds,
+                              "first_frame_seconds", r->first_seconds, "complete", r->complete);
+    if (r->prompt) {
+        json_object_set_new(event, "prompt", json_string(r->prompt));
+        json_object_set_new(event, "seed", json_integer((json_int_t)r->seed));
+    }
+    print_event(p, event);
     free(path);
     free(latents);
 }
@@ -122,16 +128,19 @@ void progress_finished(struct progress *p, const struct progress_result *r)
     }
     if (r->path) {
         char *path = dn_safetext_dup(r->path, strlen(r->path));
-        printf("%s: %" PRId64 " frames %" PRId64 "x%" PRId64 ", seed %" PRIu64
-               ", %.2f s (%.1f frames/s)%s\n",
-               path, r->frames, p->started.width, p->started.height, r->seed, r->seconds,
+        char seed[32] = "";
+        if (r->prompt)
+            snprintf(seed, sizeof seed, "seed %" PRIu64 ", ", r->seed);
+        printf("%s: %" PRId64 " frames %" PRId64 "x%" PRId64 ", %s%.2f s (%.1f frames/s)%s\n", path,
+               r->frames, p->started.width, p->started.height, seed, r->seconds,
                r->seconds > 0 ? (double)r->frames / r->seconds : 0.0,
                r->complete ? "" : ", stopped early");
         free(path);
     }
     if (r->latents_path) {
         char *path = dn_safetext_dup(r->latents_path, strlen(r->latents_path));
-        printf("%s: latents\n", path);
+        printf("%s: %" PRId64 " latents%s\n", path, r->latents,
+               r->complete || r->path ? "" : ", stopped early");
         free(path);
     }
     fflush(stdout);

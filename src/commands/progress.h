@@ -34,9 +34,9 @@ void progress_clear(struct progress *p);
 struct progress_result {
     const char *path;         /* NULL: nothing was written */
     const char *latents_path; /* or NULL */
-    const char *prompt;
+    const char *prompt;       /* NULL: nothing was generated, there is no seed */
     uint64_t seed;
-    int64_t frames, bytes;
+    int64_t frames, bytes, latents;
     double seconds;       /* of the pipeline */
     double first_seconds; /* until the first frames */
     bool complete;

@@ -26,11 +26,21 @@ struct parser {
     struct dn_error *err;
 };
 
+/* Whether name is in the list "a,b,c". */
+static bool is_listed(const char *list, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+        if (strncmp(at, name, n) == 0 && (!at[n] || at[n] == ','))
+            return true;
+    return false;
+}
+
 const struct option *option_usage_next(const struct option_usage *usage, size_t *cursor)
 {
     while (*cursor < option_count) {
         const struct option *row = &option_rows[(*cursor)++];
-        if (usage->groups >> row->group & 1)
+        if (usage->groups >> row->group & 1 && !is_listed(usage->without, row->name))
             return row;
     }
     size_t rest = (*cursor)++ - option_count;

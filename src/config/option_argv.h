@@ -11,6 +11,7 @@
 struct option_usage {
     const char *command;      /* "generate", for errors and hints */
     unsigned groups;          /* 1 << GROUP_..., the rows of option_rows that it takes */
+    const char *without;      /* "NAME,NAME": rows of these groups that it does not; or NULL */
     const struct option *own; /* its own rows, of group GROUP_COMMAND; may be NULL */
     size_t own_count;
     int max_words; /* arguments that are no options */

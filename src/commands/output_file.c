@@ -1,0 +1,27 @@
+/* output_file: see output_file.h */
+#include "commands/output_file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+bool output_file_check(const char *path, bool force, struct dn_error *err)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return dn_fail(err, DN_E_IO, "cannot write %s: it is a directory", path);
+    if (!force && lstat(path, &st) == 0) {
+        dn_fail(err, DN_E_EXISTS, "%s exists", path);
+        return dn_error_hint(err, "--force replaces it");
+    }
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? dn_strndup(path, (size_t)(slash - path) + 1) : dn_strdup(".");
+    bool ok = access(folder, W_OK | X_OK) == 0 ||
+              dn_fail(err, DN_E_IO, "cannot write %s: %s", path, strerror(errno));
+    free(folder);
+    return ok;
+}

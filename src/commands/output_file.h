@@ -1,0 +1,12 @@
+/* output_file: can a result get its name? Asked before hours of work, not after. */
+#ifndef DANAUS_COMMANDS_OUTPUT_FILE_H
+#define DANAUS_COMMANDS_OUTPUT_FILE_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+/* False: path exists and may not be replaced, is a directory, or nothing can be written beside it. */
+bool output_file_check(const char *path, bool force, struct dn_error *err);
+
+#endif

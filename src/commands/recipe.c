@@ -1,0 +1,29 @@
+/* recipe: see recipe.h */
+#include "commands/recipe.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+char *recipe_make(const char *model_name, const char *model_sha256, const struct request *r)
+{
+    char *text = request_to_recipe(r);
+    json_t *request = json_loads(text, 0, NULL);
+    json_t *recipe = json_pack("{s:s, s:{s:s, s:s}, s:o}", "danaus", DANAUS_VERSION, "model", "name",
+                               model_name, "sha256", model_sha256, "request", request);
+    free(text);
+    text = json_dumps(recipe, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(recipe);
+    return text;
+}
+
+bool recipe_read(const char *recipe, struct request *r, struct dn_error *err)
+{
+    json_t *root = json_loads(recipe, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *request = json_object_get(root, "request");
+    char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
+    bool ok = text ? request_from_recipe(r, text, err)
+                   : dn_fail(err, DN_E_FORMAT, "the recipe has no request in it");
+    free(text);
+    json_decref(root);
+    return ok;
+}

@@ -1,0 +1,16 @@
+/* recipe: what made a clip, as the JSON that travels inside its file. */
+#ifndef DANAUS_COMMANDS_RECIPE_H
+#define DANAUS_COMMANDS_RECIPE_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "config/request.h"
+
+/* {"danaus": version, "model": {"name", "sha256"}, "request": {...}}; the caller frees. */
+char *recipe_make(const char *model_name, const char *model_sha256, const struct request *r);
+/* The request of a recipe over r's present values. The text is a stranger's; on false r is as
+ * before. */
+bool recipe_read(const char *recipe, struct request *r, struct dn_error *err);
+
+#endif
