@@ -153,6 +153,7 @@ static bool prepare(struct work *k, struct op_bench_result *out, struct dn_error
     const int64_t *a = k->row->sizes;
     enum dtype dtype = exec_dtype(k->ex);
     int64_t frame = a[2] * a[3]; /* tokens, for Monarch */
+    int64_t head_dim = a[2] ? a[2] : 32; /* for the rotary embedding */
     switch (k->row->kind) {
     case OP_BENCH_CONV:
         return prepare_conv(k, out, err);
@@ -170,9 +171,9 @@ static bool prepare(struct work *k, struct op_bench_result *out, struct dn_error
     case OP_BENCH_ROPE:
         out->bytes = (double)(a[0] * a[1] * 2 * dtype_size(dtype));
         return make(k, &k->x, dtype, DIMS(a[0], a[1]), err) &&
-               make(k, &k->y, dtype, DIMS(a[0], a[1] / 32, 32), err) &&
+               make(k, &k->y, dtype, DIMS(a[0], a[1] / head_dim, head_dim), err) &&
                make(k, &k->w, DTYPE_F32, DIMS(a[1]), err) &&
-               make(k, &k->b, DTYPE_F32, DIMS(a[0], 16), err);
+               make(k, &k->b, DTYPE_F32, DIMS(a[0], head_dim / 2), err);
     case OP_BENCH_ATTENTION:
         out->flops = 4.0 * (double)(a[0] * a[1] * a[2] * a[3]);
         return make(k, &k->x, dtype, DIMS(a[0], a[2], a[3]), err) &&
@@ -225,6 +226,12 @@ static double now_s(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+static int compare_seconds(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
 bool op_bench_run(const struct ops *ops, struct exec *ex, const struct op_bench_row *row,
                   double budget_s, struct op_bench_result *out, struct dn_error *err)
 {
@@ -232,12 +239,18 @@ bool op_bench_run(const struct ops *ops, struct exec *ex, const struct op_bench_
     *out = (struct op_bench_result){.seconds = 1e9};
     bool ok = prepare(&k, out, err);
     double start = now_s();
+    double samples[OP_BENCH_SAMPLES];
+    int count = 0;
     for (int i = 0; ok && (i < 5 || now_s() - start < budget_s); i++) {
         double t = now_s();
         ok = call(&k, err) && ops->sync(ex, err);
         t = now_s() - t;
         out->seconds = t < out->seconds ? t : out->seconds;
+        if (count < OP_BENCH_SAMPLES)
+            samples[count++] = t;
     }
+    qsort(samples, (size_t)count, sizeof *samples, compare_seconds);
+    out->median = count ? samples[count / 2] : 0;
     if (k.conv)
         ops->conv_free(ex, k.conv);
     if (k.linear)

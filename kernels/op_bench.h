@@ -12,7 +12,7 @@ enum op_bench_kind {
     OP_BENCH_WEAVE,     /* T h w c: interleave_time */
     OP_BENCH_LINEAR,    /* rows in out epilogue */
     OP_BENCH_MODULATE,  /* rows dim: layer norm and modulation */
-    OP_BENCH_ROPE,      /* rows dim: q norm and rotary embedding */
+    OP_BENCH_ROPE,      /* rows dim d: q norm and rotary embedding of heads of d (0: 32) */
     OP_BENCH_ATTENTION, /* queries keys heads d */
     OP_BENCH_MONARCH,   /* query frames, key frames, token rows, columns, heads, d */
 };
@@ -35,8 +35,11 @@ struct op_bench_row {
 extern const struct op_bench_row op_bench_rows[];
 extern const int op_bench_count;
 
+#define OP_BENCH_SAMPLES 512
+
 struct op_bench_result {
     double seconds; /* of the fastest call */
+    double median;  /* of the first OP_BENCH_SAMPLES calls, seconds */
     double flops;   /* of a call; 0 where moving data is all */
     double bytes;   /* read and written by a call; 0 where products dominate */
 };

@@ -304,3 +304,19 @@ bool term_play_frames(const struct term_clip *clip, const char *wish, struct ter
     graphics_close(g);
     return ok;
 }
+
+bool term_ask(struct term_facts *facts)
+{
+    *facts = (struct term_facts){0};
+    if (!is_foreground_tty())
+        return false;
+    struct term term = {0};
+    struct graphics_caps caps = {0};
+    if (enter(&term) && ask(&term, &caps)) {
+        const struct graphics_entry *way = graphics_choose("auto", &caps);
+        *facts = (struct term_facts){caps.cols, caps.rows, caps.colours, way ? way->name : NULL, ""};
+        memcpy(facts->version, term.probe.version, sizeof facts->version);
+    }
+    leave(&term);
+    return true;
+}

@@ -29,4 +29,16 @@ struct term_played {
 bool term_play_frames(const struct term_clip *clip, const char *wish, struct term_played *played,
                       struct dn_error *err);
 
+/* What a terminal can do, as far as it says. */
+struct term_facts {
+    int cols, rows;       /* cells, 0 = unknown */
+    int colours;          /* of text: 0, 256 or 1 << 24 */
+    const char *graphics; /* how pictures would be drawn; NULL = not at all */
+    char version[64];     /* what it calls itself: bytes from outside */
+};
+
+/* Asks the terminal on stdin and stdout. False: there is none, or we are in the background. A
+ * terminal that does not answer has facts of zero. */
+bool term_ask(struct term_facts *facts);
+
 #endif
