@@ -154,7 +154,7 @@ static bool string(struct json_cursor *c, char *out, size_t size, size_t *length
     return true;
 }
 
-bool json_string(struct json_cursor *c, char *out, size_t size, size_t *length)
+bool json_take_string(struct json_cursor *c, char *out, size_t size, size_t *length)
 {
     return string(c, out, size, length);
 }

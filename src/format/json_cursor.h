@@ -24,7 +24,7 @@ bool json_take(struct json_cursor *c, char ch);
 bool json_expect(struct json_cursor *c, char ch, const char *problem);
 /* Reads a string into out (size bytes, NUL-terminated); *length is its bytes. A longer one is a
  * problem. */
-bool json_string(struct json_cursor *c, char *out, size_t size, size_t *length);
+bool json_take_string(struct json_cursor *c, char *out, size_t size, size_t *length);
 /* Reads digits without sign, fraction, exponent or leading zero; a number above max is a
  * problem. */
 bool json_uint(struct json_cursor *c, uint64_t max, uint64_t *out);

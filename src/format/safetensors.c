@@ -58,7 +58,7 @@ static bool read_dtype(struct reader *r, struct entry *e)
 {
     size_t length;
     size_t at = r->json.at;
-    if (!json_string(&r->json, r->text, 16, &length))
+    if (!json_take_string(&r->json, r->text, 16, &length))
         return false;
     for (int d = 0; d < DTYPE_COUNT; d++) {
         if (strcmp(r->text, dtype_name((enum dtype)d)) == 0) {
@@ -109,7 +109,7 @@ static bool read_tensor(struct reader *r, struct entry *e)
         return false;
     do {
         size_t length, i;
-        if (!json_string(&r->json, r->text, 32, &length))
+        if (!json_take_string(&r->json, r->text, 32, &length))
             return false;
         for (i = 0; i < 3 && strcmp(r->text, fields[i].name) != 0; i++)
             ;
@@ -135,9 +135,9 @@ static bool read_metadata(struct reader *r)
         return true;
     do {
         char key[WEIGHTS_MAX_NAME + 1];
-        if (!json_string(&r->json, key, sizeof key, &length) ||
+        if (!json_take_string(&r->json, key, sizeof key, &length) ||
             !json_expect(&r->json, ':', "a colon was expected") ||
-            !json_string(&r->json, r->text, r->text_size, &length))
+            !json_take_string(&r->json, r->text, r->text_size, &length))
             return false;
         for (int64_t i = r->metadata_from; i < r->w->metadata_count; i++)
             if (strcmp(r->w->metadata[2 * i], key) == 0)
@@ -152,7 +152,7 @@ static bool read_metadata(struct reader *r)
 static bool read_member(struct reader *r, bool *metadata_seen)
 {
     size_t length;
-    if (!json_string(&r->json, r->text, WEIGHTS_MAX_NAME + 1, &length))
+    if (!json_take_string(&r->json, r->text, WEIGHTS_MAX_NAME + 1, &length))
         return false;
     bool metadata = strcmp(r->text, "__metadata__") == 0;
     if (metadata && *metadata_seen)

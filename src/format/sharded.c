@@ -62,9 +62,9 @@ static bool read_place(struct index *x)
 {
     char tensor[WEIGHTS_MAX_NAME + 1], file[MAX_FILE_NAME + 1];
     size_t length;
-    if (!json_string(&x->json, tensor, sizeof tensor, &length) ||
+    if (!json_take_string(&x->json, tensor, sizeof tensor, &length) ||
         !json_expect(&x->json, ':', "a colon was expected") ||
-        !json_string(&x->json, file, sizeof file, &length))
+        !json_take_string(&x->json, file, sizeof file, &length))
         return false;
     if (!is_plain_name(file))
         return json_problem(&x->json, "a shard's name must be a plain file name");
@@ -103,7 +103,7 @@ static bool read_totals(struct index *x)
     if (json_take(&x->json, '}'))
         return true;
     do {
-        if (!json_string(&x->json, key, sizeof key, &length) ||
+        if (!json_take_string(&x->json, key, sizeof key, &length) ||
             !json_expect(&x->json, ':', "a colon was expected"))
             return false;
         if (strcmp(key, "total_size") != 0) {
@@ -128,7 +128,7 @@ static bool read_index(struct index *x)
     do {
         char key[64];
         size_t length;
-        if (!json_string(&x->json, key, sizeof key, &length) ||
+        if (!json_take_string(&x->json, key, sizeof key, &length) ||
             !json_expect(&x->json, ':', "a colon was expected"))
             return false;
         bool map = strcmp(key, "weight_map") == 0, metadata = strcmp(key, "metadata") == 0;
