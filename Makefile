@@ -46,6 +46,10 @@ LIBS_model    := -lutf8proc
 LIBS_store    := -lavformat -lavfilter -lavcodec -lswscale -lavutil -lsqlite3
 LIBS_ui       := -lsixel -lncursesw
 
+# V=1 shows whole commands.
+Q   := $(if $(V),,@)
+say  = $(if $(V),,@echo "  $(1)  $(2)")
+
 sources = $(foreach d,$(DIRS_$(1)),$(wildcard $(d)/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
 archives = $(foreach r,$(USES_$(1)),$(BUILD)/lib$(r).a)
@@ -95,17 +99,20 @@ $(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(CFLAGS_$(*F)) -c $< -o $@
+	$(call say,cc,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 $(BUILD)/danaus: $(BUILD)/obj/src/main.o $(call archives,commands)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libraries,commands)
+	$(call say,ld,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libraries,commands)
 
 # Unit tests: tests/<room>/test_*.c links only what its room may use.
 define test_rule
 TESTS_$(1) := $$(patsubst tests/%.c,$(BUILD)/tests/%,$$(wildcard tests/$(1)/test_*.c))
 $$(TESTS_$(1)): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call archives,$(1))
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $(call libraries,$(1)) -lm
+	$$(call say,ld,$$@)
+	$$(Q)$$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $(call libraries,$(1)) -lm
 UNIT_TESTS += $$(TESTS_$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call test_rule,$(r))))
