@@ -135,6 +135,7 @@ static bool make_one(struct generate *g, int64_t index, int64_t clips, struct dn
     struct request r;
     request_copy(&r, base);
     r.seed = base->seed + (uint64_t)(index % base->count);
+    r.count = 1; /* the recipe makes this clip, not its siblings */
     free(r.output);
     r.output = clip_output_name(base->output, index, clips, r.seed, r.prompt);
     if (base->save_latents) {

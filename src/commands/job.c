@@ -68,7 +68,7 @@ bool job_set_prompt(struct job *job, const char *prompt, struct dn_error *err)
     char why[OPTION_WHY_SIZE];
     const struct option *row = option_find(option_rows, option_count, name);
     if (!settings_set(&job->settings, row, prompt, LEVEL_COMMAND, why))
-        return option_complain(err, "the", name, prompt, why);
+        return option_complain(err, "the ", name, prompt, why);
     return request_validate(&job->settings.request, err);
 }
 
