@@ -44,7 +44,7 @@ static bool check_rows(const struct request *r, struct dn_error *err)
 /* What a single row cannot know. */
 static bool check_together(const struct request *r, struct dn_error *err)
 {
-    if (!r->prompt[0] && !r->context) {
+    if (!r->prompt[strspn(r->prompt, " \t\r\n")] && !r->context) {
         dn_fail(err, DN_E_ARG, "the prompt is empty");
         return dn_error_hint(err, "say what to show, as in: danaus generate \"a butterfly\"");
     }

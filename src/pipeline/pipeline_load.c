@@ -15,6 +15,8 @@ static bool load_transformer(struct pipeline *p, const struct model_dir *dir, bo
     bool ok = weights_open(dir->transformer, &w, err) && weights_select(w, use_ema, err) &&
               transformer_config_load(dir->config, w, &config, err) &&
               transformer_open(p->ops, p->ex, w, &config, &p->transformer, err);
+    if (!ok && dir->is_checkpoint)
+        dn_error_while(err, "loading the checkpoint %s", dir->transformer);
     weights_close(w);
     return ok;
 }

@@ -34,12 +34,13 @@ done
 mkdir disk
 if mount -t tmpfs -o size=4k none disk 2>/dev/null; then
     for out in x.mp4 x.webm x.gif x.safetensors x/; do
-        refuses 1 'No space left' generate -m "$demo" --frames 9 --size 128x128 x -o disk/$out
+        refuses 1 'No space left' generate -m "$demo" --frames 9 --size 128x128 --quality 4 x -o disk/$out
         check "nothing on the full disk ($out)" test -z "$(ls -A disk)"
     done
-    refuses 1 'No space left' generate -m "$demo" --frames 9 --size 128x128 x -o y.mp4 \
-        --save-latents disk/l.safetensors
-    rm -f y.mp4
+    run generate -m "$demo" --frames 9 --size 128x128 x -o y.mp4 --save-latents disk/l.safetensors
+    check "latents on a full disk" grep -q 'l.safetensors.*No space left' "$log/err"
+    check "status 1 then" test $status -eq 1
+    check "the clip beside it is whole" grep -q '^y.mp4: 9 frames' "$log/out"
     umount disk
 fi
 
@@ -52,7 +53,7 @@ for part in diffusion_pytorch_model.safetensors Wan2.1_VAE.pth models_t5_umt5-xx
 done
 refuses 1 'nowhere' generate -m nowhere x -o x.mp4
 refuses 1 'nothing.pt' generate -m "$demo" --checkpoint nothing.pt x -o x.mp4
-refuses 1 'base.safetensors' $g x -o x.mp4 --checkpoint "$data/format/base.safetensors"
+refuses 1 'the checkpoint .*base.safetensors' $g x -o x.mp4 --checkpoint "$data/format/base.safetensors"
 head -c 100000 "$demo/diffusion_pytorch_model.safetensors" >parts/diffusion_pytorch_model.safetensors
 refuses 1 'diffusion_pytorch_model.safetensors' generate -m parts x -o x.mp4
 cp "$data/model/dit/tiny16/diffusion_pytorch_model.safetensors" "$data/model/dit/tiny16/config.json" parts/
