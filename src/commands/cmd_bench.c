@@ -99,12 +99,16 @@ static bool read_settings(struct bench *b, int argc, char **argv, struct dn_erro
            request_validate(&b->job.settings.request, err);
 }
 
-/* The dtype that job_open will choose, which needs the model's files first. */
-static enum dtype wanted_dtype(const struct bench *b)
+/* Writes a synthetic model for the backend and dtype that job_open will choose. */
+static bool write_model(const struct bench *b, struct dn_error *err)
 {
-    if (strcmp(b->job.settings.request.dtype, "auto") == 0)
-        return ops_cpu.best_dtype();
-    return strcmp(b->job.settings.request.dtype, "f32") == 0 ? DTYPE_F32 : DTYPE_BF16;
+    const struct request *r = &b->job.settings.request;
+    const struct ops *ops;
+    if (!ops_select(r->backend, &ops, err))
+        return false;
+    bool f32 = strcmp(r->dtype, "auto") == 0 ? ops->best_dtype() == DTYPE_F32
+                                             : strcmp(r->dtype, "f32") == 0;
+    return bench_model_write(&b->model, f32 ? DTYPE_F32 : DTYPE_BF16, err);
 }
 
 /* Random numbers in place of the text encoder, which has no synthetic form: all rows count. */
@@ -180,7 +184,7 @@ static bool measure(struct bench *b, struct dn_error *err)
 {
     double budget = 0.03 * (double)b->args.repeat;
     if (b->model.synthetic) {
-        if (!bench_model_write(&b->model, wanted_dtype(b), err))
+        if (!write_model(b, err))
             return false;
         make_context(b);
     }
