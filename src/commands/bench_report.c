@@ -86,7 +86,7 @@ static bool has_torch(const struct bench_result *r)
 static void print_ops(const struct bench_result *r)
 {
     static const char *const titles[] = {
-        [OP_BENCH_DECODE] = "operations of the decoder, a later latent",
+        [OP_BENCH_DECODE] = "operations of the decoder, a later latent (as the public model does them: see --help)",
         [OP_BENCH_TRANSFORMER] = "operations of a pass over the last chunk"};
     static const enum op_bench_part parts[] = {OP_BENCH_TRANSFORMER, OP_BENCH_DECODE};
     for (size_t p = 0; p < sizeof parts / sizeof parts[0]; p++) {

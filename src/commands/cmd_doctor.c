@@ -35,13 +35,15 @@ static void print_row(const char *label, const char *row, size_t length)
             fits--;
         for (cut = fits; fits < bytes && cut > 0 && row[cut] != ' '; cut--)
             ;
-        size_t shown = fits == bytes ? bytes : cut ? cut : fits;
-        printf("%-*s%.*s\n", LABEL, label, (int)shown, row);
+        bool too_long = fits < bytes && !cut; /* one word: its end is left out */
+        size_t shown = fits == bytes ? bytes : cut ? cut : fits - 3;
+        while (too_long && shown > 0 && ((unsigned char)row[shown] & 0xC0) == 0x80)
+            shown--;
+        printf("%-*s%.*s%s\n", LABEL, label, (int)shown, row, too_long ? "..." : "");
         label = "";
         row += shown;
-        if (fits < bytes && !cut) /* one long word: the rest goes up to the next blank */
-            while (row < end && *row != ' ')
-                row++;
+        while (too_long && row < end && *row != ' ')
+            row++;
         while (row < end && *row == ' ')
             row++;
     } while (row < end);
