@@ -61,7 +61,7 @@ static bool check_finite(const float *values, int64_t count, struct dn_error *er
     for (int64_t i = 0; i < count; i++) {
         if (!isfinite(values[i])) {
             dn_fail(err, DN_E_MODEL, "the transformer made values that are not numbers");
-            return dn_error_hint(err, "danaus model check --deep looks for broken weights");
+            return dn_error_hint(err, "danaus model check looks for broken weights");
         }
     }
     return true;
