@@ -50,11 +50,11 @@ char *clip_output_name(const char *pattern, int64_t index, int64_t clips, uint64
     if (!pattern || is_folder(pattern)) {
         char *slug = clip_slug(prompt);
         size_t n = pattern ? strlen(pattern) : 0;
-        if (!pattern)
+        if (clips == 1)
             out = dn_asprintf("%" PRIu64 "-%s.mp4", seed, slug);
         else
-            out = dn_asprintf("%s%s%04" PRId64 "-%" PRIu64 "-%s.mp4", pattern,
-                              pattern[n - 1] == '/' ? "" : "/", index + 1, seed, slug);
+            out = dn_asprintf("%s%s%04" PRId64 "-%" PRIu64 "-%s.mp4", pattern ? pattern : "",
+                              n == 0 || pattern[n - 1] == '/' ? "" : "/", index + 1, seed, slug);
         free(slug);
         return out;
     }

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* The output of clip number index (0-based) of `clips`; the caller frees.
- *   pattern NULL            SEED-first-words-of-the-prompt.mp4
+ *   pattern NULL            SEED-first-words-of-the-prompt.mp4; of several INDEX-SEED-words.mp4
  *   one clip                pattern as it is
  *   several, pattern DIR/   DIR/INDEX-SEED-words.mp4 (also when DIR exists as a directory)
  *   several, NAME.EXT       NAME-INDEX.EXT; without an extension NAME-INDEX */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "commands/clip_names.h"
 #include "commands/command.h"
 #include "commands/frame_sink.h"
 #include "commands/job.h"
@@ -14,7 +15,8 @@
 #include "config/option_value.h"
 
 struct decode_args {
-    double fps; /* 0: the recipe's */
+    double fps;     /* 0: the recipe's */
+    int64_t frames; /* 0: the recipe's, or all */
     bool json, quiet;
 };
 
@@ -23,6 +25,10 @@ static const struct option own_rows[] = {
     {.name = "fps", .type = OPTION_DOUBLE, .group = GROUP_COMMAND, AT(fps), .min = 0, .max = 240,
      .fallback = "0", .argument = "X", .unit = "frames/s",
      .help = "Speed at which the clip is to be played; 0 is the one in the latents' recipe, or 16."},
+    {.name = "frames", .type = OPTION_INT, .group = GROUP_COMMAND, AT(frames), .min = 0,
+     .max = 100001, .fallback = "0", .argument = "N", .unit = "frames",
+     .help = "Decode the first N frames; 0 is what the latents' recipe says, or all. (The last chunk "
+             "of a clip may reach past its end.)"},
     {.name = "json", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(json), .fallback = "false",
      .help = "Tell what happens as JSON on standard output, one event a line."},
     {.name = "quiet", .letter = 'q', .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(quiet),
@@ -50,7 +56,8 @@ struct decode {
     struct frame_sink *sink;
     struct progress progress;
     bool float_frames;
-    int64_t width, height, started_ns, capacity, frames;
+    int64_t width, height, started_ns, capacity;
+    int64_t wanted; /* frames */
     double first_seconds;
     void *buffer; /* of one push: rgb, or floats */
 };
@@ -58,12 +65,17 @@ struct decode {
 /* A recipe that this version cannot read is carried along all the same. */
 static void read_recipe(struct decode *d)
 {
+    struct request *r = &d->job.settings.request;
     struct dn_error ignored;
     request_init(&d->made);
-    if (d->recipe)
-        recipe_read(d->recipe, &d->made, &ignored);
+    if (d->recipe && recipe_read(d->recipe, &d->made, &ignored))
+        d->wanted = d->made.frames;
     if (d->args.fps > 0)
         d->made.fps = d->args.fps;
+    if (d->args.frames > 0)
+        d->wanted = d->args.frames;
+    if (!r->output)
+        r->output = clip_output_name(NULL, 0, 1, d->made.seed, d->made.prompt);
 }
 
 static bool check_latents(struct decode *d, const char *path, struct dn_error *err)
@@ -78,6 +90,9 @@ static bool check_latents(struct decode *d, const char *path, struct dn_error *e
         return dn_fail(err, DN_E_UNSUPPORTED, "%s: latents [%" PRId64 ", %" PRId64 ", %" PRId64
                        ", %" PRId64 "] are too large: at most 25001 latents of 8192x8192 px",
                        path, shape[0], shape[1], shape[2], shape[3]);
+    int64_t all = vae_frames_of_latents(info, shape[0]);
+    if (d->wanted == 0 || d->wanted > all)
+        d->wanted = all;
     d->width = shape[3] * info->spatial_factor;
     d->height = shape[2] * info->spatial_factor;
     return true;
@@ -100,7 +115,11 @@ static bool take_frames(void *context, const struct tensor *video, int64_t first
                         struct dn_error *err)
 {
     struct decode *d = context;
-    int64_t count = video->shape[0];
+    int64_t left = d->wanted - first;
+    int64_t count = video->shape[0] < left ? video->shape[0] : left;
+    if (count <= 0)
+        return true;
+    const struct tensor part = tensor_slice(video, 0, count);
     size_t values = dn_mul_or_abort((size_t)(count * d->height), (size_t)d->width * 3);
     if (count > d->capacity) {
         d->buffer = dn_realloc(d->buffer, values, d->float_frames ? sizeof(float) : 1);
@@ -108,8 +127,8 @@ static bool take_frames(void *context, const struct tensor *video, int64_t first
     }
     struct tensor host = tensor_over(d->buffer, d->float_frames ? DTYPE_F32 : DTYPE_U8,
                                      DIMS(count, d->height, d->width, 3));
-    bool ok = d->float_frames ? vae_frames_download(d->decoder, &host, video, err)
-                              : d->job.ops->video_to_rgb8(d->job.ex, &host, video, err);
+    bool ok = d->float_frames ? vae_frames_download(d->decoder, &host, &part, err)
+                              : d->job.ops->video_to_rgb8(d->job.ex, &host, &part, err);
     if (!ok || !frame_sink_add(d->sink, d->float_frames ? NULL : d->buffer,
                                d->float_frames ? d->buffer : NULL, count, err))
         return false;
@@ -118,7 +137,6 @@ static bool take_frames(void *context, const struct tensor *video, int64_t first
                                    .seconds = (double)(dn_now_ns() - d->started_ns) / 1e9};
     if (first == 0)
         d->first_seconds = e.seconds;
-    d->frames = first + count;
     progress_frames(&d->progress, &e);
     return true;
 }
@@ -126,10 +144,12 @@ static bool take_frames(void *context, const struct tensor *video, int64_t first
 /* One latent at a time, so that Ctrl-C is heard and frames leave early. */
 static bool decode_all(struct decode *d, struct dn_error *err)
 {
-    int64_t total = d->latents.shape[0];
-    const struct event_started started = {
-        .width = d->width, .height = d->height, .latents = total, .chunks = total,
-        .frames = vae_frames_of_latents(vae_get_info(d->vae), total), .steps_total = total};
+    const struct vae_info *info = vae_get_info(d->vae);
+    int64_t total = vae_latents_of_frames(info, d->wanted);
+    total += vae_frames_of_latents(info, total) < d->wanted;
+    const struct event_started started = {.width = d->width, .height = d->height,
+                                          .frames = d->wanted, .latents = total, .chunks = total,
+                                          .steps_total = total};
     progress_started(&d->progress, &started);
     for (int64_t i = 0; i < total; i++) {
         if (*command_stop())
@@ -189,8 +209,8 @@ static int run_decode(int argc, char **argv)
     command_catch_signals();
     option_defaults(own_rows, OWN_COUNT, &d.args);
     bool ok = job_settings(&d.job, &usage, &d.args, argc, argv, &words, &err);
-    if (ok && (words == 0 || !d.job.settings.request.output)) {
-        ok = dn_fail(&err, DN_E_ARG, words ? "no output" : "no latents");
+    if (ok && words == 0) {
+        ok = dn_fail(&err, DN_E_ARG, "no latents");
         dn_error_hint(&err, "danaus decode LATENTS.safetensors -m DIR -o OUT");
     }
     ok = ok && decode(&d, argv[1], &err);
@@ -215,7 +235,7 @@ static void print_options(FILE *out, bool man)
 const struct command cmd_decode_entry = {
     .name = "decode",
     .summary = "Make a video from latents",
-    .synopsis = "LATENTS.safetensors -o OUT [-m DIR] [OPTIONS]",
+    .synopsis = "LATENTS.safetensors [-o OUT] [-m DIR] [OPTIONS]",
     .details =
         "Takes the tensor latents [T,C,h,w], as generate --save-latents and encode write it, through\n"
         "the VAE's decoder. The recipe in the latents goes along into OUT. Ctrl-C ends after the\n"

@@ -10,8 +10,10 @@
 #include "commands/command.h"
 #include "commands/file_hash.h"
 #include "commands/job.h"
+#include "commands/output_file.h"
 #include "commands/prompt_list.h"
 #include "config/option_value.h"
+#include "store/media_encode.h"
 #include "store/media_import.h"
 #include "ui/term.h"
 
@@ -119,6 +121,33 @@ static bool show_clip(const struct request *r, const uint8_t *rgb, int64_t frame
     return term_play_frames(&clip, NULL, &played, err);
 }
 
+/* Is there room for this clip's files? A directory is asked when it is opened. */
+static bool check_names(const struct request *r, int64_t index, int64_t clips,
+                        struct dn_error *err)
+{
+    uint64_t seed = r->seed + (uint64_t)(index % r->count);
+    char *output = clip_output_name(r->output, index, clips, seed, r->prompt);
+    char *latents = r->save_latents ? clip_output_name(r->save_latents, index, clips, seed, r->prompt)
+                                    : NULL;
+    bool ok = (media_is_directory(output) || output_file_is_free(output, r->force, err)) &&
+              (!latents || output_file_is_free(latents, r->force, err));
+    free(output);
+    free(latents);
+    return ok;
+}
+
+/* Everything that a later clip would be refused for, before the first is made. */
+static bool check_clips(struct generate *g, struct dn_error *err)
+{
+    const struct request *r = &g->job.settings.request;
+    int64_t clips = g->prompts.count * r->count;
+    for (int64_t i = 0; i < clips; i++)
+        if ((i % r->count == 0 && !job_set_prompt(&g->job, g->prompts.prompts[i / r->count], err)) ||
+            !check_names(r, i, clips, err))
+            return false;
+    return true;
+}
+
 /* Clips go to DIR/...: make DIR. */
 static bool make_output_dir(const char *pattern, int64_t clips, struct dn_error *err)
 {
@@ -176,7 +205,7 @@ static int run_generate(int argc, char **argv)
     if (ok) {
         settings_warn_idle(&g.job.settings);
         ok = collect_prompts(&g, argv + 1, words, &err) &&
-             job_set_prompt(&g.job, g.prompts.prompts[0], &err) &&
+             check_clips(&g, &err) &&
              pipeline_inputs_load(&g.job.settings.request, &g.inputs, &err) &&
              read_image(&g, &err) && load_model(&g, &err) && generate_all(&g, &err);
     }

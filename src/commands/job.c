@@ -86,6 +86,7 @@ void job_print_options(FILE *out, bool man, const struct option_usage *usage)
 {
     struct strbuf text = {0};
     (man ? option_usage_print_man : option_print_help)(&text, usage);
-    fputs(strbuf_text(&text), out);
+    const char *start = strbuf_text(&text);
+    fputs(*start == '\n' ? start + 1 : start, out);
     strbuf_done(&text);
 }

@@ -9,15 +9,22 @@
 
 #include "base/mem.h"
 
+bool output_file_is_free(const char *path, bool force, struct dn_error *err)
+{
+    struct stat st;
+    if (force || lstat(path, &st) != 0)
+        return true;
+    dn_fail(err, DN_E_EXISTS, "%s exists", path);
+    return dn_error_hint(err, "--force replaces it");
+}
+
 bool output_file_check(const char *path, bool force, struct dn_error *err)
 {
     struct stat st;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
         return dn_fail(err, DN_E_IO, "cannot write %s: it is a directory", path);
-    if (!force && lstat(path, &st) == 0) {
-        dn_fail(err, DN_E_EXISTS, "%s exists", path);
-        return dn_error_hint(err, "--force replaces it");
-    }
+    if (!output_file_is_free(path, force, err))
+        return false;
     const char *slash = strrchr(path, '/');
     char *folder = slash ? dn_strndup(path, (size_t)(slash - path) + 1) : dn_strdup(".");
     bool ok = access(folder, W_OK | X_OK) == 0 ||

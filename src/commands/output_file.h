@@ -8,5 +8,7 @@
 
 /* False: path exists and may not be replaced, is a directory, or nothing can be written beside it. */
 bool output_file_check(const char *path, bool force, struct dn_error *err);
+/* False: path exists and may not be replaced. */
+bool output_file_is_free(const char *path, bool force, struct dn_error *err);
 
 #endif

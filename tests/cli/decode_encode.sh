@@ -19,6 +19,18 @@ check "--no-recipe" lacks butterfly plain.mp4
 check "every line is an event" test -z "$(grep -vE '^\{"event":"[a-z]+",.*\}$' "$log/out")"
 check "finished" grep -qE '"finished","path":"plain.mp4".*"frames":9.*"complete":true' "$log/out"
 
+works generate "a red butterfly" -m "$demo" --frames 5 --size 32x48 -o five.safetensors \
+    --save-latents five-latents.safetensors
+works decode five-latents.safetensors -m "$demo" -o five2.safetensors
+check "a clip that ends inside its chunk" cmp five.safetensors five2.safetensors
+works decode five-latents.safetensors -m "$demo" -o nine.mp4 --frames 9
+check "--frames takes the whole chunk" grep -q ': 9 frames' "$log/out"
+works decode latents.safetensors -m "$demo" -o three.gif --frames 3
+check "--frames 3" grep -q ': 3 frames' "$log/out"
+
+works decode recipe.safetensors -m "$demo"
+check "a name from the recipe" test -s 0-a-red-butterfly.mp4
+
 # videos, pictures, tensors; known by content
 works encode b.mp4 -m "$demo" -o e.safetensors
 check "three latents" grep -q '^e.safetensors: 3 latents' "$log/out"
@@ -69,7 +81,6 @@ refuses 1 'exists.*--force' decode latents.safetensors -m "$demo" -o a.mp4
 refuses 1 'exists.*--force' decode latents.safetensors -m "$demo" -o again.safetensors
 refuses 1 'exists.*--force' encode-text x -m "$demo" -o text.safetensors
 refuses 2 'no latents' decode
-refuses 2 'no output' decode latents.safetensors -m "$demo"
 refuses 2 'nothing to encode' encode -m "$demo" -o x.safetensors
 refuses 2 'no prompt' encode-text -m "$demo" -o x.safetensors
 refuses 2 'prompt is empty' encode-text "" -m "$demo" -o x.safetensors

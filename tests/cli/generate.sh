@@ -45,6 +45,8 @@ works generate -m "$demo" --frames 5 --size 32x32 "a red circle" -s 11 -o one.sa
 check "clip 2 of 2 is seed + 1" cmp two-0002.safetensors one.safetensors
 works generate -m "$demo" --frames 5 --size 32x32 "Two red STARS!" -s 5
 check "a name of its own" test -s 5-two-red-stars.mp4
+works generate -m "$demo" --frames 5 --size 32x32 -f prompts.txt
+check "several names" test -s 0001-0-a-red-circle-moving-to-the-left.mp4 -a -s 0002-0-a-blue-star-growing-on-grass.mp4
 echo "a red circle" | "$DANAUS" generate - -m "$demo" --frames 5 --size 32x32 -s 11 \
     -o stdin.safetensors >"$log/out" 2>"$log/err"
 check "prompt from standard input" cmp stdin.safetensors one.safetensors

@@ -23,6 +23,12 @@ if [ "$(id -u)" -ne 0 ]; then
     refuses 1 'locked/x.safetensors.*ermission' $g x -o locked/x.safetensors
 fi
 
+printf 'a star\na circle\n' >two.txt
+: >0002-0-a-circle.mp4
+refuses 1 '0002-0-a-circle.mp4 exists' $g -f two.txt
+printf 'a star\na \033 circle\n' >second.txt
+refuses 2 'x1B circle' $g -f second.txt
+
 # a full disk: a limit on file sizes everywhere, a small tmpfs where one can be mounted
 for out in x.mp4 x.webm x.gif x.safetensors x/; do
     ls -A >"$log/before"
