@@ -147,6 +147,7 @@ struct bench_result {
     enum dtype dtype;
     int threads;
     double load_seconds;
+    double load_processor; /* seconds of all threads: what loading costs on a busy machine as well */
     int64_t peak_bytes;
 };
 /* What two cores of the machine that is the yardstick reach in oneDNN's convolutions, scaled to

@@ -69,7 +69,8 @@ static void print_summary(const struct bench_result *r)
            "%.1f\n",
            best, bench_samples_median(&c->whole), frames / best,
            frames / bench_samples_median(&c->whole), frames / (best + r->load_seconds));
-    printf("loading        %.3f s until the model is ready\n", r->load_seconds);
+    printf("loading        %.3f s until the model is ready, %.3f s of processor time\n",
+           r->load_seconds, r->load_processor);
     printf("first frame    %.3f s, with loading %.3f s\n", bench_samples_best(&c->first),
            r->load_seconds + bench_samples_best(&c->first));
     printf("products       %.1f GFLOP a clip, %.0f GFLOP/s: %.0f%% of the floor of %.0f GFLOP/s\n",
@@ -201,12 +202,12 @@ void bench_print_json(const struct bench_result *r)
     double best = bench_samples_best(&c->whole);
     char *name = dn_safetext_dup(r->model->name, strlen(r->model->name));
     json_t *all = json_pack(
-        "{s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:o, s:o}",
+        "{s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:o, s:o}",
         "model", name, "dtype", dtype_word(r->dtype), "threads", r->threads, "width",
         (json_int_t)q->width, "height", (json_int_t)q->height, "frames", (json_int_t)c->frames,
         "clips", (json_int_t)c->whole.count, "attention",
         q->attention.kind == ATTENTION_DENSE ? "dense" : "monarch", "load_seconds",
-        r->load_seconds, "clip_best_seconds", best, "clip_median_seconds",
+        r->load_seconds, "load_processor_seconds", r->load_processor, "clip_best_seconds", best, "clip_median_seconds",
         bench_samples_median(&c->whole), "first_frame_seconds", bench_samples_best(&c->first),
         "frames_per_second", (double)c->frames / best, "gflop", clip_flops(c) * 1e-9,
         "share_of_floor", rate_of(r, clip_flops(c), best).share, "peak_memory_bytes",

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -59,7 +60,7 @@ struct bench {
     struct pipeline *pipeline;
     struct pipeline_inputs inputs;
     struct transformer_config config;
-    double load_seconds;
+    double load_seconds, load_processor;
     int64_t peak_bytes;
     int threads;
 };
@@ -124,18 +125,29 @@ static void make_context(struct bench *b)
     b->inputs.context = tensor_over(values, DTYPE_F32, DIMS(rows, dim));
 }
 
+/* Seconds of all threads, in the program and in the kernel for it. */
+static double processor_seconds(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1e-6;
+}
+
 static bool load(struct bench *b, struct dn_error *err)
 {
     bool text = !b->model.synthetic;
     const struct pipeline_needs needs = {.text = text,
                                          .use_ema = b->job.settings.request.use_ema};
     int64_t start = dn_now_ns();
+    double processor = processor_seconds();
     bool ok = job_open(&b->job,
                        MODEL_NEEDS_TRANSFORMER | MODEL_NEEDS_VAE |
                            (text ? (unsigned)MODEL_NEEDS_TEXT : 0),
                        err) &&
               pipeline_open(&b->job.dir, &needs, b->job.ops, b->job.ex, &b->pipeline, err);
     b->load_seconds = (double)(dn_now_ns() - start) / 1e9;
+    b->load_processor = processor_seconds() - processor;
     b->threads = omp_get_max_threads(); /* the exec has set it */
     return ok;
 }
@@ -218,7 +230,8 @@ static int run_bench(int argc, char **argv)
             .model = &b.model, .request = &b.job.settings.request, .shapes = &b.shapes,
             .clips = &b.clips, .torch = b.args.compare_torch ? &b.torch : NULL,
             .dtype = exec_dtype(b.job.ex), .threads = b.threads,
-            .load_seconds = b.load_seconds, .peak_bytes = b.peak_bytes};
+            .load_seconds = b.load_seconds, .load_processor = b.load_processor,
+            .peak_bytes = b.peak_bytes};
         (b.args.json ? bench_print_json : bench_print)(&result);
     }
     pipeline_close(b.pipeline);
