@@ -8,8 +8,8 @@ mkdir -p "$out"
 python3 "$here/train_text.py" --batch 256 --seconds $((seconds / 6)) --out "$out"
 (
     python3 "$here/train_vae.py" decoder --batch 64 --lr 2e-3 --seconds "$seconds" --out "$out"
-    python3 "$here/train_vae.py" decoder --resume --batch 64 --lr 4e-4 --night 0.4 \
-        --seconds $((seconds / 2)) --out "$out"
+    python3 "$here/train_vae.py" decoder --resume --batch 64 --lr 1.2e-3 \
+        --seconds "$seconds" --out "$out"
 ) &
 decoder=$!
 python3 "$here/train_vae.py" encoder --batch 48 --seconds "$seconds" --out "$out" &

@@ -11,7 +11,6 @@ import time
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 
 import scenes
@@ -31,18 +30,9 @@ def corner(scene, start, rng):
     return int(np.clip(round(row), 0, rows)), int(np.clip(round(col), 0, cols))
 
 
-def pick_scene(rng, night):
-    """A random scene, at night in this share of the cases at least."""
-    forced = rng.random() < night
-    while True:
-        scene = scenes.random_scene(int(rng.integers(1 << 40)))
-        if not forced or scene.background == 0:
-            return scene
-
-
-def sample(rng, span, night):
+def sample(rng, span):
     """-> latents [span,16,7,9], frames [.,56,72,3] uint8, background crop [56,72,3] uint8"""
-    scene = pick_scene(rng, night)
+    scene = scenes.random_scene(int(rng.integers(1 << 40)))
     start = int(rng.choice([0, rng.integers(81 - (4 * span - 3))]))
     row, col = corner(scene, start, rng)
     z = scenes.latents(scene, 0, span, start)[:, :, row:row + ROWS, col:col + COLS]
@@ -56,18 +46,9 @@ def to_pixels(array):
     return torch.from_numpy(np.ascontiguousarray(array)).float() / 127.5 - 1
 
 
-def stars(ground):
-    """1 where a background [B,H,W,3] is much brighter than around, else 0: [B,H,W,1]"""
-    luma = ground.mean(-1)[:, None]
-    around = F.avg_pool2d(luma, 9, 1, 4, count_include_pad=False)
-    return F.max_pool2d((luma - around > 0.3).float(), 3, 1, 1)[:, 0, ..., None]
-
-
 def picture_loss(got, want, ground):
-    """L1 on pixels and on their differences, more where the picture is not background, and more
-    still on the stars, which are small and few."""
+    """L1 on pixels and on their differences, more where the picture is not background."""
     weight = 1 + 3 * ((want - ground[:, None]).abs().amax(-1, keepdim=True) > 0.08).float()
-    weight = weight + 12 * stars(ground)[:, None]
     error = got.float() - want
     across, down = error[:, :, :, 1:] - error[:, :, :, :-1], error[:, :, 1:] - error[:, :, :-1]
     return ((error.abs() * weight).mean() + (across.abs() * weight[:, :, :, 1:]).mean() +
@@ -127,7 +108,6 @@ def main():
     parser.add_argument("--seconds", type=float, default=3000)
     parser.add_argument("--out", required=True)
     parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--night", type=float, default=0, help="share of crops made at night")
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--lr", type=float, default=1.5e-3)
     args = parser.parse_args()
@@ -147,7 +127,7 @@ def main():
     def draw():
         span = SPANS[rng.random() < 0.65]
         seeds = rng.integers(1 << 60, size=max(1, args.batch * SPANS[0] // span))
-        return [ahead.submit(sample, np.random.default_rng(s), span, args.night) for s in seeds]
+        return [ahead.submit(sample, np.random.default_rng(s), span) for s in seeds]
 
     waiting, start, saved, losses, count = [draw(), draw()], time.time(), time.time(), [], 0
     while (progress := (time.time() - start) / args.seconds) < 1:
