@@ -50,8 +50,23 @@ LIBS_ui       := -lsixel -lncursesw
 Q   := $(if $(V),,@)
 say  = $(if $(V),,@echo "  $(1)  $(2)")
 
+# CUDA=1 links the CUDA backend (kernels/cuda). By itself only where nvcc and a GPU's driver are.
+NVCC      ?= nvcc
+CUDA_HOME ?= /usr/local/cuda
+CUDA      ?= $(if $(and $(shell command -v $(NVCC)),$(wildcard /proc/driver/nvidia/version)),1,0)
+CUDA_ARCHS ?= 80 89 90a 100 120
+CUDA_SOURCES := $(wildcard kernels/cuda/*.cu)
+NVCC_FLAGS = -std=c++17 -O3 -lineinfo $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
+             -Xcompiler -Wall,-Wextra,-Wno-unused-parameter --threads 2 -Isrc -I.
+CUDA_OBJECTS = $(CUDA_SOURCES:%.cu=$(BUILD)/cuda/%.o)
+ifeq ($(CUDA),1)
+DIRS_kernels += kernels/cuda
+LIBS_kernels += -L$(CUDA_HOME)/lib64 -Wl,-rpath,$(CUDA_HOME)/lib64 -lcublasLt -lcudart_static -lpthread -ldl -lrt
+EXTRA_kernels = $(CUDA_OBJECTS)
+endif
+
 sources = $(foreach d,$(DIRS_$(1)),$(wildcard $(d)/*.c))
-objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1))) $(EXTRA_$(1))
 archives = $(foreach r,$(USES_$(1)),$(BUILD)/lib$(r).a)
 libraries = $(foreach r,$(USES_$(1)),$(LIBS_$(r)))
 
@@ -117,14 +132,59 @@ UNIT_TESTS += $$(TESTS_$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call test_rule,$(r))))
 
+# The CUDA backend's sources for every architecture; needs nvcc, no GPU.
+.PHONY: cuda cuda-objects
+cuda cuda-objects: $(CUDA_OBJECTS)
+ifeq ($(CUDA),1)
+$(BUILD)/obj/kernels/ops_select.o: private CFLAGS += -DDANAUS_CUDA
+endif
+# ops_select is compiled anew when CUDA changes
+$(BUILD)/obj/kernels/ops_select.o: $(BUILD)/cuda-is-$(CUDA)
+$(BUILD)/cuda-is-$(CUDA):
+	@mkdir -p $(@D) && rm -f $(BUILD)/cuda-is-* && touch $@
+$(BUILD)/cuda/%.o: %.cu
+	@mkdir -p $(@D)
+	$(call say,nvcc,$<)
+	$(Q)$(NVCC) $(NVCC_FLAGS) -MMD -MP -c $< -o $@
+
+# The same sources on the host (tests/emulate), under AddressSanitizer: every test of an operation
+# runs on the CUDA backend too, without a GPU.
+CXX ?= c++
+EMULATE := $(BUILD)/emulate
+EMULATE_FLAGS := -O2 -g $(ARCH) -Wall -Wextra -Wshadow -Werror -MMD -MP -fsanitize=address -Isrc -I. -Itests
+EMULATE_CXX = $(CXX) -std=gnu++17 $(EMULATE_FLAGS) -DDANAUS_EMULATE -Itests/emulate
+EMULATE_CC = $(CC) -std=gnu17 $(EMULATE_FLAGS) -Wno-psabi -DDANAUS_CUDA -DCHECK_BACKEND='"cuda"'
+EMULATE_OBJECTS := $(patsubst %,$(EMULATE)/%.o,$(filter-out kernels/cuda/cuda_gemm.cu,$(CUDA_SOURCES)) \
+                   $(wildcard kernels/cuda/*.c tests/emulate/*.cc) kernels/ops_select.c)
+EMULATE_TESTS := $(patsubst %,$(BUILD)/tests/emulate/test_%,rows linear attention monarch video)
+$(EMULATE)/%.cu.o: %.cu
+	@mkdir -p $(@D)
+	$(call say,emulate,$<)
+	$(Q)$(EMULATE_CXX) -x c++ -c $< -o $@
+$(EMULATE)/%.cc.o: %.cc
+	@mkdir -p $(@D)
+	$(call say,emulate,$<)
+	$(Q)$(EMULATE_CXX) -c $< -o $@
+$(EMULATE)/%.c.o: %.c
+	@mkdir -p $(@D)
+	$(call say,emulate,$<)
+	$(Q)$(EMULATE_CC) -c $< -o $@
+$(EMULATE_TESTS): $(BUILD)/tests/emulate/%: $(EMULATE)/tests/kernels/%.c.o $(EMULATE_OBJECTS) $(call archives,kernels)
+	@mkdir -p $(@D)
+	$(call say,ld,$@)
+	$(Q)$(CXX) -fsanitize=address $(SAN) -fopenmp -o $@ $^ $(call libraries,kernels) -lm
+.PHONY: test-emulate
+test-emulate: $(EMULATE_TESTS)
+	@tests/run.sh $(EMULATE_TESTS)
+
 # End-to-end tests drive the real binary; rules look at the sources.
 CLI_TESTS  := $(wildcard tests/cli/*.sh)
 RULE_TESTS := $(wildcard tests/rules/*.sh)
 
 check: deps
 	@$(MAKE) --no-print-directory check-built
-check-built: all $(UNIT_TESTS)
-	@DANAUS=$(abspath $(BUILD)/danaus) tests/run.sh $(RULE_TESTS) $(UNIT_TESTS) $(CLI_TESTS)
+check-built: all $(UNIT_TESTS) $(EMULATE_TESTS)
+	@DANAUS=$(abspath $(BUILD)/danaus) tests/run.sh $(RULE_TESTS) $(UNIT_TESTS) $(EMULATE_TESTS) $(CLI_TESTS)
 
 # The whole suite under AddressSanitizer and UBSan, in its own build folder.
 check-asan: deps

@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+#ifdef DANAUS_CUDA
+#include "base/log.h"
+#include "kernels/cuda/cuda_backend.h"
+#endif
+
 _Static_assert(sizeof(void (*)(void)) == sizeof(void *) && sizeof(struct ops) % sizeof(void *) == 0,
                "struct ops is pointers only, so that holes can be found");
 
@@ -23,14 +28,36 @@ static bool select_complete(const struct ops *ops, const struct ops **out, struc
     return true;
 }
 
-bool ops_select(const char *name, const struct ops **out, struct dn_error *err)
+#ifdef DANAUS_CUDA
+/* auto falls back to the CPU, and says why; cuda does not. */
+static bool select_cuda(bool only, const struct ops **out, struct dn_error *err)
 {
-    if (strcmp(name, "auto") == 0 || strcmp(name, "cpu") == 0)
-        return select_complete(&ops_cpu, out, err);
-    if (strcmp(name, "cuda") == 0) {
-        dn_fail(err, DN_E_UNSUPPORTED, "backend cuda: this build has no CUDA backend");
+    struct dn_error why = {0};
+    if (cuda_probe(&why))
+        return select_complete(&ops_cuda, out, err);
+    if (only) {
+        dn_fail(err, why.code, "%s", why.message);
         return dn_error_hint(err, "use --backend cpu");
     }
+    dn_warn("%s; running on the CPU", why.message);
+    return select_complete(&ops_cpu, out, err);
+}
+#else
+static bool select_cuda(bool only, const struct ops **out, struct dn_error *err)
+{
+    if (!only)
+        return select_complete(&ops_cpu, out, err);
+    dn_fail(err, DN_E_UNSUPPORTED, "backend cuda: this build has no CUDA backend");
+    return dn_error_hint(err, "use --backend cpu");
+}
+#endif
+
+bool ops_select(const char *name, const struct ops **out, struct dn_error *err)
+{
+    if (strcmp(name, "cpu") == 0)
+        return select_complete(&ops_cpu, out, err);
+    if (strcmp(name, "auto") == 0 || strcmp(name, "cuda") == 0)
+        return select_cuda(strcmp(name, "cuda") == 0, out, err);
     dn_fail(err, DN_E_ARG, "backend \"%s\" is not known", name);
     return dn_error_hint(err, "use auto, cpu or cuda");
 }

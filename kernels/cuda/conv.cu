@@ -1,0 +1,188 @@
+/* conv: 3-D convolution of channels-last frames as an implicit matrix product.
+ *
+ *   y[t,i,j,o] = b[o] + sum_(kt,kh,kw,c) W[o,kt,kh,kw,c] x[t*st+kt, i*sh+kh-top, j*sw+kw-left, c]
+ *                (+ residual[t,i,j,o])
+ *
+ * x [T, h, w, in], y [T', h', w', out]; zeros around the picture, none in time. A block makes 64
+ * pixels by 64 channels, a thread 4 by 4, from tiles of 16 steps along (kt,kh,kw,c) in float32 shared
+ * memory. Nothing is unfolded: a thread keeps where its four pixels lie and looks a tap up when it
+ * needs one. FLOPs: 2 kt kh kw in out a pixel, on the float32 units, not the tensor cores. Bytes: x
+ * once for each 64 channels of out, W once for each 64 pixels, y once. Share of the limit: not
+ * measured yet. */
+#include <stdlib.h>
+
+#include "kernels/cuda/cuda_util.cuh"
+
+enum { TILE = 64, STEP = 16, PITCH = TILE + 4 };
+
+struct conv {
+    int64_t out, in, kt, kh, kw;
+    struct conv_args args;
+    struct tensor weights; /* [out, kt, kh, kw, in] in the exec's dtype */
+    struct tensor bias;    /* F32 [out], data NULL: none */
+};
+
+extern "C" bool cuda_conv_pack(struct exec *ex, const struct tensor *weight,
+                               const struct tensor *bias, const struct conv_args *args,
+                               struct conv **out, struct dn_error *err)
+{
+    assert(weight->ndim == 5 || weight->ndim == 4);
+    struct conv *c = (struct conv *)dn_calloc(1, sizeof *c);
+    int first = weight->ndim - 3; /* the axis of kt, or the one before kh */
+    c->out = weight->shape[0];
+    c->in = weight->shape[1];
+    c->kt = weight->ndim == 5 ? weight->shape[2] : 1;
+    c->kh = weight->shape[first + 1];
+    c->kw = weight->shape[first + 2];
+    c->args = *args;
+    /* the host's weights with the axes in our order */
+    const int64_t shape[] = {c->out, c->kt, c->kh, c->kw, c->in};
+    struct tensor turned = tensor_over(weight->data, weight->dtype, 5, shape);
+    turned.stride[0] = weight->stride[0];
+    turned.stride[1] = weight->ndim == 5 ? weight->stride[2] : 0;
+    turned.stride[2] = weight->stride[first + 1];
+    turned.stride[3] = weight->stride[first + 2];
+    turned.stride[4] = weight->stride[1];
+    bool ok = cuda_tensor_alloc(ex, &c->weights, ex->dtype, 5, shape, err) &&
+              cuda_upload(ex, &c->weights, &turned, err);
+    if (ok && bias) {
+        assert(bias->ndim == 1 && bias->shape[0] == c->out);
+        ok = cuda_tensor_alloc(ex, &c->bias, DTYPE_F32, 1, bias->shape, err) &&
+             cuda_upload(ex, &c->bias, bias, err);
+    }
+    if (!ok) {
+        cuda_conv_free(ex, c);
+        c = NULL;
+    }
+    *out = c;
+    return ok;
+}
+
+extern "C" void cuda_conv_free(struct exec *ex, struct conv *conv)
+{
+    if (!conv)
+        return;
+    cuda_tensor_free(ex, &conv->weights);
+    cuda_tensor_free(ex, &conv->bias);
+    free(conv);
+}
+
+struct conv_problem {
+    cuda_array y, x, weights, residual;
+    const float *bias;
+    int64_t h, w;            /* of x */
+    int64_t y_h, y_w;        /* of y */
+    int64_t pixels;          /* of y, all frames */
+    int in, out, kh, kw, depth; /* depth = kt kh kw in */
+    int stride_t, stride_h, stride_w, top, left;
+};
+
+/* Where the window of a pixel of y begins in x; frame -1 for a pixel that is not there. */
+struct conv_window {
+    int64_t frame, row, col;
+};
+
+__device__ inline conv_window window_of(const conv_problem &p, int64_t pixel)
+{
+    if (pixel >= p.pixels)
+        return conv_window{-1, 0, 0};
+    return conv_window{pixel / p.y_w / p.y_h * p.stride_t,
+                       pixel / p.y_w % p.y_h * p.stride_h - p.top,
+                       pixel % p.y_w * p.stride_w - p.left};
+}
+
+/* Element k = (kt, kh, kw, c) of a window. */
+__device__ inline float window_load(const conv_problem &p, const conv_window &at, int k)
+{
+    int c = k % p.in, tap = k / p.in;
+    int64_t row = at.row + tap / p.kw % p.kh, col = at.col + tap % p.kw;
+    if (at.frame < 0 || k >= p.depth || row < 0 || row >= p.h || col < 0 || col >= p.w)
+        return 0;
+    return cuda_load(p.x, (((at.frame + tap / p.kw / p.kh) * p.h + row) * p.w + col) * p.in + c);
+}
+
+__device__ inline void conv_finish(const conv_problem &p, int64_t pixel, int o, float sum)
+{
+    int64_t at = pixel * p.out + o;
+    if (pixel >= p.pixels || o >= p.out)
+        return;
+    sum += p.bias ? p.bias[o] : 0.0f;
+    sum += p.residual.data ? cuda_load(p.residual, at) : 0.0f;
+    cuda_store(p.y, at, sum);
+}
+
+__global__ void __launch_bounds__(CUDA_BLOCK) conv_kernel(conv_problem p)
+{
+    float *left = cuda_shared(), *right = left + STEP * PITCH; /* [STEP][PITCH] each */
+    int thread = (int)threadIdx.x, k = thread % STEP, line = thread / STEP; /* what it loads */
+    int64_t first = (int64_t)blockIdx.x * TILE;
+    int first_out = (int)blockIdx.y * TILE, m = thread / 16 * 4, n = thread % 16 * 4;
+    conv_window windows[4];
+    float sum[4][4] = {};
+    for (int i = 0; i < 4; i++)
+        windows[i] = window_of(p, first + line + 16 * i);
+    for (int depth = 0; depth < p.depth; depth += STEP) {
+        for (int i = 0; i < 4; i++) {
+            int o = first_out + line + 16 * i;
+            left[k * PITCH + line + 16 * i] = window_load(p, windows[i], depth + k);
+            right[k * PITCH + line + 16 * i] =
+                o < p.out && depth + k < p.depth
+                    ? cuda_load(p.weights, (int64_t)o * p.depth + depth + k)
+                    : 0.0f;
+        }
+        __syncthreads();
+        for (int s = 0; s < STEP; s++)
+            for (int i = 0; i < 4; i++)
+                for (int j = 0; j < 4; j++)
+                    sum[i][j] += left[s * PITCH + m + i] * right[s * PITCH + n + j];
+        __syncthreads();
+    }
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 4; j++)
+            conv_finish(p, first + m + i, first_out + n + j, sum[i][j]);
+}
+
+static void check(const struct tensor *y, const struct tensor *x, const struct conv *c,
+                  const struct tensor *residual)
+{
+    const struct conv_args *a = &c->args;
+    assert(x->ndim == 4 && y->ndim == 4 && x->shape[3] == c->in && y->shape[3] == c->out);
+    assert(tensor_is_contiguous(x) && tensor_is_contiguous(y));
+    assert(y->shape[0] == (x->shape[0] - c->kt) / a->stride_t + 1);
+    assert(y->shape[1] == (x->shape[1] + a->pad_top + a->pad_bottom - c->kh) / a->stride_h + 1);
+    assert(y->shape[2] == (x->shape[2] + a->pad_left + a->pad_right - c->kw) / a->stride_w + 1);
+    assert(!residual ||
+           (tensor_is_contiguous(residual) && tensor_count(residual) == tensor_count(y)));
+}
+
+extern "C" bool cuda_conv(struct exec *ex, const struct tensor *y, const struct tensor *x,
+                          const struct conv *c, const struct tensor *residual, struct dn_error *err)
+{
+    check(y, x, c, residual);
+    conv_problem p = {};
+    p.y = cuda_array_of(y);
+    p.x = cuda_array_of(x);
+    p.weights = cuda_array_of(&c->weights);
+    if (residual)
+        p.residual = cuda_array_of(residual);
+    p.bias = (const float *)c->bias.data;
+    p.h = x->shape[1];
+    p.w = x->shape[2];
+    p.y_h = y->shape[1];
+    p.y_w = y->shape[2];
+    p.pixels = y->shape[0] * p.y_h * p.y_w;
+    p.in = (int)c->in;
+    p.out = (int)c->out;
+    p.kh = (int)c->kh;
+    p.kw = (int)c->kw;
+    p.depth = (int)(c->kt * c->kh * c->kw * c->in);
+    p.stride_t = (int)c->args.stride_t;
+    p.stride_h = (int)c->args.stride_h;
+    p.stride_w = (int)c->args.stride_w;
+    p.top = (int)c->args.pad_top;
+    p.left = (int)c->args.pad_left;
+    dim3 grid = cuda_grid(p.pixels, TILE);
+    grid.y = (unsigned)((c->out + TILE - 1) / TILE);
+    return cuda_launch(ex, "conv", err, conv_kernel, grid, CUDA_BLOCK,
+                       (size_t)(2 * STEP * PITCH) * sizeof(float), p);
+}

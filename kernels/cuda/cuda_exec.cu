@@ -1,0 +1,119 @@
+/* cuda_exec: opening a device, scratch memory, errors. */
+#include "kernels/cuda/cuda_exec.h"
+
+#include <stdlib.h>
+
+#include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/cuda_gemm.h"
+
+bool cuda_ok(cudaError_t code, const char *op, struct dn_error *err)
+{
+    if (code == cudaSuccess)
+        return true;
+    cudaGetLastError(); /* what is told here must not be told again by the next launch */
+    return dn_fail(err, code == cudaErrorMemoryAllocation ? DN_E_MEMORY : DN_E_BACKEND, "%s: %s",
+                   op, cudaGetErrorString(code));
+}
+
+bool cuda_enter(const struct exec *ex, const char *op, struct dn_error *err)
+{
+    return cuda_ok(cudaSetDevice(ex->device), op, err);
+}
+
+bool cuda_launched(const struct exec *ex, const char *op, struct dn_error *err)
+{
+    CUDA_TRY(op, cudaGetLastError(), err);
+    if (ex->sync_each)
+        CUDA_TRY(op, cudaStreamSynchronize(ex->stream), err);
+    return true;
+}
+
+bool cuda_scratch(struct exec *ex, const char *op, size_t size, void **out, struct dn_error *err)
+{
+    if (size > ex->scratch_size) {
+        if (!cuda_enter(ex, op, err))
+            return false;
+        CUDA_TRY(op, cudaStreamSynchronize(ex->stream), err);
+        cudaFree(ex->scratch);
+        ex->scratch = NULL;
+        ex->scratch_size = 0;
+        CUDA_TRY(op, cudaMalloc(&ex->scratch, size), err);
+        ex->scratch_size = size;
+    }
+    *out = ex->scratch;
+    return true;
+}
+
+static bool device_works(int device, struct dn_error *err)
+{
+    int count = 0, major = 0;
+    cudaError_t code = cudaGetDeviceCount(&count);
+    if (code != cudaSuccess || count == 0) {
+        cudaGetLastError();
+        return dn_fail(err, DN_E_UNSUPPORTED, "backend cuda: no GPU to be had: %s",
+                       code != cudaSuccess ? cudaGetErrorString(code) : "the driver finds none");
+    }
+    if (device < 0 || device >= count)
+        return dn_fail(err, DN_E_ARG, "backend cuda: GPU %d does not exist, there are %d", device,
+                       count);
+    CUDA_TRY("backend cuda",
+             cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), err);
+    if (major < 8)
+        return dn_fail(err, DN_E_UNSUPPORTED,
+                       "backend cuda: GPU %d has compute capability %d.x, 8.0 is needed", device,
+                       major);
+    return true;
+}
+
+extern "C" bool cuda_probe(struct dn_error *err)
+{
+    return device_works(0, err);
+}
+
+extern "C" enum dtype cuda_best_dtype(void)
+{
+    return DTYPE_BF16;
+}
+
+extern "C" bool cuda_open(const struct exec_options *options, struct exec **out,
+                          struct dn_error *err)
+{
+    *out = NULL;
+    if (options->dtype != DTYPE_F32 && options->dtype != DTYPE_BF16)
+        return dn_fail(err, DN_E_UNSUPPORTED, "backend cuda computes in F32 or BF16, not %s",
+                       dtype_name(options->dtype));
+    if (!device_works(options->device, err))
+        return false;
+    struct exec *ex = (struct exec *)dn_calloc(1, sizeof *ex);
+    const char *sync = getenv("DANAUS_SYNC");
+    ex->dtype = options->dtype;
+    ex->device = options->device;
+    ex->sync_each = sync && strcmp(sync, "1") == 0;
+    bool ok = cuda_enter(ex, "backend cuda", err) &&
+              cuda_ok(cudaStreamCreateWithFlags(&ex->stream, cudaStreamNonBlocking),
+                      "backend cuda", err) &&
+              cuda_gemm_open(&ex->gemm, err);
+    if (!ok) {
+        cuda_close(ex);
+        return false;
+    }
+    *out = ex;
+    return true;
+}
+
+extern "C" void cuda_close(struct exec *ex)
+{
+    if (!ex)
+        return;
+    cudaSetDevice(ex->device);
+    cuda_gemm_close(ex->gemm);
+    cudaFree(ex->scratch);
+    if (ex->stream)
+        cudaStreamDestroy(ex->stream);
+    free(ex);
+}
+
+extern "C" bool cuda_sync(struct exec *ex, struct dn_error *err)
+{
+    return cuda_enter(ex, "sync", err) && cuda_ok(cudaStreamSynchronize(ex->stream), "sync", err);
+}

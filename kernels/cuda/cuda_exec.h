@@ -1,0 +1,66 @@
+/* cuda_exec: what every file of the CUDA backend shares: the exec, its stream and scratch memory,
+ * errors. Private to kernels/cuda; C++. */
+#ifndef DANAUS_KERNELS_CUDA_EXEC_H
+#define DANAUS_KERNELS_CUDA_EXEC_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cuda_runtime.h>
+
+#include "kernels/cuda/cuda_ops.h"
+
+extern "C" {
+#include "base/mem.h"
+}
+
+struct cuda_gemm;
+
+struct exec {
+    enum dtype dtype; /* first: exec_dtype() reads it for every backend */
+    int device;
+    cudaStream_t stream;
+    bool sync_each; /* DANAUS_SYNC=1: wait after each operation, so that a fault names its own */
+    void *scratch;
+    size_t scratch_size;
+    struct cuda_gemm *gemm;
+};
+
+/* True on cudaSuccess; else err says what failed, and "no memory" is told as such. */
+bool cuda_ok(cudaError_t code, const char *op, struct dn_error *err);
+#define CUDA_TRY(op, call, err)                                                                    \
+    do {                                                                                           \
+        if (!cuda_ok((call), (op), (err)))                                                         \
+            return false;                                                                          \
+    } while (0)
+
+/* The exec's device becomes the calling thread's: an exec may move between threads. */
+bool cuda_enter(const struct exec *ex, const char *op, struct dn_error *err);
+/* After a launch: true when it was taken (and, with sync_each, has run). */
+bool cuda_launched(const struct exec *ex, const char *op, struct dn_error *err);
+
+/* At least size bytes of device memory, 256-byte aligned, valid until the next call. Work that is
+ * queued on the stream may still use what the call before gave: growing waits for it. */
+bool cuda_scratch(struct exec *ex, const char *op, size_t size, void **out, struct dn_error *err);
+
+/* Rounds a size up so that what follows it in a buffer is aligned. */
+static inline size_t cuda_align(size_t size)
+{
+    return (size + 255) & ~(size_t)255;
+}
+
+static inline bool cuda_is_activation(const struct tensor *t)
+{
+    return t->dtype == DTYPE_F32 || t->dtype == DTYPE_BF16;
+}
+
+/* A device tensor as its kernels see it, C style designated initialisers being C++20. */
+static inline struct tensor cuda_tensor(void *data, enum dtype dtype, int64_t rows, int64_t cols)
+{
+    const int64_t shape[] = {rows, cols};
+    return tensor_over(data, dtype, 2, shape);
+}
+
+#endif

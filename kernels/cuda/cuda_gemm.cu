@@ -1,0 +1,207 @@
+/* cuda_gemm: see cuda_gemm.h. Row-major y = x w^T is column-major y^T = w x^T: cuBLASLt's A is w
+ * (transposed), its B is x, its D is y. Plans (layouts and the heuristic's first algorithm) are kept
+ * for the shapes seen. */
+#include "kernels/cuda/cuda_gemm.h"
+
+#include <cublasLt.h>
+
+#include <stdlib.h>
+
+#include "kernels/cuda/cuda_exec.h"
+
+#define PLANS 128
+#define WORKSPACE ((size_t)32 << 20)
+
+/* What decides an algorithm. Alignments in bytes, as far as 16: that of views is often less than
+ * what cuBLASLt takes for granted. */
+struct shape {
+    int64_t rows, in, out, x_stride, w_stride, y_stride;
+    int64_t x_dtype, y_dtype, has_bias, x_align, w_align, y_align;
+};
+
+struct plan {
+    struct shape shape;
+    uint64_t used;
+    cublasLtMatmulDesc_t desc;
+    cublasLtMatrixLayout_t w, x, y;
+    cublasLtMatmulAlgo_t algorithm;
+};
+
+struct cuda_gemm {
+    cublasLtHandle_t handle;
+    void *workspace;
+    uint64_t clock;
+    struct plan plans[PLANS];
+};
+
+static bool ok(cublasStatus_t status, struct dn_error *err)
+{
+    if (status == CUBLAS_STATUS_SUCCESS)
+        return true;
+    return dn_fail(err, DN_E_BACKEND, "linear: cuBLASLt: %s", cublasLtGetStatusString(status));
+}
+
+bool cuda_gemm_open(struct cuda_gemm **out, struct dn_error *err)
+{
+    struct cuda_gemm *g = (struct cuda_gemm *)dn_calloc(1, sizeof *g);
+    if (!ok(cublasLtCreate(&g->handle), err) ||
+        !cuda_ok(cudaMalloc(&g->workspace, WORKSPACE), "linear: workspace", err)) {
+        cuda_gemm_close(g);
+        return false;
+    }
+    *out = g;
+    return true;
+}
+
+static void plan_done(struct plan *p)
+{
+    if (p->w)
+        cublasLtMatrixLayoutDestroy(p->w);
+    if (p->x)
+        cublasLtMatrixLayoutDestroy(p->x);
+    if (p->y)
+        cublasLtMatrixLayoutDestroy(p->y);
+    if (p->desc)
+        cublasLtMatmulDescDestroy(p->desc);
+    memset(p, 0, sizeof *p);
+}
+
+void cuda_gemm_close(struct cuda_gemm *g)
+{
+    if (!g)
+        return;
+    for (int i = 0; i < PLANS; i++)
+        plan_done(&g->plans[i]);
+    if (g->handle)
+        cublasLtDestroy(g->handle);
+    cudaFree(g->workspace);
+    free(g);
+}
+
+static cudaDataType_t type_of(int64_t dtype)
+{
+    return dtype == DTYPE_F32 ? CUDA_R_32F : CUDA_R_16BF;
+}
+
+static uint32_t alignment(const void *p)
+{
+    uintptr_t at = (uintptr_t)p & 15;
+    return at == 0 ? 16 : (uint32_t)(at & -at);
+}
+
+static bool describe(struct plan *p, struct dn_error *err)
+{
+    const struct shape *s = &p->shape;
+    cublasOperation_t transposed = CUBLAS_OP_T;
+    cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
+    cudaDataType_t x = type_of(s->x_dtype), y = type_of(s->y_dtype);
+    return ok(cublasLtMatmulDescCreate(&p->desc, CUBLAS_COMPUTE_32F, CUDA_R_32F), err) &&
+           ok(cublasLtMatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_TRANSA, &transposed,
+                                             sizeof transposed),
+              err) &&
+           (!s->has_bias ||
+            (ok(cublasLtMatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue,
+                                               sizeof epilogue),
+                err) &&
+             ok(cublasLtMatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &y,
+                                               sizeof y),
+                err))) &&
+           ok(cublasLtMatrixLayoutCreate(&p->w, x, (uint64_t)s->in, (uint64_t)s->out, s->w_stride),
+              err) &&
+           ok(cublasLtMatrixLayoutCreate(&p->x, x, (uint64_t)s->in, (uint64_t)s->rows,
+                                         s->x_stride),
+              err) &&
+           ok(cublasLtMatrixLayoutCreate(&p->y, y, (uint64_t)s->out, (uint64_t)s->rows,
+                                         s->y_stride),
+              err);
+}
+
+static bool choose(struct cuda_gemm *g, struct plan *p, struct dn_error *err)
+{
+    cublasLtMatmulPreference_t wish = NULL;
+    size_t workspace = WORKSPACE;
+    uint32_t w = (uint32_t)p->shape.w_align, x = (uint32_t)p->shape.x_align;
+    uint32_t y = (uint32_t)p->shape.y_align;
+    cublasLtMatmulHeuristicResult_t result;
+    int count = 0;
+    bool done =
+        ok(cublasLtMatmulPreferenceCreate(&wish), err) &&
+        ok(cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+                                                &workspace, sizeof workspace),
+           err) &&
+        ok(cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES,
+                                                &w, sizeof w),
+           err) &&
+        ok(cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+                                                &x, sizeof x),
+           err) &&
+        ok(cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES,
+                                                &y, sizeof y),
+           err) &&
+        ok(cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES,
+                                                &y, sizeof y),
+           err) &&
+        ok(cublasLtMatmulAlgoGetHeuristic(g->handle, p->desc, p->w, p->x, p->y, p->y, wish, 1,
+                                          &result, &count),
+           err);
+    if (wish)
+        cublasLtMatmulPreferenceDestroy(wish);
+    if (done && count == 0)
+        return dn_fail(err, DN_E_BACKEND, "linear: cuBLASLt has no way for %lld x %lld x %lld",
+                       (long long)p->shape.rows, (long long)p->shape.in, (long long)p->shape.out);
+    if (done)
+        p->algorithm = result.algo;
+    return done;
+}
+
+/* A kept plan, or a new one in the place of the longest unused; NULL with err filled. */
+static struct plan *find(struct cuda_gemm *g, const struct shape *wanted, struct dn_error *err)
+{
+    struct plan *oldest = &g->plans[0];
+    g->clock++;
+    for (int i = 0; i < PLANS; i++) {
+        struct plan *p = &g->plans[i];
+        if (p->desc && memcmp(&p->shape, wanted, sizeof *wanted) == 0) {
+            p->used = g->clock;
+            return p;
+        }
+        if (p->used < oldest->used)
+            oldest = p;
+    }
+    plan_done(oldest);
+    oldest->shape = *wanted;
+    oldest->used = g->clock;
+    if (describe(oldest, err) && choose(g, oldest, err))
+        return oldest;
+    plan_done(oldest);
+    return NULL;
+}
+
+bool cuda_gemm_run(struct cuda_gemm *g, cudaStream_t stream, int64_t rows, int64_t in, int64_t out,
+                   const struct cuda_matrix *y, const struct cuda_matrix *x,
+                   const struct cuda_matrix *w, const void *bias, struct dn_error *err)
+{
+    struct shape wanted = {rows,
+                           in,
+                           out,
+                           x->stride,
+                           w->stride,
+                           y->stride,
+                           x->dtype,
+                           y->dtype,
+                           bias != NULL,
+                           alignment(x->data),
+                           alignment(w->data),
+                           alignment(y->data)};
+    struct plan *p = find(g, &wanted, err);
+    if (!p)
+        return false;
+    const float one = 1, zero = 0;
+    if (bias && !ok(cublasLtMatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER,
+                                                   &bias, sizeof bias),
+                    err))
+        return false;
+    return ok(cublasLtMatmul(g->handle, p->desc, &one, w->data, p->w, x->data, p->x, &zero, y->data,
+                             p->y, y->data, p->y, &p->algorithm, g->workspace, WORKSPACE, stream),
+              err);
+}

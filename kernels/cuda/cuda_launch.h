@@ -1,0 +1,58 @@
+/* cuda_launch: the one way in which kernels are started, on a device and in the host emulation of
+ * the tests (DANAUS_EMULATE), where a block's threads are fibers. */
+#ifndef DANAUS_KERNELS_CUDA_LAUNCH_H
+#define DANAUS_KERNELS_CUDA_LAUNCH_H
+
+#include "kernels/cuda/cuda_exec.h"
+
+/* Dynamic shared memory of the running block. */
+__device__ inline float *cuda_shared()
+{
+#ifdef DANAUS_EMULATE
+    return (float *)emulate_shared;
+#else
+    extern __shared__ float cuda_shared_floats[];
+    return cuda_shared_floats;
+#endif
+}
+
+/* Queues kernel(args...) on the exec's stream; op names it in errors. An empty grid is no launch. */
+template <typename... P, typename... A>
+bool cuda_launch(const struct exec *ex, const char *op, struct dn_error *err, void (*kernel)(P...),
+                 dim3 grid, unsigned block, size_t shared_bytes, A... args)
+{
+    if (grid.x == 0 || grid.y == 0 || grid.z == 0)
+        return true;
+    if (!cuda_enter(ex, op, err))
+        return false;
+#ifdef DANAUS_EMULATE
+    auto call = [=] { kernel(args...); };
+    emulate_launch(op, grid, block, shared_bytes, [](void *c) { (*(decltype(call) *)c)(); }, &call);
+#else
+    if (shared_bytes > 48 * 1024)
+        CUDA_TRY(op,
+                 cudaFuncSetAttribute((const void *)kernel,
+                                      cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                      (int)shared_bytes),
+                 err);
+    kernel<<<grid, block, shared_bytes, ex->stream>>>(args...);
+#endif
+    return cuda_launched(ex, op, err);
+}
+
+/* Threads of a block, and blocks that give each of count elements its thread. */
+#define CUDA_BLOCK 256
+static inline dim3 cuda_grid(int64_t count, int64_t per_block = CUDA_BLOCK)
+{
+    int64_t blocks = (count + per_block - 1) / per_block;
+    assert(blocks <= 0x7FFFFFFF);
+    return dim3((unsigned)blocks);
+}
+
+/* The element of a thread of a grid made by cuda_grid(count). */
+__device__ inline int64_t cuda_index()
+{
+    return (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
+}
+
+#endif

@@ -1,0 +1,98 @@
+/* cuda_runtime: the part of CUDA that kernels/cuda uses, on the host. The same .cu sources compile
+ * as C++17 with this folder in front of the include path.
+ *
+ * A launch runs its blocks one after the other, every thread of a block as a fiber. Barriers and
+ * shuffles are collective calls: a fiber waits until all that must take part have come to the same
+ * line, and a kernel in which that cannot happen is stopped with its name. Threads run in rising and
+ * falling order in turns, so that a missing barrier shows. Device memory is the host's, filled with
+ * NaNs, so that AddressSanitizer sees accesses out of bounds and tests see what nobody wrote. */
+#ifndef DANAUS_TESTS_EMULATE_CUDA_RUNTIME_H
+#define DANAUS_TESTS_EMULATE_CUDA_RUNTIME_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define __global__
+#define __device__
+#define __host__
+#define __shared__ static
+#define __launch_bounds__(...)
+
+struct dim3 {
+    unsigned x, y, z;
+    constexpr dim3(unsigned a = 1, unsigned b = 1, unsigned c = 1) : x(a), y(b), z(c)
+    {
+    }
+};
+
+extern dim3 threadIdx, blockIdx, blockDim, gridDim;
+extern void *emulate_shared; /* dynamic shared memory of the running block */
+
+/* Runs body(context) as every thread of the grid. */
+void emulate_launch(const char *name, dim3 grid, dim3 block, size_t shared_bytes,
+                    void (*body)(void *), void *context);
+
+#define EMULATE_SITE int line = __builtin_LINE(), const char *file = __builtin_FILE()
+void __syncthreads(EMULATE_SITE);
+void __syncwarp(unsigned mask = 0xFFFFFFFFu, EMULATE_SITE);
+/* Waits for the lanes of mask and returns their values, 8 bytes a lane. */
+const unsigned char *emulate_exchange(unsigned mask, const void *value, size_t size, int line,
+                                      const char *file);
+
+template <typename T> T emulate_lane(const unsigned char *values, unsigned lane)
+{
+    T out;
+    memcpy(&out, values + 8 * lane, sizeof out);
+    return out;
+}
+
+template <typename T> T __shfl_sync(unsigned mask, T value, int from, EMULATE_SITE)
+{
+    const unsigned char *all = emulate_exchange(mask, &value, sizeof value, line, file);
+    return emulate_lane<T>(all, (unsigned)from & 31u);
+}
+
+template <typename T> T __shfl_xor_sync(unsigned mask, T value, int with, EMULATE_SITE)
+{
+    const unsigned char *all = emulate_exchange(mask, &value, sizeof value, line, file);
+    return emulate_lane<T>(all, (threadIdx.x ^ (unsigned)with) & 31u);
+}
+
+template <typename T> T __shfl_down_sync(unsigned mask, T value, unsigned by, EMULATE_SITE)
+{
+    const unsigned char *all = emulate_exchange(mask, &value, sizeof value, line, file);
+    unsigned lane = threadIdx.x & 31u;
+    return emulate_lane<T>(all, lane + by < 32 ? lane + by : lane);
+}
+
+template <typename T> T atomicAdd(T *to, T value)
+{
+    T before = *to;
+    *to += value;
+    return before;
+}
+
+/* --- the runtime: one device, whose memory is the host's and whose streams finish at once --- */
+enum cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2 };
+enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
+enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor };
+enum { cudaStreamNonBlocking = 1 };
+typedef struct emulate_stream *cudaStream_t;
+
+cudaError_t cudaMalloc(void **out, size_t size);
+cudaError_t cudaFree(void *memory);
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t size, cudaMemcpyKind kind,
+                            cudaStream_t stream);
+cudaError_t cudaMemsetAsync(void *to, int value, size_t size, cudaStream_t stream);
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned flags);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaGetLastError(void);
+const char *cudaGetErrorString(cudaError_t code);
+cudaError_t cudaGetDeviceCount(int *count);
+cudaError_t cudaSetDevice(int device);
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device);
+
+#endif
