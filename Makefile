@@ -98,7 +98,7 @@ demo-quality: deps
 install: all
 	install -D -m 755 $(BUILD)/danaus $(DESTDIR)$(PREFIX)/bin/danaus
 	for f in $$(find configs -type f -not -path 'configs/demo/recipe/*'); do \
-	    install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/danaus/$$f; done
+	    install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/danaus/$${f#configs/}; done
 	for f in man/*.[157]; do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/man/man$${f##*.}/$${f##*/}; done
 uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/bin/danaus $(DESTDIR)$(PREFIX)/share/danaus
