@@ -1,10 +1,12 @@
 /* danaus: argv -> command table. The only place that leaves the process with a status. */
 #include <locale.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/safetext.h"
 #include "commands/command.h"
+#include "config/option_table.h"
 #include "kernels/process.h"
 
 static void print_overview(FILE *out)
@@ -16,6 +18,19 @@ static void print_overview(FILE *out)
     for (const struct command *const *c = command_table; *c; c++)
         fprintf(out, "  %-12s %s\n", (*c)->name, (*c)->summary);
     fputs("\n`danaus COMMAND --help` tells more; `man danaus` tells all.\n", out);
+}
+
+static int unknown_command(const char *name)
+{
+    char safe[256];
+    const char *best = NULL;
+    size_t distance = SIZE_MAX;
+    dn_safetext(safe, sizeof safe, name, strlen(name));
+    for (const struct command *const *c = command_table; *c; c++)
+        best = option_nearer(name, (*c)->name, best, &distance);
+    fprintf(stderr, "danaus: there is no command \"%s\" (%s%s)\n", safe,
+            best ? "did you mean " : "danaus --help lists them", best ? best : "");
+    return EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -38,15 +53,13 @@ int main(int argc, char **argv)
     const char *name = help ? argv[2] : argv[1];
     const struct command *command = command_find(name);
     if (!command) {
-        char safe[256];
-        dn_safetext(safe, sizeof safe, name, strlen(name));
-        fprintf(stderr, "danaus: there is no command \"%s\" (danaus --help lists them)\n", safe);
-        return EXIT_USAGE;
+        return unknown_command(name);
     }
     if (help || command_wants_help(argc - 1, argv + 1)) {
         command_print_help(stdout, command);
         return EXIT_DONE;
     }
-    process_limit_spinning(argv);
+    if (command->computes)
+        process_limit_spinning(argv);
     return command->run(argc - 1, argv + 1);
 }

@@ -264,5 +264,6 @@ const struct command cmd_bench_entry = {
         "The public sizes get random weights in a temporary directory below TMPDIR (or /tmp), which\n"
         "is gone as soon as they are loaded. wan2.1-1.3b takes 3 GB of disk and 6 GB of memory.",
     .print_options = print_options,
+    .computes = true,
     .run = run_bench,
 };

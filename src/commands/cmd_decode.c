@@ -241,5 +241,6 @@ const struct command cmd_decode_entry = {
         "the VAE's decoder. The recipe in the latents goes along into OUT. Ctrl-C ends after the\n"
         "current latent and keeps what is done as a valid shorter clip.",
     .print_options = print_options,
+    .computes = true,
     .run = run_decode,
 };

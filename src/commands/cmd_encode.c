@@ -291,5 +291,6 @@ const struct command cmd_encode_entry = {
         "name; a .safetensors file holds the tensor frames [N,3,H,W] in [-1, 1]. Frames behind the\n"
         "last whole group and edges that do not fit are cut, with a note. Ctrl-C keeps what is done.",
     .print_options = print_options,
+    .computes = true,
     .run = run_encode,
 };

@@ -139,5 +139,6 @@ const struct command cmd_encode_text_entry = {
         "ids and mask (int32 [text_len]) and context (float32 [text_len, D], zero behind the last\n"
         "token), which generate --context takes. PROMPT - reads a line of standard input.",
     .print_options = print_options,
+    .computes = true,
     .run = run_encode_text,
 };

@@ -239,5 +239,6 @@ const struct command cmd_generate_entry = {
         "Settings come from the command line, then -c CONFIG, then danaus.yaml in the model's\n"
         "directory, then the user's danaus.yaml, then the defaults below.",
     .print_options = print_options,
+    .computes = true,
     .run = run_generate,
 };

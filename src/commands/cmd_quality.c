@@ -205,5 +205,6 @@ const struct command cmd_quality_entry = {
         "of motion, shape and background are as the prompt says. The exit status is 1 when a count\n"
         "is below its bar. Only models trained on the drawn scenes can be judged so.",
     .print_options = print_options,
+    .computes = true,
     .run = run_quality,
 };

@@ -135,5 +135,6 @@ const struct command cmd_verify_entry = {
         "Files that no kind knows, and fixtures of features that do not exist yet, are listed as\n"
         "skipped. The exit status is 1 when any row failed.",
     .print_options = print_options,
+    .computes = true,
     .run = run_verify,
 };

@@ -22,6 +22,7 @@ struct command {
     const char *summary;   /* one line, no full stop */
     const char *synopsis;  /* arguments after the name */
     const char *details;   /* paragraphs for --help and the manual; may be NULL */
+    bool computes; /* runs a model: idle threads of the pool must not spin (kernels/process.h) */
     /* Prints the option list behind the details; may be NULL. man: as roff. */
     void (*print_options)(FILE *out, bool man);
     /* argv[0] is the subcommand's name. Returns an exit status; prints its own errors with
