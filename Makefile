@@ -57,8 +57,8 @@ CUDA      ?= $(if $(and $(shell command -v $(NVCC)),$(wildcard /proc/driver/nvid
 CUDA_ARCHS ?= 80 89 90a 100 120
 CUDA_SOURCES := $(wildcard kernels/cuda/*.cu)
 NVCC_FLAGS = -std=c++17 -O3 -lineinfo $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
-             -Xcompiler -Wall,-Wextra,-Wno-unused-parameter --threads 2 -Isrc -I.
-CUDA_OBJECTS = $(CUDA_SOURCES:%.cu=$(BUILD)/cuda/%.o)
+             -Xcompiler -Wall,-Wextra,-fno-exceptions,-fno-threadsafe-statics --threads 2 -Isrc -I.
+CUDA_OBJECTS = $(CUDA_SOURCES:%=$(BUILD)/cuda/%.o)
 ifeq ($(CUDA),1)
 DIRS_kernels += kernels/cuda
 LIBS_kernels += -L$(CUDA_HOME)/lib64 -Wl,-rpath,$(CUDA_HOME)/lib64 -lcublasLt -lcudart_static -lpthread -ldl -lrt
@@ -142,7 +142,7 @@ endif
 $(BUILD)/obj/kernels/ops_select.o: $(BUILD)/cuda-is-$(CUDA)
 $(BUILD)/cuda-is-$(CUDA):
 	@mkdir -p $(@D) && rm -f $(BUILD)/cuda-is-* && touch $@
-$(BUILD)/cuda/%.o: %.cu
+$(BUILD)/cuda/%.cu.o: %.cu
 	@mkdir -p $(@D)
 	$(call say,nvcc,$<)
 	$(Q)$(NVCC) $(NVCC_FLAGS) -MMD -MP -c $< -o $@
@@ -176,6 +176,20 @@ $(EMULATE_TESTS): $(BUILD)/tests/emulate/%: $(EMULATE)/tests/kernels/%.c.o $(EMU
 .PHONY: test-emulate
 test-emulate: $(EMULATE_TESTS)
 	@tests/run.sh $(EMULATE_TESTS)
+
+# The same tests on a real GPU: make CUDA=1 test-cuda
+CUDA_TESTS := $(patsubst $(BUILD)/tests/emulate/%,$(BUILD)/tests/cuda/%,$(EMULATE_TESTS))
+$(BUILD)/cuda/tests/kernels/%.o: tests/kernels/%.c
+	@mkdir -p $(@D)
+	$(call say,cc,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -DCHECK_BACKEND='"cuda"' -c $< -o $@
+$(CUDA_TESTS): $(BUILD)/tests/cuda/%: $(BUILD)/cuda/tests/kernels/%.o $(call archives,kernels)
+	@mkdir -p $(@D)
+	$(call say,ld,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libraries,kernels) -lm
+.PHONY: test-cuda
+test-cuda: $(CUDA_TESTS)
+	@tests/run.sh $(CUDA_TESTS)
 
 # End-to-end tests drive the real binary; rules look at the sources.
 CLI_TESTS  := $(wildcard tests/cli/*.sh)

@@ -46,7 +46,9 @@ bool cuda_scratch(struct exec *ex, const char *op, size_t size, void **out, stru
 
 static bool device_works(int device, struct dn_error *err)
 {
-    int count = 0, major = 0;
+    int count = 0, major = 0, driver = 0;
+    if (cudaDriverGetVersion(&driver) == cudaSuccess && driver == 0)
+        return dn_fail(err, DN_E_UNSUPPORTED, "backend cuda: no NVIDIA driver is loaded");
     cudaError_t code = cudaGetDeviceCount(&count);
     if (code != cudaSuccess || count == 0) {
         cudaGetLastError();

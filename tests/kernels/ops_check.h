@@ -131,6 +131,26 @@ static inline struct pair pair_random(struct check_run *run, enum dtype dtype, i
     return p;
 }
 
+/* The values of a pair as a F32 tensor in host memory; the caller frees its data. */
+static inline struct tensor pair_on_host(const struct pair *p)
+{
+    int64_t count = tensor_count(&p->t);
+    float *values = dn_malloc((size_t)count * 4);
+    for (int64_t i = 0; i < count; i++)
+        values[i] = (float)p->host[i];
+    return tensor_over(values, DTYPE_F32, p->t.ndim, p->t.shape);
+}
+
+/* A copy of a host tensor in the backend's memory; freed with tensor_free. */
+static inline struct tensor tensor_sent(struct check_run *run, const struct tensor *host)
+{
+    struct dn_error err = {0};
+    struct tensor t;
+    CHECK_OK(run->ops->tensor_alloc(run->ex, &t, host->dtype, host->ndim, host->shape, &err), err);
+    CHECK_OK(run->ops->upload(run->ex, &t, host, &err), err);
+    return t;
+}
+
 static inline void pair_free(struct check_run *run, struct pair *p)
 {
     run->ops->tensor_free(run->ex, &p->t);

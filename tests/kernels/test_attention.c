@@ -68,10 +68,11 @@ static void check_shape(struct setting setting, const struct shape *s, uint64_t 
     struct pair bias =
         pair_random(&run, DTYPE_F32, 0, 3, 0, 3, (int64_t[]){s->heads, s->queries, s->keys});
     struct pair key_bias = pair_random(&run, DTYPE_F32, 0, 3, 0, 2, (int64_t[]){1, s->keys});
-    for (int64_t j = s->keys / 2; s->key_bias && j < s->keys; j++) {
-        ((float *)key_bias.t.data)[j] = -INFINITY; /* the CPU's memory is the host's */
+    for (int64_t j = s->keys / 2; s->key_bias && j < s->keys; j++)
         key_bias.host[j] = -INFINITY;
-    }
+    struct tensor hidden = pair_on_host(&key_bias);
+    CHECK_OK(run.ops->upload(run.ex, &key_bias.t, &hidden, &err), err);
+    free(hidden.data);
     struct tensor per_key = tensor_reshape(&key_bias.t, 1, &s->keys);
     int64_t first[256], end[256];
     struct attention_mask mask;
@@ -122,12 +123,14 @@ TEST(hidden_keys_first)
     double want[24];
     for (int64_t j = 0; j < keys; j++)
         hide[j] = j == 190 ? 0 : -INFINITY;
-    struct tensor key_bias = tensor_over(hide, DTYPE_F32, 1, &keys);
+    struct tensor host = tensor_over(hide, DTYPE_F32, 1, &keys);
+    struct tensor key_bias = tensor_sent(&run, &host);
     struct attention_args args = {.scale = 1, .key_bias = &key_bias};
     CHECK_OK(run.ops->attention(run.ex, &out.t, &q.t, &k.t, &v.t, &args, &err), err);
     for (int i = 0; i < 24; i++)
         want[i] = v.host[190 * d + i % d];
     expect(&run, "attention to one key", &out.t, want, 1e-14);
+    run.ops->tensor_free(run.ex, &key_bias);
     struct pair *all[] = {&q, &k, &v, &out};
     for (int i = 0; i < 4; i++)
         pair_free(&run, all[i]);

@@ -209,13 +209,14 @@ static int64_t meta(const struct fixture *f, const char *key)
     return text ? strtoll(text, NULL, 10) : 0;
 }
 
-static double relative(const float *got, const float *want, int64_t count)
+static double relative(struct check_run *run, const struct tensor *t, const float *want)
 {
-    double noise = 0, signal = 0;
-    for (int64_t i = 0; i < count; i++) {
-        noise += ((double)got[i] - want[i]) * ((double)got[i] - want[i]);
+    double noise = 0, signal = 0, *got = download_f64(run, t);
+    for (int64_t i = 0; i < tensor_count(t); i++) {
+        noise += (got[i] - want[i]) * (got[i] - want[i]);
         signal += (double)want[i] * want[i];
     }
+    free(got);
     return sqrt(noise / signal);
 }
 
@@ -224,12 +225,14 @@ static void check_sample(struct check_run *run, const struct fixture *f, const c
                          int64_t b, const struct monarch_args *args)
 {
     struct dn_error err = {0};
-    struct tensor q, k, v, out, dense, got;
-    CHECK(fixture_tensor(f, "q", b, &q) && fixture_tensor(f, "k", b, &k) &&
-          fixture_tensor(f, "v", b, &v) && fixture_tensor(f, "out", b, &out));
+    struct tensor in[3], out, dense, got;
+    CHECK(fixture_tensor(f, "q", b, &in[0]) && fixture_tensor(f, "k", b, &in[1]) &&
+          fixture_tensor(f, "v", b, &in[2]) && fixture_tensor(f, "out", b, &out));
+    struct tensor q = tensor_sent(run, &in[0]), k = tensor_sent(run, &in[1]);
+    struct tensor v = tensor_sent(run, &in[2]);
     CHECK_OK(run->ops->tensor_alloc(run->ex, &got, DTYPE_F32, 3, q.shape, &err), err);
     CHECK_OK(run->ops->monarch_attention(run->ex, &got, &q, &k, &v, args, &err), err);
-    double rel = relative(got.data, out.data, tensor_count(&q));
+    double rel = relative(run, &got, out.data);
     CHECK_MSG(rel <= 1e-5, "%s: out rel %.3g", path, rel);
     if (fixture_tensor(f, "dense", b, &dense)) {
         int64_t block = args->causal_block_frames * args->rows * args->cols, first[16], end[16];
@@ -242,10 +245,12 @@ static void check_sample(struct check_run *run, const struct fixture *f, const c
         }
         struct attention_args exact = {.scale = args->scale, .mask = block ? &mask : NULL};
         CHECK_OK(run->ops->attention(run->ex, &got, &q, &k, &v, &exact, &err), err);
-        rel = relative(got.data, dense.data, tensor_count(&q));
+        rel = relative(run, &got, dense.data);
         CHECK_MSG(rel <= 1e-5, "%s: dense rel %.3g", path, rel);
     }
-    run->ops->tensor_free(run->ex, &got);
+    struct tensor *all[] = {&q, &k, &v, &got};
+    for (int i = 0; i < 4; i++)
+        run->ops->tensor_free(run->ex, all[i]);
 }
 
 static void check_fixture(const char *path)

@@ -49,8 +49,10 @@ static void check_conv(struct setting setting, const struct conv_shape *s, uint6
     struct pair b = pair_random(&run, DTYPE_F32, 0, 1, 0, 2, (int64_t[]){1, s->out});
     struct pair residual = pair_random(&run, type, 0, 1, 0, 4, y_shape);
     struct pair y = pair_random(&run, type, 0, 1, 0, 4, y_shape);
-    struct tensor from = tensor_slice(&x.t, 1, s->t), bias = tensor_reshape(&b.t, 1, &s->out);
-    struct tensor weight = s->kt == 1 ? tensor_over(w.t.data, DTYPE_F32, 4, flat) : w.t;
+    struct tensor from = tensor_slice(&x.t, 1, s->t), weight = pair_on_host(&w);
+    struct tensor bias_row = pair_on_host(&b), bias = tensor_reshape(&bias_row, 1, &s->out);
+    if (s->kt == 1)
+        weight = tensor_reshape(&weight, 4, flat);
     double *want = dn_malloc((size_t)tensor_count(&y.t) * 8);
     reference(s, x.host + s->h * s->w * s->in, w.host, s->bias ? b.host : NULL,
               s->residual ? residual.host : NULL, y_shape, want);
@@ -64,6 +66,8 @@ static void check_conv(struct setting setting, const struct conv_shape *s, uint6
     expect(&run, what, to, want, product_tolerance(&run));
     run.ops->conv_free(run.ex, conv);
     free(want);
+    free(weight.data);
+    free(bias.data);
     struct pair *all[] = {&x, &w, &b, &residual, &y};
     for (int i = 0; i < 5; i++)
         pair_free(&run, all[i]);
@@ -115,11 +119,12 @@ TEST(convolution_shapes_in_turn)
         struct pair w = pair_random(&run, DTYPE_F32, 0, 0.1, 0, 5, (int64_t[]){16, 16, 3, 3, 3});
         struct conv_args args = SAME;
         struct conv *conv = NULL;
-        CHECK_OK(run.ops->conv_pack(run.ex, &w.t, NULL, &args, &conv, &err), err);
+        struct tensor weight = pair_on_host(&w);
+        CHECK_OK(run.ops->conv_pack(run.ex, &weight, NULL, &args, &conv, &err), err);
         for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
             const int64_t *s = shapes[i];
             struct conv *fresh = NULL;
-            CHECK_OK(run.ops->conv_pack(run.ex, &w.t, NULL, &args, &fresh, &err), err);
+            CHECK_OK(run.ops->conv_pack(run.ex, &weight, NULL, &args, &fresh, &err), err);
             struct pair x = pair_random(&run, settings[n].activation, 0, 1, 0, 4,
                                         (int64_t[]){s[0], s[1], s[2], 16});
             struct pair y = pair_random(&run, settings[n].activation, 0, 1, 0, 4,
@@ -135,6 +140,7 @@ TEST(convolution_shapes_in_turn)
             pair_free(&run, &y);
         }
         run.ops->conv_free(run.ex, conv);
+        free(weight.data);
         pair_free(&run, &w);
         run_close(&run);
     }
