@@ -46,8 +46,8 @@ extern "C" bool cuda_conv_pack(struct exec *ex, const struct tensor *weight,
     bool ok = cuda_tensor_alloc(ex, &c->weights, ex->dtype, 5, shape, err) &&
               cuda_upload(ex, &c->weights, &turned, err);
     if (ok && bias) {
-        assert(bias->ndim == 1 && bias->shape[0] == c->out);
-        ok = cuda_tensor_alloc(ex, &c->bias, DTYPE_F32, 1, bias->shape, err) &&
+        assert(tensor_count(bias) == c->out);
+        ok = cuda_tensor_alloc(ex, &c->bias, DTYPE_F32, bias->ndim, bias->shape, err) &&
              cuda_upload(ex, &c->bias, bias, err);
     }
     if (!ok) {
@@ -137,7 +137,9 @@ __global__ void __launch_bounds__(CUDA_BLOCK) conv_kernel(conv_problem p)
                     sum[i][j] += left[s * PITCH + m + i] * right[s * PITCH + n + j];
         __syncthreads();
     }
+#pragma unroll /* so that sum stays in registers */
     for (int i = 0; i < 4; i++)
+#pragma unroll
         for (int j = 0; j < 4; j++)
             conv_finish(p, first + m + i, first_out + n + j, sum[i][j]);
 }
