@@ -4,11 +4,11 @@
  *                (+ residual[t,i,j,o])
  *
  * x [T, h, w, in], y [T', h', w', out]; zeros around the picture, none in time. A block makes 64
- * pixels by 64 channels, a thread 4 by 4, from tiles of 16 steps along (kt,kh,kw,c) in float32 shared
- * memory. Nothing is unfolded: a thread keeps where its four pixels lie and looks a tap up when it
- * needs one. FLOPs: 2 kt kh kw in out a pixel, on the float32 units, not the tensor cores. Bytes: x
- * once for each 64 channels of out, W once for each 64 pixels, y once. Share of the limit: not
- * measured yet. */
+ * pixels by 64 channels, a thread 4 by 4, from tiles of 16 steps along (kt,kh,kw,c) in float32
+ * shared memory. Nothing is unfolded: a thread keeps where its four pixels lie and looks a tap up
+ * when it needs one. FLOPs: 2 kt kh kw in out a pixel, on the float32 units, not the tensor cores.
+ * Bytes: x once for each 64 channels of out, W once for each 64 pixels, y once. Share of the limit:
+ * not measured yet. */
 #include <stdlib.h>
 
 #include "kernels/cuda/cuda_util.cuh"

@@ -1,6 +1,6 @@
 /* cuda_gemm: see cuda_gemm.h. Row-major y = x w^T is column-major y^T = w x^T: cuBLASLt's A is w
- * (transposed), its B is x, its D is y. Plans (layouts and the heuristic's first algorithm) are kept
- * for the shapes seen. */
+ * (transposed), its B is x, its D is y. Plans (layouts and the heuristic's first algorithm) are
+ * kept for the shapes seen. */
 #include "kernels/cuda/cuda_gemm.h"
 
 #include <cublasLt.h>

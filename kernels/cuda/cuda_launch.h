@@ -16,7 +16,7 @@ __device__ inline float *cuda_shared()
 #endif
 }
 
-/* Queues kernel(args...) on the exec's stream; op names it in errors. An empty grid is no launch. */
+/* Queues kernel(args...) on the exec's stream; op names it in errors. An empty grid: none. */
 template <typename... P, typename... A>
 bool cuda_launch(const struct exec *ex, const char *op, struct dn_error *err, void (*kernel)(P...),
                  dim3 grid, unsigned block, size_t shared_bytes, A... args)

@@ -18,8 +18,8 @@
  * A unit is a head and a query tile; as many units as 128 MiB of scratch hold run in one launch, n
  * being b1 times the key tiles: alpha, y [unit, b2, n, d], e [unit, b2, n], with iterations also L
  * [unit, b2, b1, n], all float32. FLOPs for a pair of tiles: 6 b1 b2 b2 d + 4 b1 b1 b2 d. Bytes a
- * unit: 16 b2 n d through scratch (480x832, 21 frames, d 128: 67 MB), which decides its speed. Share
- * of the limit: not measured yet. */
+ * unit: 16 b2 n d through scratch (480x832, 21 frames, d 128: 67 MB), which decides its speed.
+ * Share of the limit: not measured yet. */
 #include "kernels/cuda/attention_tile.cuh"
 
 #define SCRATCH_MOST ((int64_t)128 << 20)
@@ -68,7 +68,7 @@ __device__ inline float query_at(const monarch_problem &p, const monarch_unit &u
                      token_of(p, u.tile, i, j) * p.q_stride + u.head * p.q_head_stride + c);
 }
 
-/* Stage 1's query of column j for key row fk, and (with c = 0) what its logits are multiplied by. */
+/* Stage 1's query of column j for key row fk, and what its logits are multiplied by. */
 __device__ inline float stage_1_query(const monarch_problem &p, const monarch_unit &u, int iter,
                                       int64_t fk, int64_t j, int c, float *factor)
 {
@@ -129,7 +129,8 @@ __device__ inline void stage_1_logits(const monarch_problem &p, const monarch_un
     __syncthreads();
 }
 
-/* z becomes R, a warp a row; entropy = log(sum e^(z - max)) - sum R (z - max): small numbers only */
+/* z becomes R, a warp a row; entropy = log(sum e^(z - max)) - sum R (z - max): small
+ * numbers only */
 __device__ inline void stage_1_softmax(const monarch_problem &p, const stage_1_shared &m,
                                        float *entropy, int count)
 {

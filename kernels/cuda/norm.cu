@@ -4,9 +4,9 @@
  *   layer_norm_modulate   y = (x - mean) / sqrt(var + eps) * (1 + scale[f]) + shift[f]
  *   rms_norm              y = x / sqrt(mean(x^2) + eps) * weight
  *
- * x, y [rows, dim], row stride free. A block a row; the row is read three times (twice for rms), all
- * but the first from the cache; the variance is taken around the mean. Bytes: x and y once; about 8
- * FLOPs an element. Share of the memory limit: not measured yet. */
+ * x, y [rows, dim], row stride free. A block a row; the row is read three times (twice for rms),
+ * all but the first from the cache; the variance is taken around the mean. Bytes: x and y once;
+ * about 8 FLOPs an element. Share of the memory limit: not measured yet. */
 #include "kernels/cuda/cuda_util.cuh"
 
 /* y = (x - mean) * inverse * (plus + times) + add; times, add F32 by frames of per_frame rows, or

@@ -3,8 +3,8 @@
  *   patchify    tokens[(f,i,j), (c,p,q)] = latents[f, c, 2i+p, 2j+q]
  *   unpatchify  latents[f, c, 2i+p, 2j+q] = tokens[(f,i,j), (p,q,c)]
  *
- * A thread an element of the latents. Bytes: latents and tokens once. Share of the memory limit: not
- * measured yet. */
+ * A thread an element of the latents. Bytes: latents and tokens once. Share of the memory limit:
+ * not measured yet. */
 #include "kernels/cuda/cuda_util.cuh"
 
 struct patch_problem {

@@ -4,9 +4,9 @@
  *   n = x / sqrt(mean(x^2) + eps) * weight          over the whole width, all heads together
  *   y[2i] = n[2i] cos[i] - n[2i+1] sin[i],  y[2i+1] = n[2i] sin[i] + n[2i+1] cos[i]   in each head
  *
- * x [rows, heads*d]; y [rows, heads, d]; cos, sin F32 [rows, d/2] or absent. A block a row, a thread
- * a pair. Bytes: x, y and the table once; about 9 FLOPs an element. Share of the memory limit: not
- * measured yet. */
+ * x [rows, heads*d]; y [rows, heads, d]; cos, sin F32 [rows, d/2] or absent. A block a row, a
+ * thread a pair. Bytes: x, y and the table once; about 9 FLOPs an element. Share of the memory
+ * limit: not measured yet. */
 #include "kernels/cuda/cuda_util.cuh"
 
 struct rope_problem {

@@ -3,9 +3,9 @@
  *
  * A launch runs its blocks one after the other, every thread of a block as a fiber. Barriers and
  * shuffles are collective calls: a fiber waits until all that must take part have come to the same
- * line, and a kernel in which that cannot happen is stopped with its name. Threads run in rising and
- * falling order in turns, so that a missing barrier shows. Device memory is the host's, filled with
- * NaNs, so that AddressSanitizer sees accesses out of bounds and tests see what nobody wrote. */
+ * line, and a kernel in which that cannot happen is stopped with its name. Threads run in rising
+ * and falling order in turns, so that a missing barrier shows. Device memory is the host's, filled
+ * with NaNs, so that AddressSanitizer sees accesses out of bounds, tests what nobody wrote. */
 #ifndef DANAUS_TESTS_EMULATE_CUDA_RUNTIME_H
 #define DANAUS_TESTS_EMULATE_CUDA_RUNTIME_H
 

@@ -1,4 +1,4 @@
-/* emulate: the threads of a block as fibers, see cuda_runtime.h. One thread may launch at a time. */
+/* emulate: the threads of a block as fibers, see cuda_runtime.h. One thread launches at a time. */
 #include "cuda_runtime.h"
 
 #include <stdio.h>
@@ -85,7 +85,8 @@ static void fiber_main(void)
 static void fiber_start(fiber *f)
 {
     if (!f->stack) {
-        void *memory = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void *memory = mmap(NULL, STACK, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory == MAP_FAILED)
             abort();
         f->stack = (char *)memory;
