@@ -204,6 +204,8 @@ struct ops {
 /* The backends, by name. `ops_select` takes "auto" (the GPU where one works, else the CPU), "cpu" or
  * "cuda"; false says in one line why a backend is not to be had. */
 bool ops_select(const char *name, const struct ops **out, struct dn_error *err);
+/* Is the CUDA backend compiled in (a GPU or not)? */
+bool ops_has_cuda(void);
 
 /* One value per exec, set by open: the dtype that activations should be stored in. Every backend's
  * struct exec begins with it. */

@@ -52,6 +52,15 @@ static bool select_cuda(bool only, const struct ops **out, struct dn_error *err)
 }
 #endif
 
+bool ops_has_cuda(void)
+{
+#ifdef DANAUS_CUDA
+    return true;
+#else
+    return false;
+#endif
+}
+
 bool ops_select(const char *name, const struct ops **out, struct dn_error *err)
 {
     if (strcmp(name, "cpu") == 0)

@@ -152,9 +152,7 @@ static void list_gpus(struct doctor_finding *f, json_t *list)
 /* What this build can do with a GPU, by asking for its backend. */
 static void cuda_backend(struct doctor_finding *f)
 {
-    const struct ops *ops;
-    struct dn_error err;
-    bool built = ops_select("cuda", &ops, &err);
+    bool built = ops_has_cuda();
     strbuf_append_text(&f->text, built ? "\nthis build has a CUDA backend"
                                        : "\nno CUDA backend in this build");
     json_object_set_new(f->json, "cuda_backend", json_boolean(built));
