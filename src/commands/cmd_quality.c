@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "commands/command.h"
 #include "commands/job.h"
-#include "config/option_print.h"
 #include "config/option_value.h"
 #include "pipeline/pipeline.h"
 #include "train/scene_judge.h"
@@ -189,10 +188,7 @@ static int run_quality(int argc, char **argv)
 
 static void print_options(FILE *out, bool man)
 {
-    struct strbuf text = {0};
-    (man ? option_usage_print_man : option_print_help)(&text, &usage);
-    fputs(strbuf_text(&text), out);
-    strbuf_done(&text);
+    job_print_options(out, man, &usage);
 }
 
 const struct command cmd_quality_entry = {

@@ -94,21 +94,6 @@ static int64_t resolve(const struct transformer_config *c, int64_t size)
 }
 
 /* All of a table, with prefix in front of the names. */
-static bool check_table(const struct weights *w, const struct transformer_config *c,
-                        const struct wanted *table, const char *prefix, struct dn_error *err)
-{
-    for (; table->name; table++) {
-        char name[MAX_NAME];
-        int64_t shape[5] = {0};
-        snprintf(name, sizeof name, "%s%s", prefix, table->name);
-        for (int i = 0; i < table->ndim; i++)
-            shape[i] = resolve(c, table->shape[i]);
-        if (!model_weight_need(w, name, table->ndim, shape, err))
-            return false;
-    }
-    return true;
-}
-
 static bool each_of_table(const struct transformer_config *c, const struct wanted *table,
                           const char *prefix, transformer_tensor_fn *fn, void *context)
 {
@@ -128,12 +113,14 @@ bool transformer_each_tensor(const struct transformer_config *c, transformer_ten
                              void *context)
 {
     char prefix[32];
+    if (!each_of_table(c, outer_tensors, "", fn, context))
+        return false;
     for (int64_t layer = 0; layer < c->layers; layer++) {
         snprintf(prefix, sizeof prefix, "blocks.%" PRId64 ".", layer);
         if (!each_of_table(c, block_tensors, prefix, fn, context))
             return false;
     }
-    return each_of_table(c, outer_tensors, "", fn, context);
+    return true;
 }
 
 static bool is_in(const struct wanted *table, const char *name)
@@ -177,18 +164,22 @@ static bool check_unknown(const struct weights *w, struct dn_error *err)
     return unknown == 0;
 }
 
+struct presence {
+    const struct weights *w;
+    struct dn_error *err;
+};
+
+static bool check_tensor(void *context, const char *name, int ndim, const int64_t *shape)
+{
+    const struct presence *p = context;
+    return model_weight_need(p->w, name, ndim, shape, p->err) != NULL;
+}
+
 bool transformer_check(const struct weights *w, const struct transformer_config *config,
                        struct dn_error *err)
 {
-    if (!check_table(w, config, outer_tensors, "", err))
-        return false;
-    for (int64_t i = 0; i < config->layers; i++) {
-        char prefix[32];
-        snprintf(prefix, sizeof prefix, "blocks.%" PRId64 ".", i);
-        if (!check_table(w, config, block_tensors, prefix, err))
-            return false;
-    }
-    return check_unknown(w, err);
+    struct presence presence = {w, err};
+    return transformer_each_tensor(config, check_tensor, &presence) && check_unknown(w, err);
 }
 
 /* Packs up to three layers NAME.weight and NAME.bias, stacked along their outputs. The tables above
