@@ -99,7 +99,7 @@ static bool sample(struct sf *s, bool skip_last_step, struct dn_error *err)
                               .negative = s->negative,
                               .height = s->latents.shape[2],
                               .width = s->latents.shape[3],
-                              .given = s->initial.data,
+                              .done = s->initial.data,
                               .noise = &s->source,
                               .skip_last_step = skip_last_step,
                               .user = s,

@@ -31,7 +31,8 @@ bool chunk_plan_make(struct chunk_plan *plan, bool causal, int64_t wanted, int64
                              fits + block);
     }
     int64_t rest = wanted - alone;
-    *plan = (struct chunk_plan){.block = block, .given = given, .first_alone = first_alone};
+    *plan = (struct chunk_plan){
+        .block = block, .given = given, .done = given, .first_alone = first_alone};
     plan->total = (rest + block - 1) / block * block + alone;
     return true;
 }
@@ -42,6 +43,20 @@ static int64_t chunks_of(const struct chunk_plan *plan, int64_t frames)
     return frames == 0 ? 0 : (frames - alone) / plan->block + alone;
 }
 
+int64_t chunk_plan_resume(struct chunk_plan *plan, int64_t frames)
+{
+    int64_t alone = plan->first_alone ? 1 : 0;
+    if (frames > plan->total)
+        frames = plan->total;
+    if (frames > alone)
+        frames = (frames - alone) / plan->block * plan->block + alone;
+    else if (frames < alone)
+        frames = 0;
+    if (frames > plan->given)
+        plan->done = frames;
+    return plan->done;
+}
+
 int64_t chunk_plan_count(const struct chunk_plan *plan)
 {
     return chunks_of(plan, plan->total);
@@ -50,6 +65,11 @@ int64_t chunk_plan_count(const struct chunk_plan *plan)
 int64_t chunk_plan_given_count(const struct chunk_plan *plan)
 {
     return chunks_of(plan, plan->given);
+}
+
+int64_t chunk_plan_done_count(const struct chunk_plan *plan)
+{
+    return chunks_of(plan, plan->done);
 }
 
 struct chunk chunk_plan_at(const struct chunk_plan *plan, int64_t i)

@@ -18,6 +18,7 @@ struct event_started {
     int64_t frames_whole; /* that the whole chunks would give; more than frames: the rest is cut */
     int64_t latents, given_latents; /* in all, and of these given */
     int64_t chunks, given_chunks;
+    int64_t done_latents, done_chunks; /* given, or made by an earlier run (inputs.made) */
     int64_t steps_total; /* step events to come */
 };
 
@@ -37,7 +38,7 @@ struct event_latents {
 struct event_frames {
     int64_t start, count; /* output frames [start, start + count) */
     int64_t width, height;
-    const uint8_t *rgb;  /* [count, height, width, 3]; NULL when float was asked for */
+    const uint8_t *rgb;  /* [count, height, width, 3] */
     const float *values; /* [count, height, width, 3], not clamped; NULL unless asked for */
     double seconds;      /* since started */
 };
@@ -50,7 +51,7 @@ struct event_finished {
 
 struct pipeline_events {
     void *user;
-    bool float_frames; /* frames as float32 instead of bytes */
+    bool float_frames; /* frames as float32 beside the bytes */
     void (*started)(void *user, const struct event_started *e);
     void (*step)(void *user, const struct event_step *e);
     /* False ends the run with err (disk full, ...). */

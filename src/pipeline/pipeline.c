@@ -31,24 +31,19 @@ static bool take_frames(void *context, const struct tensor *video, int64_t first
     struct tensor part = tensor_slice(video, 0, count);
     struct event_frames e = {.start = first, .count = count, .width = width, .height = height};
     size_t pixels = dn_mul_or_abort((size_t)(count * height), (size_t)width * 3);
-    bool grow = count > run->buffer_frames;
-    if (grow)
+    if (count > run->buffer_frames) {
         run->buffer_frames = count;
-    if (events->float_frames) {
-        if (grow)
+        run->rgb = dn_realloc(run->rgb, pixels, 1);
+        if (events->float_frames)
             run->values = dn_realloc(run->values, pixels, sizeof *run->values);
-        struct tensor host = tensor_over(run->values, DTYPE_F32, DIMS(count, height, width, 3));
-        e.values = run->values;
-        if (!vae_frames_download(run->p->decoder, &host, &part, err))
-            return false;
-    } else {
-        if (grow)
-            run->rgb = dn_realloc(run->rgb, pixels, 1);
-        struct tensor host = tensor_over(run->rgb, DTYPE_U8, DIMS(count, height, width, 3));
-        e.rgb = run->rgb;
-        if (!run->p->ops->video_to_rgb8(run->p->ex, &host, &part, err))
-            return false;
     }
+    struct tensor bytes = tensor_over(run->rgb, DTYPE_U8, DIMS(count, height, width, 3));
+    struct tensor floats = tensor_over(run->values, DTYPE_F32, DIMS(count, height, width, 3));
+    e.rgb = run->rgb;
+    e.values = run->values;
+    if (!run->p->ops->video_to_rgb8(run->p->ex, &bytes, &part, err) ||
+        (events->float_frames && !vae_frames_download(run->p->decoder, &floats, &part, err)))
+        return false;
     e.seconds = pipeline_seconds(run);
     if (events->frames && !events->frames(events->user, &e, err))
         return false;
@@ -113,26 +108,28 @@ static bool encode_frames(struct run *run, struct dn_error *err)
 
 bool pipeline_given(struct run *run, struct dn_error *err)
 {
-    int64_t count = run->job.plan.given * run->noise.frame_size;
+    const struct chunk_plan *plan = &run->job.plan;
+    int64_t count = plan->done * run->noise.frame_size;
     if (count == 0)
         return true;
     run->given = dn_malloc(dn_mul_or_abort((size_t)count, sizeof *run->given));
-    run->job.given = run->given;
-    if (run->in->frames.data)
+    run->job.done = run->given;
+    bool made = plan->done > plan->given; /* its latents hold the given ones too */
+    if (!made && run->in->frames.data)
         return encode_frames(run, err);
-    const float *values = run->in->latents.data;
+    const float *values = made ? run->in->made.data : run->in->latents.data;
     for (int64_t i = 0; i < count; i++)
         run->given[i] = values[i];
     return true;
 }
 
-/* The given latents are part of the clip: decoded first, chunk by chunk. */
-static bool hand_on_given(struct run *run, struct dn_error *err)
+/* What is done is part of the clip: decoded first, chunk by chunk. */
+static bool hand_on_done(struct run *run, struct dn_error *err)
 {
     struct pipeline *p = run->p;
     const struct chunk_plan *plan = &run->job.plan;
     int64_t channels = transformer_get_config(p->transformer)->channels;
-    for (int64_t i = 0; i < chunk_plan_given_count(plan); i++) {
+    for (int64_t i = 0; i < chunk_plan_done_count(plan); i++) {
         struct chunk c = chunk_plan_at(plan, i);
         int64_t shape[] = {c.frames, channels, run->job.height, run->job.width};
         struct tensor host =
@@ -144,6 +141,8 @@ static bool hand_on_given(struct run *run, struct dn_error *err)
         p->ops->tensor_free(p->ex, &latents);
         if (!ok)
             return false;
+        if (run->job.stop && *run->job.stop)
+            return dn_fail(err, DN_E_CANCELLED, "stopped");
     }
     return true;
 }
@@ -200,6 +199,8 @@ static void tell_started(struct run *run)
                               .given_latents = job->plan.given,
                               .chunks = chunks,
                               .given_chunks = given,
+                              .done_latents = job->plan.done,
+                              .done_chunks = chunk_plan_done_count(&job->plan),
                               .steps_total = run->steps_total};
     if (run->events->started)
         run->events->started(run->events->user, &e);
@@ -214,7 +215,8 @@ static bool make_clip(struct run *run, struct dn_error *err)
     run->latents =
         dn_malloc(dn_mul_or_abort((size_t)(longest * run->noise.frame_size), sizeof *run->latents));
     tell_started(run);
-    return hand_on_given(run, err) && run->job.sampler->run(&run->job, err);
+    return hand_on_done(run, err) &&
+           (plan->done == plan->total || run->job.sampler->run(&run->job, err));
 }
 
 static void run_done(struct run *run)

@@ -18,6 +18,10 @@ struct pipeline_inputs {
     struct tensor renoise;  /* F32 [chunks, steps - 1, frames, channels, h, w]; samplers of the
                              * whole clip take [steps - 1, frames, channels, h, w] too */
     struct tensor latents;  /* F32 [frames, channels, h, w] that the clip begins with */
+    struct tensor made;     /* F32 [frames, channels, h, w]: the clip's first latents as an earlier
+                             * run of the same request handed them on, given ones included. The
+                             * run goes on behind their last whole chunk, and what it hands on is
+                             * what one run would have. Set by the caller, borrowed. */
     struct tensor frames;   /* U8 [n, height, width, 3] that the clip begins with: an image is one
                              * frame. Set by the caller, borrowed; not together with latents. */
 };

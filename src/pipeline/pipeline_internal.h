@@ -33,10 +33,10 @@ struct run {
     struct sampler_job job;
     struct noise_source noise;
     struct text_context *own_positive, *own_negative; /* of given contexts */
-    float *given;                                     /* [plan.given, channels, h, w] */
+    float *given;                                     /* [plan.done, channels, h, w] */
     float *latents;                                   /* host copy of a chunk */
-    uint8_t *rgb;                                     /* host copy of decoded frames, or */
-    float *values;                                    /* the same as float */
+    uint8_t *rgb;                                     /* host copy of decoded frames, */
+    float *values;                                    /* and as float where asked for */
     int64_t buffer_frames;                            /* that rgb or values have room for */
     int64_t started_ns, steps_done, steps_total;
     int64_t frames_out, latents_out;
@@ -45,7 +45,7 @@ struct run {
 
 /* Sampler, sizes, plan and noise; no computing. */
 bool pipeline_plan(struct run *run, struct dn_error *err);
-/* Latents that the clip begins with, from given latents or frames. */
+/* Latents that the clip begins with: made before, given, or of given frames. */
 bool pipeline_given(struct run *run, struct dn_error *err);
 /* Contexts of prompt and negative prompt. */
 bool pipeline_contexts(struct run *run, struct dn_error *err);

@@ -73,6 +73,7 @@ static bool check_given(const struct run *run, struct dn_error *err)
     if (in->frames.data && !vae_get_info(run->p->vae)->has_encoder)
         return dn_fail(err, DN_E_MODEL, "the model's VAE has no encoder: no image can be given");
     return check_tensor(run, "latents", &in->latents, err) &&
+           check_tensor(run, "latents of an earlier run", &in->made, err) &&
            check_tensor(run, "noise", &in->noise, err) &&
            check_tensor(run, "renoise", &in->renoise, err);
 }
@@ -136,5 +137,7 @@ bool pipeline_plan(struct run *run, struct dn_error *err)
         !chunk_plan_make(&job->plan, job->sampler->is_causal(r), pipeline_latents_wanted(run),
                          count_given(run), r->frames_per_block, r->independent_first_frame, err))
         return false;
+    if (run->in->made.data)
+        chunk_plan_resume(&job->plan, run->in->made.shape[0]);
     return plan_noise(run, err) && sampler_check(job, err);
 }

@@ -24,10 +24,12 @@ static int64_t count_steps(const struct sampler_job *job)
 
 int64_t sampler_step_events(const struct sampler_job *job)
 {
-    int64_t steps = count_steps(job), given = chunk_plan_given_count(&job->plan);
-    int64_t made = chunk_plan_count(&job->plan) - given;
+    int64_t steps = count_steps(job), done = chunk_plan_done_count(&job->plan);
+    int64_t left = chunk_plan_count(&job->plan) - done;
     bool causal = job->sampler->is_causal(job->request);
-    return given + made * steps + (causal ? made - 1 : 0);
+    if (left == 0)
+        return 0;
+    return done + left * steps + (causal ? left - 1 : 0);
 }
 
 bool sampler_check(const struct sampler_job *job, struct dn_error *err)
@@ -136,13 +138,14 @@ bool sampler_prefill(struct sampler_run *run, int64_t steps, struct kv_cache *po
                      struct kv_cache *negative, struct dn_error *err)
 {
     const struct sampler_job *job = run->job;
-    for (int64_t i = 0; i < chunk_plan_given_count(&job->plan); i++) {
+    for (int64_t i = 0; i < chunk_plan_done_count(&job->plan); i++) {
         struct chunk c = chunk_plan_at(&job->plan, i);
+        float t = c.given ? 0 : (float)job->request->context_noise;
         struct tensor x = sampler_frames(&run->x, c.frames);
-        if (!upload(run, &x, job->given + c.start * job->noise->frame_size, err) ||
-            !sampler_pass(run, &x, 0, steps, &c, positive, job->positive, NULL, err) ||
+        if (!upload(run, &x, job->done + c.start * job->noise->frame_size, err) ||
+            !sampler_pass(run, &x, t, steps, &c, positive, job->positive, NULL, err) ||
             (negative &&
-             !sampler_pass(run, &x, 0, steps, &c, negative, job->negative, NULL, err)) ||
+             !sampler_pass(run, &x, t, steps, &c, negative, job->negative, NULL, err)) ||
             !sampler_step_done(run, i, steps, steps, err))
             return false;
     }

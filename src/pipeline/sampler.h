@@ -26,7 +26,7 @@ struct sampler_job {
     const struct text_context *negative; /* NULL: no guidance */
     int64_t height, width;               /* of a latent frame */
     struct chunk_plan plan;
-    const float *given; /* host [plan.given, channels, height, width] */
+    const float *done; /* host [plan.done, channels, height, width] */
     const struct noise_source *noise;
     bool skip_last_step; /* few_step: what the public bidirectional inference does (a slip of it:
                           * the prediction of the last step but one is returned) */
@@ -90,7 +90,8 @@ bool sampler_pass(struct sampler_run *run, const struct tensor *x, float t, int6
                   struct dn_error *err);
 /* A cache that the plan and the request's window ask for. */
 bool sampler_cache_new(struct sampler_run *run, struct kv_cache **out, struct dn_error *err);
-/* Runs the given frames through the caches at timestep 0, as step `steps`. negative may be NULL. */
+/* Runs the frames that are done through the caches, as step `steps`: given ones at timestep 0, made
+ * ones at context_noise as when they were made. negative may be NULL. */
 bool sampler_prefill(struct sampler_run *run, int64_t steps, struct kv_cache *positive,
                      struct kv_cache *negative, struct dn_error *err);
 /* x = starting noise of a chunk; x = (1 - sigma) * x0 + sigma * fresh noise. */

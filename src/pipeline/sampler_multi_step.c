@@ -92,7 +92,7 @@ static bool run_with(const struct solver_kind *kind, const struct sampler_job *j
     if (!sampler_begin(&w.run, job, err))
         return false;
     bool ok = make_caches(&w, err);
-    for (int64_t i = chunk_plan_given_count(&job->plan); ok && i < chunk_plan_count(&job->plan);
+    for (int64_t i = chunk_plan_done_count(&job->plan); ok && i < chunk_plan_count(&job->plan);
          i++)
         ok = fit_solver(&w, kind, chunk_plan_at(&job->plan, i).frames, err) &&
              make_chunk(&w, i, err);

@@ -66,7 +66,7 @@ static bool run_self_forcing(const struct sampler_job *job, struct dn_error *err
         return false;
     bool ok = sampler_cache_new(&w.run, &w.cache, err) &&
               sampler_prefill(&w.run, w.steps, w.cache, NULL, err);
-    for (int64_t i = w.given; ok && i < w.chunks; i++)
+    for (int64_t i = chunk_plan_done_count(&job->plan); ok && i < w.chunks; i++)
         ok = make_chunk(&w, i, err);
     kv_cache_free(w.cache);
     sampler_end(&w.run);

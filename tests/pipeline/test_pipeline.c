@@ -71,9 +71,8 @@ static bool on_frames(void *user, const struct event_frames *e, struct dn_error 
     CHECK(e->start == record.frames && e->width == WIDTH && e->height == HEIGHT);
     if (record.fail_at_frame && e->start + e->count > record.fail_at_frame)
         return dn_fail(err, DN_E_IO, "disk full");
-    if (e->rgb)
-        memcpy(record.rgb + e->start * pixels, e->rgb, (size_t)(e->count * pixels));
-    else
+    memcpy(record.rgb + e->start * pixels, e->rgb, (size_t)(e->count * pixels));
+    if (e->values)
         memcpy(record.values + e->start * pixels, e->values,
                (size_t)(e->count * pixels) * sizeof(float));
     record.frames += e->count;
@@ -258,6 +257,70 @@ TEST(going_on_from_an_image)
     studio_close(&s);
 }
 
+/* Runs again on the first `made` latents of the clip that was just recorded. */
+static void resume_and_compare(struct studio *s, int64_t made, int64_t whole_chunks)
+{
+    struct dn_error err;
+    struct record *before = malloc(sizeof record);
+    *before = record;
+    memset(record.rgb, 0, sizeof record.rgb);
+    memset(record.latents, 0, sizeof record.latents);
+    s->in.made = tensor_over(before->latents, DTYPE_F32, DIMS(made, 16, 4, 6));
+    CHECK_OK(run(s, &err), err);
+    CHECK(record.started.done_chunks == whole_chunks && record.steps == record.started.steps_total);
+    CHECK(record.frames == before->frames && record.latent_frames == before->latent_frames);
+    CHECK(memcmp(record.rgb, before->rgb, (size_t)(record.frames * pixels)) == 0);
+    CHECK(memcmp(record.latents, before->latents,
+                 (size_t)(record.latent_frames * 16 * 4 * 6) * sizeof(float)) == 0);
+    s->in.made.data = NULL;
+    free(before);
+}
+
+TEST(resuming_gives_the_same_bytes)
+{
+    struct studio s = studio_open();
+    struct dn_error err;
+    static const char *const names[] = {"self_forcing", "unipc"};
+    s.in.negative = tensor_over(s.context, DTYPE_F32, DIMS(1, TEXT_DIM));
+    s.request.guidance = 4;
+    s.request.causal = true;
+    s.request.context_noise = 200; /* so that a chunk made is another thing than one given */
+    for (int i = 0; i < 2; i++) {
+        set_sampler(&s.request, names[i]);
+        CHECK_OK(run(&s, &err), err);
+        resume_and_compare(&s, 2, 0);
+        resume_and_compare(&s, 3, 1);
+        resume_and_compare(&s, 8, 2);
+        resume_and_compare(&s, 9, 3); /* only frames are missing */
+        CHECK(record.steps == 0);
+    }
+    s.request.local_attn_size = 6; /* a cache that rolls */
+    s.request.sink_size = 1;
+    CHECK_OK(run(&s, &err), err);
+    resume_and_compare(&s, 6, 2);
+    set_sampler(&s.request, "few_step"); /* all or nothing */
+    CHECK_OK(run(&s, &err), err);
+    resume_and_compare(&s, 8, 0);
+    resume_and_compare(&s, 9, 1);
+    studio_close(&s);
+}
+
+TEST(resuming_a_clip_that_began_with_an_image)
+{
+    struct studio s = studio_open();
+    struct dn_error err;
+    static uint8_t image[WIDTH * HEIGHT * 3];
+    for (int64_t i = 0; i < pixels; i++)
+        image[i] = (uint8_t)(i * 7);
+    s.in.frames = tensor_over(image, DTYPE_U8, DIMS(1, HEIGHT, WIDTH, 3));
+    s.request.context_noise = 200;
+    CHECK_OK(run(&s, &err), err);
+    resume_and_compare(&s, 1, 1);
+    resume_and_compare(&s, 4, 2);
+    resume_and_compare(&s, 9, 3);
+    studio_close(&s);
+}
+
 TEST(stopping_and_failing)
 {
     struct studio s = studio_open();
@@ -322,5 +385,6 @@ TEST(requests_that_do_not_fit)
 }
 
 TESTS(T(frames_leave_as_they_come), T(same_seed_same_bytes), T(going_on_from_latents),
-      T(going_on_from_an_image), T(stopping_and_failing), T(every_sampler),
+      T(going_on_from_an_image), T(resuming_gives_the_same_bytes),
+      T(resuming_a_clip_that_began_with_an_image), T(stopping_and_failing), T(every_sampler),
       T(requests_that_do_not_fit))

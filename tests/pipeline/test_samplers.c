@@ -167,7 +167,7 @@ static bool clip_run(struct clip *c, int64_t total, int64_t given, const float *
                               .negative = c->model.uncond,
                               .height = h,
                               .width = w,
-                              .given = initial,
+                              .done = initial,
                               .noise = &c->noise,
                               .stop = &c->stop,
                               .user = c,
