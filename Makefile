@@ -154,7 +154,7 @@ EMULATE := $(BUILD)/emulate
 EMULATE_FLAGS := -O2 -g $(ARCH) -Wall -Wextra -Wshadow -Werror -MMD -MP -fsanitize=address -Isrc -I. -Itests
 EMULATE_CXX = $(CXX) -std=gnu++17 $(EMULATE_FLAGS) -DDANAUS_EMULATE -Wno-unknown-pragmas -Itests/emulate
 EMULATE_CC = $(CC) -std=gnu17 $(EMULATE_FLAGS) -Wno-psabi -DDANAUS_CUDA -DCHECK_BACKEND='"cuda"'
-EMULATE_OBJECTS := $(patsubst %,$(EMULATE)/%.o,$(filter-out kernels/cuda/cuda_gemm.cu,$(CUDA_SOURCES)) \
+EMULATE_OBJECTS := $(patsubst %,$(EMULATE)/%.o,$(filter-out kernels/cuda/cuda_gemm.cu %_sm90.cu,$(CUDA_SOURCES)) \
                    $(wildcard kernels/cuda/*.c tests/emulate/*.cc) kernels/ops_select.c)
 EMULATE_TESTS := $(patsubst %,$(BUILD)/tests/emulate/test_%,rows linear attention monarch video)
 $(EMULATE)/%.cu.o: %.cu
