@@ -173,6 +173,13 @@ $(EMULATE_TESTS): $(BUILD)/tests/emulate/%: $(EMULATE)/tests/kernels/%.c.o $(EMU
 	@mkdir -p $(@D)
 	$(call say,ld,$@)
 	$(Q)$(CXX) -fsanitize=address $(SAN) -fopenmp -o $@ $^ $(call libraries,kernels) -lm
+# the emulation's own test
+EMULATE_MMA := $(BUILD)/tests/emulate/test_mma
+$(EMULATE_MMA): $(EMULATE)/tests/emulate/test_mma.cu.o $(EMULATE_OBJECTS) $(call archives,kernels)
+	@mkdir -p $(@D)
+	$(call say,ld,$@)
+	$(Q)$(CXX) -fsanitize=address $(SAN) -fopenmp -o $@ $^ $(call libraries,kernels) -lm
+EMULATE_TESTS += $(EMULATE_MMA)
 .PHONY: test-emulate
 test-emulate: $(EMULATE_TESTS)
 	@tests/run.sh $(EMULATE_TESTS)
@@ -188,7 +195,7 @@ test-emulate-models: $(EMULATE_MODELS)
 	@tests/run.sh $(EMULATE_MODELS)
 
 # The same tests on a real GPU: make CUDA=1 test-cuda
-CUDA_TESTS := $(patsubst $(BUILD)/tests/emulate/%,$(BUILD)/tests/cuda/%,$(EMULATE_TESTS))
+CUDA_TESTS := $(patsubst $(BUILD)/tests/emulate/%,$(BUILD)/tests/cuda/%,$(filter-out $(EMULATE_MMA),$(EMULATE_TESTS)))
 $(BUILD)/cuda/tests/kernels/%.o: tests/kernels/%.c
 	@mkdir -p $(@D)
 	$(call say,cc,$<)

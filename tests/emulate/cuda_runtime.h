@@ -19,6 +19,8 @@
 #define __host__
 #define __shared__ static
 #define __launch_bounds__(...)
+#define __forceinline__ inline
+#define __restrict__
 
 struct dim3 {
     unsigned x, y, z;
@@ -37,14 +39,22 @@ void emulate_launch(const char *name, dim3 grid, dim3 block, size_t shared_bytes
 #define EMULATE_SITE int line = __builtin_LINE(), const char *file = __builtin_FILE()
 void __syncthreads(EMULATE_SITE);
 void __syncwarp(unsigned mask = 0xFFFFFFFFu, EMULATE_SITE);
-/* Waits for the lanes of mask and returns their values, 8 bytes a lane. */
+/* Waits for the lanes of mask and returns their values, EMULATE_VALUE bytes a lane. */
+enum { EMULATE_VALUE = 24 };
 const unsigned char *emulate_exchange(unsigned mask, const void *value, size_t size, int line,
                                       const char *file);
+/* Ends the program with the kernel's name and thread. */
+[[noreturn]] void emulate_stop(const char *what, const char *file, int line);
+/* cp.async: queues 16 bytes (from NULL: zeros), ends a group, makes all but the last `pending`
+ * groups of this thread happen. */
+void emulate_copy(void *to, const void *from);
+void emulate_copy_commit(void);
+void emulate_copy_wait(int pending);
 
 template <typename T> T emulate_lane(const unsigned char *values, unsigned lane)
 {
     T out;
-    memcpy(&out, values + 8 * lane, sizeof out);
+    memcpy(&out, values + EMULATE_VALUE * lane, sizeof out);
     return out;
 }
 
@@ -65,6 +75,15 @@ template <typename T> T __shfl_down_sync(unsigned mask, T value, unsigned by, EM
     const unsigned char *all = emulate_exchange(mask, &value, sizeof value, line, file);
     unsigned lane = threadIdx.x & 31u;
     return emulate_lane<T>(all, lane + by < 32 ? lane + by : lane);
+}
+
+static inline int __any_sync(unsigned mask, int predicate, EMULATE_SITE)
+{
+    const unsigned char *all = emulate_exchange(mask, &predicate, sizeof predicate, line, file);
+    int any = 0;
+    for (unsigned lane = 0; lane < 32; lane++)
+        any |= (mask >> lane & 1) && emulate_lane<int>(all, lane);
+    return any;
 }
 
 template <typename T> T atomicAdd(T *to, T value)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <vector>
 #if !defined(__x86_64__)
 #include <ucontext.h>
 #endif
@@ -22,7 +23,16 @@ typedef void *context;
 typedef ucontext_t context;
 #endif
 
+/* A cp.async under way; group: how many commits its thread had made before it. */
+struct copy {
+    void *to;
+    const void *from;
+    int group;
+};
+
 struct fiber {
+    std::vector<copy> copies; /* oldest first */
+    int groups;               /* commits so far */
     context self;
     char *stack;
     enum state state;
@@ -36,7 +46,7 @@ struct warp {
     unsigned arrived, mask, generation;
     int line;
     const char *file;
-    alignas(8) unsigned char values[2][32 * 8];
+    alignas(8) unsigned char values[2][32 * EMULATE_VALUE];
 };
 
 fiber fibers[MAX_THREADS];
@@ -47,13 +57,14 @@ const char *kernel_name;
 void (*kernel_body)(void *);
 void *kernel_context;
 
-[[noreturn]] void stop(const char *what, const char *file, int line)
+} // namespace
+
+[[noreturn]] void emulate_stop(const char *what, const char *file, int line)
 {
     fprintf(stderr, "%s, block (%u, %u, %u), thread %u: %s at %s:%d\n", kernel_name, blockIdx.x,
             blockIdx.y, blockIdx.z, current, what, file, line);
     abort();
 }
-} // namespace
 
 #if defined(__x86_64__)
 /* saves the registers that a call must keep on this stack, and goes on on another one */
@@ -92,6 +103,8 @@ static void fiber_start(fiber *f)
         f->stack = (char *)memory;
     }
     f->state = RUNNABLE;
+    f->copies.clear();
+    f->groups = 0;
 #if defined(__x86_64__)
     void **top = (void **)(f->stack + STACK) - 8; /* six registers, where to return, alignment */
     memset(top, 0, 8 * sizeof *top);
@@ -122,7 +135,7 @@ void __syncthreads(int line, const char *file)
         first_file = file;
     }
     if (line != first_line || strcmp(file, first_file) != 0)
-        stop("barrier diverges: other threads wait at another one", file, line);
+        emulate_stop("barrier diverges: other threads wait at another one", file, line);
     if (++at_barrier < threads) {
         wait_as(AT_BARRIER);
         return;
@@ -140,15 +153,15 @@ const unsigned char *emulate_exchange(unsigned mask, const void *value, size_t s
     fibers[current].line = line;
     fibers[current].file = file;
     if (!(mask >> lane & 1))
-        stop("lane is not in its own mask", file, line);
+        emulate_stop("lane is not in its own mask", file, line);
     if (w->arrived == 0) {
         w->mask = mask;
         w->line = line;
         w->file = file;
     }
     if (w->mask != mask || w->line != line || strcmp(w->file, file) != 0)
-        stop("warp diverges: other lanes wait at another call", file, line);
-    memcpy(w->values[turn] + 8 * lane, value, size);
+        emulate_stop("warp diverges: other lanes wait at another call", file, line);
+    memcpy(w->values[turn] + EMULATE_VALUE * lane, value, size);
     w->arrived |= 1u << lane;
     if (w->arrived != mask) {
         wait_as(AT_WARP);
@@ -165,6 +178,32 @@ const unsigned char *emulate_exchange(unsigned mask, const void *value, size_t s
 void __syncwarp(unsigned mask, int line, const char *file)
 {
     emulate_exchange(mask, "", 1, line, file);
+}
+
+void emulate_copy(void *to, const void *from)
+{
+    if ((uintptr_t)to % 16 != 0 || (uintptr_t)from % 16 != 0)
+        emulate_stop("an asynchronous copy is not aligned", kernel_name, 0);
+    fibers[current].copies.push_back(copy{to, from, fibers[current].groups});
+}
+
+void emulate_copy_commit(void)
+{
+    fibers[current].groups++;
+}
+
+void emulate_copy_wait(int pending)
+{
+    fiber *f = &fibers[current];
+    size_t ready = 0;
+    for (; ready < f->copies.size() && f->copies[ready].group < f->groups - pending; ready++) {
+        const copy &c = f->copies[ready];
+        if (c.from)
+            memcpy(c.to, c.from, 16);
+        else
+            memset(c.to, 0, 16);
+    }
+    f->copies.erase(f->copies.begin(), f->copies.begin() + (ptrdiff_t)ready);
 }
 
 static void set_thread(unsigned i)
@@ -193,7 +232,7 @@ static void run_block(bool rising)
         for (unsigned i = 0; !moved && i < threads; i++)
             if (fibers[i].state != DONE) {
                 set_thread(i);
-                stop("waits for threads that never come", fibers[i].file, fibers[i].line);
+                emulate_stop("waits for threads that never come", fibers[i].file, fibers[i].line);
             }
     }
 }
@@ -210,7 +249,7 @@ void emulate_launch(const char *name, dim3 grid, dim3 block, size_t shared_bytes
     if (threads == 0 || threads > MAX_THREADS || grid.x == 0 || grid.x > 0x7FFFFFFFu ||
         grid.y == 0 || grid.y > 65535 || grid.z == 0 || grid.z > 65535 ||
         shared_bytes > 227 * 1024)
-        stop("launch out of range", name, 0);
+        emulate_stop("launch out of range", name, 0);
     emulate_shared = malloc(shared_bytes);
     uint64_t blocks = (uint64_t)grid.x * grid.y * grid.z;
     for (uint64_t b = 0; b < blocks; b++) {
