@@ -65,6 +65,20 @@ LIBS_kernels += -L$(CUDA_HOME)/lib64 -Wl,-rpath,$(CUDA_HOME)/lib64 -lcublasLt -l
 EXTRA_kernels = $(CUDA_OBJECTS)
 endif
 
+# The catalog's schema: each store/migrations/NNNN_what.sql becomes a string in a table.
+MIGRATIONS := $(sort $(wildcard store/migrations/*.sql))
+EXTRA_store = $(BUILD)/obj/gen/migrations.o
+$(BUILD)/gen/migrations.c: $(MIGRATIONS) Makefile
+	@mkdir -p $(@D)
+	@{ echo '#include "store/catalog_internal.h"'; echo 'const struct migration catalog_migrations[] = {'; \
+	for f in $(MIGRATIONS); do n=$$(basename $$f .sql); \
+	    echo "{1$${n%%_*} - 10000, \"$$n\","; sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' $$f; echo '},'; done; \
+	echo '{0, NULL, NULL}};'; } > $@
+$(BUILD)/obj/gen/migrations.o: $(BUILD)/gen/migrations.c
+	@mkdir -p $(@D)
+	$(call say,cc,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
+
 sources = $(foreach d,$(DIRS_$(1)),$(wildcard $(d)/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1))) $(EXTRA_$(1))
 archives = $(foreach r,$(USES_$(1)),$(BUILD)/lib$(r).a)
