@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "store/fault.h"
 
 struct atomic_file {
     char *path; /* as the user gave it, for messages */
@@ -30,7 +31,7 @@ bool atomic_write_all(int fd, const void *bytes, size_t size)
 {
     const char *p = bytes;
     while (size > 0) {
-        ssize_t n = write(fd, p, size);
+        ssize_t n = fault_write(fd, p, size);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
@@ -105,8 +106,8 @@ void atomic_temporary_name(char out[ATOMIC_NAME_SIZE], const char *name)
 int atomic_rename(int from_dir, const char *from, int to_dir, const char *to, bool force)
 {
     if (force)
-        return renameat(from_dir, from, to_dir, to);
-    if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
+        return fault_rename(from_dir, from, to_dir, to, 0);
+    if (fault_rename(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
         return 0;
     if (errno != EINVAL && errno != ENOSYS)
         return -1;
@@ -180,7 +181,7 @@ int atomic_file_fd(const struct atomic_file *file)
 
 bool atomic_file_sync(struct atomic_file *file, struct dn_error *err)
 {
-    if (fsync(file->fd) == 0)
+    if (fault_fsync(file->fd) == 0)
         return true;
     return atomic_write_failed(err, file->path, file->fd, errno);
 }
@@ -218,7 +219,7 @@ bool atomic_file_publish(struct atomic_file *file, struct dn_error *err)
         goto fail;
     }
     /* EINVAL: a file system whose directories know no fsync. */
-    bool durable = fsync(file->dir_fd) == 0 || errno == EINVAL;
+    bool durable = fault_fsync(file->dir_fd) == 0 || errno == EINVAL;
     if (!durable)
         dn_fail(err, DN_E_IO, "%s is written but its directory cannot be synced: %s", file->path,
                 strerror(errno));

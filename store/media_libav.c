@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "store/atomic_file.h"
+#include "store/fault.h"
 
 enum { IO_BUFFER_SIZE = 1 << 16 };
 
@@ -104,7 +105,7 @@ static int io_write(void *opaque, uint8_t *buffer, int size)
         /* Once failed, always failed: a hole must not be followed by more bytes. */
         if (io->error)
             return AVERROR(io->error);
-        ssize_t n = pwrite(io->fd, buffer + done, (size_t)(size - done), io->position);
+        ssize_t n = fault_pwrite(io->fd, buffer + done, (size_t)(size - done), io->position);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {

@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "store/atomic_file.h"
+#include "store/fault.h"
 #include "store/media_format.h"
 #include "store/media_libav.h"
 #include "store/media_probe.h"
@@ -206,7 +207,7 @@ static bool write_staged(struct media_writer *writer, const char *name, const vo
                     0666);
     if (fd < 0)
         return atomic_write_failed(err, writer->path, png->stage_fd, errno);
-    bool ok = atomic_write_all(fd, bytes, size) && fsync(fd) == 0;
+    bool ok = atomic_write_all(fd, bytes, size) && fault_fsync(fd) == 0;
     if (!ok)
         atomic_write_failed(err, writer->path, fd, errno);
     close(fd);
@@ -309,7 +310,7 @@ static bool publish_inside(struct media_writer *writer, struct dn_error *err)
 static bool publish(struct media_writer *writer, struct dn_error *err)
 {
     struct png *png = writer->state;
-    bool ok = fsync(png->stage_fd) == 0 || errno == EINVAL;
+    bool ok = fault_fsync(png->stage_fd) == 0 || errno == EINVAL;
     if (!ok)
         return atomic_write_failed(err, writer->path, png->stage_fd, errno);
     if (png->exists) {
@@ -321,7 +322,7 @@ static bool publish(struct media_writer *writer, struct dn_error *err)
     } else {
         ok = move_failed(writer, "", err);
     }
-    if (ok && fsync(png->parent_fd) != 0 && errno != EINVAL)
+    if (ok && fault_fsync(png->parent_fd) != 0 && errno != EINVAL)
         ok = dn_fail(err, DN_E_IO, "%s is written but cannot be synced: %s", writer->path,
                      strerror(errno));
     return ok;

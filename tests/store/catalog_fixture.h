@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "place.h"
 #include "store/catalog_clips.h"
 
 static char fixture_library[256];
@@ -26,9 +27,8 @@ static inline void fixture_clear(void)
 /* Runs before main: the tests of a program share one place, emptied by each. */
 __attribute__((constructor)) static void fixture_begin(void)
 {
-    const char *base = getenv("TMPDIR");
-    snprintf(fixture_library, sizeof fixture_library, "%s/danaus-library-%d",
-             base ? base : "/tmp", (int)getpid());
+    snprintf(fixture_library, sizeof fixture_library, "%s/danaus-library-%d", test_place(),
+             (int)getpid());
 }
 
 /* The library, opened; NULL ends the program: nothing after it would make sense. */

@@ -1,0 +1,77 @@
+/* fault: see fault.h */
+#define _GNU_SOURCE
+#include "store/fault.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* Set by a test before it starts anything; one thread. */
+static struct {
+    enum fault_mode mode;
+    int64_t n, calls;
+    int error;
+} armed;
+
+void fault_arm(enum fault_mode mode, int64_t n, int error)
+{
+    armed.mode = mode;
+    armed.n = n;
+    armed.calls = 0;
+    armed.error = error;
+}
+
+int64_t fault_calls(void)
+{
+    return armed.calls;
+}
+
+int fault_here(void)
+{
+    armed.calls++;
+    if (armed.mode == FAULT_KILL && armed.calls == armed.n)
+        raise(SIGKILL);
+    if ((armed.mode == FAULT_ONCE && armed.calls == armed.n) ||
+        (armed.mode == FAULT_AFTER && armed.calls >= armed.n)) {
+        errno = armed.error;
+        return 1;
+    }
+    return 0;
+}
+
+static size_t cut(size_t size)
+{
+    return armed.mode == FAULT_SHORT && armed.calls == armed.n && size > 1 ? size / 2 : size;
+}
+
+ssize_t fault_write(int fd, const void *bytes, size_t size)
+{
+    return fault_here() ? -1 : write(fd, bytes, cut(size));
+}
+
+ssize_t fault_pwrite(int fd, const void *bytes, size_t size, off_t at)
+{
+    return fault_here() ? -1 : pwrite(fd, bytes, cut(size), at);
+}
+
+int fault_fsync(int fd)
+{
+    return fault_here() ? -1 : fsync(fd);
+}
+
+int fault_fdatasync(int fd)
+{
+    return fault_here() ? -1 : fdatasync(fd);
+}
+
+int fault_fallocate(int fd, off_t size)
+{
+    return fault_here() ? errno : posix_fallocate(fd, 0, size);
+}
+
+int fault_rename(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
+{
+    return fault_here() ? -1 : renameat2(from_dir, from, to_dir, to, flags);
+}
