@@ -38,7 +38,7 @@ while IFS=: read -r header where; do
 done <<'LIBS'
 (lib(av|sw)[a-z]+/|sqlite3):store/
 (ncurses|curses|sixel):ui/
-(cuda|cublas):kernels/cuda/
+(cuda|cublas):kernels/(cuda|lab)/
 (dnnl|oneapi/dnnl):kernels/cpu/|src/commands/cmd_doctor
 yaml\.h:src/config/
 (zlib|openssl/):src/format/
