@@ -167,7 +167,7 @@ CXX ?= c++
 EMULATE := $(BUILD)/emulate
 EMULATE_FLAGS := -O2 -g $(ARCH) -Wall -Wextra -Wshadow -Werror -MMD -MP -fsanitize=address -Isrc -I. -Itests
 EMULATE_CXX = $(CXX) -std=gnu++17 $(EMULATE_FLAGS) -DDANAUS_EMULATE -Wno-unknown-pragmas -Itests/emulate
-EMULATE_CC = $(CC) -std=gnu17 $(EMULATE_FLAGS) -Wno-psabi -DDANAUS_CUDA -DCHECK_BACKEND='"cuda"'
+EMULATE_CC = $(CC) -std=gnu17 $(EMULATE_FLAGS) -fopenmp -Wno-psabi -DDANAUS_CUDA -DCHECK_BACKEND='"cuda"'
 EMULATE_OBJECTS := $(patsubst %,$(EMULATE)/%.o,$(filter-out kernels/cuda/cuda_gemm.cu %_sm90.cu,$(CUDA_SOURCES)) \
                    $(wildcard kernels/cuda/*.c tests/emulate/*.cc) kernels/ops_select.c)
 EMULATE_TESTS := $(patsubst %,$(BUILD)/tests/emulate/test_%,rows linear attention monarch video)
@@ -199,7 +199,7 @@ test-emulate: $(EMULATE_TESTS)
 	@tests/run.sh $(EMULATE_TESTS)
 # The models' tests likewise (22 s of processor time, not part of the suite): ops_cpu by another name.
 EMULATE_MODELS := $(patsubst %,$(BUILD)/tests/emulate/test_%,transformer vae text_encoder)
-$(EMULATE)/tests/model/%.o: EMULATE_CC += -fopenmp -Dops_cpu=ops_cuda
+$(EMULATE)/tests/model/%.o: EMULATE_CC += -Dops_cpu=ops_cuda
 $(EMULATE_MODELS): $(BUILD)/tests/emulate/%: $(EMULATE)/tests/model/%.c.o $(EMULATE_OBJECTS) $(call archives,model)
 	@mkdir -p $(@D)
 	$(call say,ld,$@)

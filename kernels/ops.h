@@ -94,7 +94,8 @@ struct ops {
     bool (*tensor_alloc)(struct exec *ex, struct tensor *t, enum dtype dtype, int ndim,
                          const int64_t *shape, struct dn_error *err);
     void (*tensor_free)(struct exec *ex, struct tensor *t);
-    /* dst = host, converted to dst's dtype; host may have any strides and any float dtype. */
+    /* dst = host, converted to dst's dtype; host may have any strides and any float dtype, and its
+     * memory may be reused on return. */
     bool (*upload)(struct exec *ex, const struct tensor *dst, const struct tensor *host,
                    struct dn_error *err);
     /* host = src, converted to host's dtype; waits for the result. src may have any strides. */

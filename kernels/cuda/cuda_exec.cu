@@ -1,4 +1,4 @@
-/* cuda_exec: opening a device, scratch memory, errors. */
+/* cuda_exec: opening a device, its stream, errors. */
 #include "kernels/cuda/cuda_exec.h"
 
 #include <stdlib.h>
@@ -25,22 +25,6 @@ bool cuda_launched(const struct exec *ex, const char *op, struct dn_error *err)
     CUDA_TRY(op, cudaGetLastError(), err);
     if (ex->sync_each)
         CUDA_TRY(op, cudaStreamSynchronize(ex->stream), err);
-    return true;
-}
-
-bool cuda_scratch(struct exec *ex, const char *op, size_t size, void **out, struct dn_error *err)
-{
-    if (size > ex->scratch_size) {
-        if (!cuda_enter(ex, op, err))
-            return false;
-        CUDA_TRY(op, cudaStreamSynchronize(ex->stream), err);
-        cudaFree(ex->scratch);
-        ex->scratch = NULL;
-        ex->scratch_size = 0;
-        CUDA_TRY(op, cudaMalloc(&ex->scratch, size), err);
-        ex->scratch_size = size;
-    }
-    *out = ex->scratch;
     return true;
 }
 
@@ -92,9 +76,9 @@ extern "C" bool cuda_open(const struct exec_options *options, struct exec **out,
     ex->device = options->device;
     ex->sync_each = sync && strcmp(sync, "1") == 0;
     bool ok = cuda_enter(ex, "backend cuda", err) &&
-              cuda_ok(cudaStreamCreateWithFlags(&ex->stream, cudaStreamNonBlocking),
-                      "backend cuda", err) &&
-              cuda_gemm_open(&ex->gemm, err);
+              cuda_ok(cudaStreamCreateWithFlags(&ex->stream, cudaStreamNonBlocking), "backend cuda",
+                      err) &&
+              cuda_pool_open(ex->device, err) && cuda_gemm_open(&ex->gemm, err);
     if (!ok) {
         cuda_close(ex);
         return false;
@@ -108,10 +92,14 @@ extern "C" void cuda_close(struct exec *ex)
     if (!ex)
         return;
     cudaSetDevice(ex->device);
+    cuda_ring_close(ex);
     cuda_gemm_close(ex->gemm);
-    cudaFree(ex->scratch);
-    if (ex->stream)
+    if (ex->stream) {
+        cuda_give_back(ex, ex->scratch);
+        cudaStreamSynchronize(ex->stream);
         cudaStreamDestroy(ex->stream);
+        cuda_pool_close(ex->device);
+    }
     free(ex);
 }
 

@@ -17,6 +17,7 @@ extern "C" {
 }
 
 struct cuda_gemm;
+struct cuda_ring;
 
 struct exec {
     enum dtype dtype; /* first: exec_dtype() reads it for every backend */
@@ -26,6 +27,7 @@ struct exec {
     void *scratch;
     size_t scratch_size;
     struct cuda_gemm *gemm;
+    struct cuda_ring *ring; /* locked host memory, NULL until something is sent */
 };
 
 /* True on cudaSuccess; else err says what failed, and "no memory" is told as such. */
@@ -41,9 +43,24 @@ bool cuda_enter(const struct exec *ex, const char *op, struct dn_error *err);
 /* After a launch: true when it was taken (and, with sync_each, has run). */
 bool cuda_launched(const struct exec *ex, const char *op, struct dn_error *err);
 
-/* At least size bytes of device memory, 256-byte aligned, valid until the next call. Work that is
- * queued on the stream may still use what the call before gave: growing waits for it. */
+/* --- memory (cuda_memory.cu); nothing here waits for queued work --- */
+bool cuda_pool_open(int device, struct dn_error *err);
+void cuda_pool_close(int device); /* returns to the driver what nobody holds */
+/* size bytes of device memory, for work that is queued from now on. */
+bool cuda_take(struct exec *ex, const char *op, size_t size, void **out, struct dn_error *err);
+void cuda_give_back(struct exec *ex, void *memory); /* NULL allowed */
+/* At least size bytes of device memory, 256-byte aligned, valid for what is queued before the next
+ * call. */
 bool cuda_scratch(struct exec *ex, const char *op, size_t size, void **out, struct dn_error *err);
+
+/* --- transfers (cuda_transfer.cu) --- */
+/* Queues a copy of host memory, which may be reused on return. */
+bool cuda_send(struct exec *ex, const char *op, void *to, const void *from, size_t size,
+               struct dn_error *err);
+/* Copies to host memory and waits for it. */
+bool cuda_receive(struct exec *ex, const char *op, void *to, const void *from, size_t size,
+                  struct dn_error *err);
+void cuda_ring_close(struct exec *ex);
 
 /* Rounds a size up so that what follows it in a buffer is aligned. */
 static inline size_t cuda_align(size_t size)

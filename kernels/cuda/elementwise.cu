@@ -85,11 +85,9 @@ extern "C" bool cuda_gather_rows(struct exec *ex, const struct tensor *y,
     if (rows == 0)
         return true;
     void *ids;
-    if (!cuda_scratch(ex, "gather_rows", (size_t)rows * 4, &ids, err))
+    if (!cuda_scratch(ex, "gather_rows", (size_t)rows * 4, &ids, err) ||
+        !cuda_send(ex, "gather_rows", ids, host_ids, (size_t)rows * 4, err))
         return false;
-    CUDA_TRY("gather_rows",
-             cudaMemcpyAsync(ids, host_ids, (size_t)rows * 4, cudaMemcpyHostToDevice, ex->stream),
-             err);
     return cuda_launch(ex, "gather_rows", err, gather_kernel, cuda_grid(rows * dim), CUDA_BLOCK, 0,
                        cuda_array_of(y), cuda_array_of(table), (const int32_t *)ids, y->stride[0],
                        table->stride[0], dim, rows * dim);

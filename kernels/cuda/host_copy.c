@@ -2,6 +2,7 @@
 #include "kernels/cuda/host_copy.h"
 
 #include <assert.h>
+#include <omp.h>
 #include <string.h>
 
 /* count elements of the innermost axis */
@@ -56,4 +57,19 @@ void host_copy(const struct tensor *dst, const struct tensor *src)
                  (const char *)src->data + from * dtype_size(src->dtype), src->dtype,
                  src->stride[last], run);
     }
+}
+
+void host_copy_bytes(void *to, const void *from, size_t size)
+{
+    const size_t run = 256 << 10; /* pages are faulted in while copying: more than a few threads help */
+    int threads = omp_get_max_threads(), most = (int)(size / (2 * run));
+    threads = threads < 16 ? threads : 16;
+    threads = threads < most ? threads : most;
+    if (threads < 2) {
+        memcpy(to, from, size);
+        return;
+    }
+#pragma omp parallel for num_threads(threads) schedule(dynamic)
+    for (size_t at = 0; at < size; at += run)
+        memcpy((char *)to + at, (const char *)from + at, size - at < run ? size - at : run);
 }

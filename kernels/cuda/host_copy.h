@@ -3,6 +3,8 @@
 #ifndef DANAUS_KERNELS_CUDA_HOST_COPY_H
 #define DANAUS_KERNELS_CUDA_HOST_COPY_H
 
+#include <stddef.h>
+
 #include "kernels/tensor.h"
 
 #ifdef __cplusplus
@@ -11,6 +13,8 @@ extern "C" {
 
 /* dst = src, same shape, any strides, any float dtypes (or one and the same dtype of any kind). */
 void host_copy(const struct tensor *dst, const struct tensor *src);
+/* memcpy, by several threads when it is long. */
+void host_copy_bytes(void *to, const void *from, size_t size);
 
 #ifdef __cplusplus
 }

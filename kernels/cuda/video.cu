@@ -170,9 +170,5 @@ extern "C" bool cuda_video_to_rgb8(struct exec *ex, const struct tensor *host,
         !cuda_launch(ex, "video_to_rgb8", err, rgb8_kernel, cuda_grid(count), CUDA_BLOCK, 0,
                      (uint8_t *)rgb, cuda_array_of(x), count))
         return false;
-    CUDA_TRY("video_to_rgb8",
-             cudaMemcpyAsync(host->data, rgb, (size_t)count, cudaMemcpyDeviceToHost, ex->stream),
-             err);
-    CUDA_TRY("video_to_rgb8", cudaStreamSynchronize(ex->stream), err);
-    return true;
+    return cuda_receive(ex, "video_to_rgb8", host->data, rgb, (size_t)count, err);
 }

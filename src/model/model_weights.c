@@ -89,7 +89,7 @@ bool model_weight_vector(const struct weights *w, const char *name, int64_t coun
     float *values = dn_malloc(dn_mul_or_abort((size_t)count, sizeof *values));
     weights_copy_f32(view, values);
     struct tensor host = tensor_over(values, DTYPE_F32, 1, &count);
-    bool ok = ops->upload(ex, out, &host, err) && ops->sync(ex, err);
+    bool ok = ops->upload(ex, out, &host, err);
     free(values);
     if (!ok)
         ops->tensor_free(ex, out);

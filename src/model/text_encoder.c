@@ -122,7 +122,7 @@ static bool embed(const struct run *r, const int32_t *ids, struct dn_error *err)
         weights_copy_f32(&row, r->b->host + i * enc->info.dim);
     }
     struct tensor host = tensor_over(r->b->host, DTYPE_F32, DIMS(r->b->n, enc->info.dim));
-    return enc->ops->upload(enc->ex, &r->b->x, &host, err) && enc->ops->sync(enc->ex, err) &&
+    return enc->ops->upload(enc->ex, &r->b->x, &host, err) &&
            show(r, "embedding", &r->b->x, err);
 }
 
@@ -143,7 +143,7 @@ static bool position_bias(const struct run *r, struct dn_error *err)
                 *out++ = table[r->b->buckets[key - query + n - 1] * heads + head];
     free(table);
     struct tensor host = tensor_over(r->b->host, DTYPE_F32, DIMS(heads, n, keys));
-    return enc->ops->upload(enc->ex, &r->b->bias, &host, err) && enc->ops->sync(enc->ex, err) &&
+    return enc->ops->upload(enc->ex, &r->b->bias, &host, err) &&
            show(r, "pos_bias", &r->b->bias, err);
 }
 

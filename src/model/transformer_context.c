@@ -48,7 +48,7 @@ static bool put_bias(struct text_context *ctx, int64_t padding, struct dn_error 
     ctx->biased = padding > 1;
     struct tensor host = tensor_over(bias, DTYPE_F32, DIMS(ctx->rows));
     bool ok = tr->ops->tensor_alloc(tr->ex, &ctx->key_bias, DTYPE_F32, DIMS(ctx->rows), err) &&
-              tr->ops->upload(tr->ex, &ctx->key_bias, &host, err) && tr->ops->sync(tr->ex, err);
+              tr->ops->upload(tr->ex, &ctx->key_bias, &host, err);
     free(bias);
     return ok;
 }
@@ -66,7 +66,7 @@ static bool embed(struct text_context *ctx, const float *values, struct tensor *
     return ops->tensor_alloc(tr->ex, text, type, DIMS(ctx->rows, text_dim), err) &&
            ops->tensor_alloc(tr->ex, hidden, type, DIMS(ctx->rows, dim), err) &&
            ops->tensor_alloc(tr->ex, &ctx->embedded, type, DIMS(ctx->rows, dim), err) &&
-           ops->upload(tr->ex, text, &host, err) && ops->sync(tr->ex, err) &&
+           ops->upload(tr->ex, text, &host, err) &&
            ops->linear(tr->ex, hidden, text, tr->text_in, &gelu, err) &&
            ops->linear(tr->ex, &ctx->embedded, hidden, tr->text_out, NULL, err);
 }
@@ -127,7 +127,7 @@ bool text_context_new(struct transformer *tr, const struct tensor *host, struct 
     ctx->tr = tr;
     ctx->rows = valid + (padding > 0);
     bool ok = put_bias(ctx, padding, err) && embed(ctx, values, &text, &hidden, err) &&
-              project_all(ctx, &kv, err) && tr->ops->sync(tr->ex, err);
+              project_all(ctx, &kv, err);
     tr->ops->tensor_free(tr->ex, &text);
     tr->ops->tensor_free(tr->ex, &hidden);
     tr->ops->tensor_free(tr->ex, &kv);

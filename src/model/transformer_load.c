@@ -226,7 +226,7 @@ static bool put(struct transformer *tr, const struct weights *w, const char *nam
     float *values = dn_malloc(dn_mul_or_abort((size_t)view->count, sizeof *values));
     weights_copy_f32(view, values);
     struct tensor host = tensor_over(values, DTYPE_F32, dst->ndim, dst->shape);
-    bool ok = tr->ops->upload(tr->ex, dst, &host, err) && tr->ops->sync(tr->ex, err);
+    bool ok = tr->ops->upload(tr->ex, dst, &host, err);
     free(values);
     return ok;
 }

@@ -33,7 +33,7 @@ static bool compute_slot(struct transformer *tr, struct timestep_slot *s, float 
     struct tensor e0_row = tensor_reshape(&s->e0, DIMS(MODULATION_PARTS * dim));
     struct tensor e_row = tensor_reshape(&s->e, DIMS(dim));
 
-    bool ok = ops->upload(tr->ex, wave, &host, err) && ops->sync(tr->ex, err) &&
+    bool ok = ops->upload(tr->ex, wave, &host, err) &&
               ops->linear(tr->ex, hidden, wave, tr->time_in, &silu, err) &&
               ops->linear(tr->ex, &s->e, hidden, tr->time_out, NULL, err) &&
               ops->silu(tr->ex, hidden, &s->e, err) &&

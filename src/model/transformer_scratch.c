@@ -88,7 +88,7 @@ bool transformer_rope_fit(struct transformer *tr, int64_t start, int64_t frames,
     struct tensor cos_host = tensor_over(tables, DTYPE_F32, 2, shape);
     struct tensor sin_host = tensor_over(tables + count, DTYPE_F32, 2, shape);
     bool ok = tr->ops->upload(tr->ex, &r->cos, &cos_host, err) &&
-              tr->ops->upload(tr->ex, &r->sin, &sin_host, err) && tr->ops->sync(tr->ex, err);
+              tr->ops->upload(tr->ex, &r->sin, &sin_host, err);
     free(tables);
     if (ok) {
         r->used = true;

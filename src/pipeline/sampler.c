@@ -131,7 +131,7 @@ static bool upload(struct sampler_run *run, const struct tensor *to, const float
                    struct dn_error *err)
 {
     struct tensor host = tensor_over((void *)values, DTYPE_F32, to->ndim, to->shape);
-    return run->ops->upload(run->ex, to, &host, err) && run->ops->sync(run->ex, err);
+    return run->ops->upload(run->ex, to, &host, err);
 }
 
 bool sampler_prefill(struct sampler_run *run, int64_t steps, struct kv_cache *positive,

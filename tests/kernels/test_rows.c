@@ -1,7 +1,8 @@
 /* token rows, elementwise operations, patches and memory. */
 #include "kernels/ops_check.h"
 
-static const int64_t dims[][2] = {{1, 1}, {1, 192}, {5, 7}, {180, 192}, {33, 1536}, {3, 1030}};
+static const int64_t dims[][2] = {{1, 1},    {1, 192},  {5, 7},    {180, 192}, {33, 1536},
+                                  {3, 1030}, {9, 1544}, {4, 6144}, {3, 6152}};
 #define DIMS_COUNT (int)(sizeof dims / sizeof dims[0])
 
 /* A case: x, y [rows, dim] with free strides, two vectors [dim], modulation [frames, dim]. */
@@ -12,22 +13,24 @@ struct rows_case {
     double *want;
 };
 
-static struct rows_case case_new(struct setting setting, int shape, uint64_t seed)
+/* even: rows begin at multiples of 16 bytes, where a backend may have a faster way. */
+static struct rows_case case_new(struct setting setting, int shape, bool even, uint64_t seed)
 {
+    int64_t gap = even ? 8 : 1;
     struct rows_case c = {.run = run_open(setting, seed + (uint64_t)shape),
                           .rows = dims[shape][0],
                           .dim = dims[shape][1]};
     c.per_frame = (c.rows + 2) / 3;
     int64_t frames = (c.rows + c.per_frame - 1) / c.per_frame;
     enum dtype type = setting.activation;
-    c.x = pair_random(&c.run, type, 3, 2, 0.7, 2, (int64_t[]){c.rows, c.dim});
-    c.y = pair_random(&c.run, type, 5, 1, 0, 2, (int64_t[]){c.rows, c.dim});
+    c.x = pair_random(&c.run, type, 3 * gap, 2, 0.7, 2, (int64_t[]){c.rows, c.dim});
+    c.y = pair_random(&c.run, type, 5 * gap, 1, 0, 2, (int64_t[]){c.rows, c.dim});
     c.a = pair_random(&c.run, DTYPE_F32, 0, 1, 1, 2, (int64_t[]){1, c.dim});
     c.b = pair_random(&c.run, DTYPE_F32, 0, 1, 0, 2, (int64_t[]){1, c.dim});
     c.a.t = tensor_reshape(&c.a.t, 1, &c.dim);
     c.b.t = tensor_reshape(&c.b.t, 1, &c.dim);
-    c.shift = pair_random(&c.run, DTYPE_F32, 7, 1, 0, 2, (int64_t[]){frames, c.dim});
-    c.scale = pair_random(&c.run, DTYPE_F32, 9, 1, 0, 2, (int64_t[]){frames, c.dim});
+    c.shift = pair_random(&c.run, DTYPE_F32, 7 * gap, 1, 0, 2, (int64_t[]){frames, c.dim});
+    c.scale = pair_random(&c.run, DTYPE_F32, 9 * gap, 1, 0, 2, (int64_t[]){frames, c.dim});
     c.want = dn_malloc((size_t)(c.rows * c.dim) * 8);
     return c;
 }
@@ -54,9 +57,9 @@ static void moments(const double *x, int64_t n, double *mean, double *variance, 
 
 enum norm { PLAIN, AFFINE, MODULATED, RMS };
 
-static void check_norm(struct setting setting, int shape, enum norm kind)
+static void check_norm(struct setting setting, int shape, bool even, enum norm kind)
 {
-    struct rows_case c = case_new(setting, shape, 500);
+    struct rows_case c = case_new(setting, shape, even, 500);
     struct dn_error err = {0};
     const struct ops *ops = c.run.ops;
     const double eps = 1e-6;
@@ -95,17 +98,21 @@ TEST(norms)
 {
     for (int n = 0; n < SETTINGS; n++)
         for (int shape = 0; shape < DIMS_COUNT; shape++)
-            for (int kind = PLAIN; kind <= RMS; kind++)
-                check_norm(settings[n], shape, (enum norm)kind);
+            for (int kind = PLAIN; kind <= RMS; kind++) {
+                check_norm(settings[n], shape, false, (enum norm)kind);
+                check_norm(settings[n], shape, true, (enum norm)kind);
+            }
 }
 
-static void check_rope(struct setting setting, int64_t rows, int64_t heads, int64_t d, bool turn)
+static void check_rope(struct setting setting, int64_t rows, int64_t heads, int64_t d, int64_t gap,
+                       bool turn)
 {
     struct check_run run = run_open(setting, 600);
     struct dn_error err = {0};
     int64_t dim = heads * d;
-    struct pair x = pair_random(&run, setting.activation, 3, 2, 0, 2, (int64_t[]){rows, dim});
-    struct pair y = pair_random(&run, setting.activation, 5, 1, 0, 3, (int64_t[]){rows, heads, d});
+    struct pair x = pair_random(&run, setting.activation, 3 * gap, 2, 0, 2, (int64_t[]){rows, dim});
+    struct pair y =
+        pair_random(&run, setting.activation, 5 * gap, 1, 0, 3, (int64_t[]){rows, heads, d});
     struct pair w = pair_random(&run, DTYPE_F32, 0, 1, 1, 2, (int64_t[]){1, dim});
     struct pair c = pair_random(&run, DTYPE_F32, 0, 1, 0, 2, (int64_t[]){rows, d / 2});
     struct pair s = pair_random(&run, DTYPE_F32, 0, 1, 0, 2, (int64_t[]){rows, d / 2});
@@ -137,11 +144,15 @@ static void check_rope(struct setting setting, int64_t rows, int64_t heads, int6
 
 TEST(rope)
 {
-    static const int64_t shapes[][3] = {{1, 1, 2}, {7, 3, 6}, {180, 6, 32}, {33, 12, 128}};
+    /* gap 8: rows begin at multiples of 16 bytes */
+    static const int64_t shapes[][4] = {{1, 1, 2, 1},    {7, 3, 6, 1},     {180, 6, 32, 1},
+                                        {180, 6, 32, 8}, {33, 12, 128, 1}, {33, 12, 128, 8},
+                                        {9, 3, 24, 8},   {5, 40, 128, 8},  {3, 30, 80, 8}};
     for (int n = 0; n < SETTINGS; n++)
-        for (int i = 0; i < 4; i++)
+        for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
             for (int turn = 0; turn < 2; turn++)
-                check_rope(settings[n], shapes[i][0], shapes[i][1], shapes[i][2], turn);
+                check_rope(settings[n], shapes[i][0], shapes[i][1], shapes[i][2], shapes[i][3],
+                           turn);
 }
 
 /* silu, axpby and add_row on one set of operands; silu over a range where e^x overflows too */
@@ -297,6 +308,73 @@ TEST(memory)
     }
 }
 
+/* columns of a wider tensor whose rows are aligned, with and without conversion */
+static void check_columns(struct setting setting, enum dtype to_dtype)
+{
+    struct check_run run = run_open(setting, 1020);
+    struct dn_error err = {0};
+    struct pair x = pair_random(&run, setting.activation, 8, 1, 0, 3, (int64_t[]){7, 6, 32});
+    struct pair y = pair_random(&run, to_dtype, 24, 1, 0, 3, (int64_t[]){7, 6, 16});
+    struct tensor from = tensor_columns(&x.t, 16, 16);
+    double want[7 * 6 * 16];
+    for (int i = 0; i < 7 * 6 * 16; i++)
+        want[i] = x.host[i / 16 * 32 + 16 + i % 16];
+    CHECK_OK(run.ops->copy(run.ex, &y.t, &from, &err), err);
+    expect(&run, "copy of aligned columns", &y.t, want,
+           to_dtype == DTYPE_F32 || to_dtype == setting.activation ? 0 : NMSE_BF16_STORE);
+    pair_free(&run, &x);
+    pair_free(&run, &y);
+    run_close(&run);
+}
+
+TEST(columns)
+{
+    for (int n = 0; n < SETTINGS; n++) {
+        check_columns(settings[n], DTYPE_F32);
+        check_columns(settings[n], DTYPE_BF16);
+    }
+}
+
+/* what was uploaded is there although the host's memory changed at once, more than a backend is
+ * likely to stage, in either dtype, to rows with gaps too */
+static void check_upload(struct setting setting, enum dtype host_dtype, int64_t cols, int64_t pad)
+{
+    struct check_run run = run_open(setting, 1030);
+    struct dn_error err = {0};
+    int64_t rows = 3, count = rows * cols;
+    struct tensor t, all;
+    CHECK_OK(run.ops->tensor_alloc(run.ex, &all, setting.activation, 2,
+                                   (int64_t[]){rows, cols + pad}, &err),
+             err);
+    t = tensor_columns(&all, 0, cols);
+    float *values = dn_malloc((size_t)count * 4), *got = dn_malloc((size_t)count * 4);
+    void *stored = dn_malloc((size_t)count * 4);
+    for (int64_t i = 0; i < count; i++)
+        values[i] = (float)(i % 251) - 125;
+    dtype_from_f32(stored, host_dtype, values, count);
+    struct tensor host = tensor_over(stored, host_dtype, 2, t.shape);
+    CHECK_OK(run.ops->upload(run.ex, &t, &host, &err), err);
+    memset(stored, 0xFF, (size_t)count * 4);
+    host = tensor_over(got, DTYPE_F32, 2, t.shape);
+    CHECK_OK(run.ops->download(run.ex, &host, &t, &err), err);
+    CHECK(memcmp(got, values, (size_t)count * 4) == 0);
+    free(values);
+    free(stored);
+    free(got);
+    run.ops->tensor_free(run.ex, &all);
+    run_close(&run);
+}
+
+TEST(uploads)
+{
+    for (int n = 0; n < SETTINGS && n < 2; n++) /* the dtype of products does not matter here */
+        for (int pad = 0; pad < 6; pad += 5) {
+            check_upload(settings[n], DTYPE_F32, 7003, pad);
+            check_upload(settings[n], DTYPE_BF16, 7003, pad);
+        }
+    check_upload(settings[0], DTYPE_F32, 7000003, 0);
+}
+
 /* runs long enough to be shared by threads: plain, converted, and moving left over themselves */
 TEST(long_copies)
 {
@@ -321,4 +399,4 @@ TEST(long_copies)
 }
 
 TESTS(T(norms), T(rope), T(elementwise), T(silu_extremes), T(gather), T(patches), T(memory),
-      T(long_copies))
+      T(columns), T(uploads), T(long_copies))
