@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "store/catalog_internal.h"
 
 static const char *const state_names[JOB_STATES] = {
@@ -204,6 +205,11 @@ static bool insert_row(struct catalog *c, const struct clip *clip, int64_t model
 
 static bool check_clip(struct catalog *c, const struct clip *clip, struct dn_error *err)
 {
+    const char *texts[] = {clip->prompt, clip->negative, clip->notes};
+    for (int i = 0; i < 3; i++)
+        if (texts[i] && !dn_utf8_valid(texts[i], strlen(texts[i])))
+            return dn_fail(err, DN_E_ARG, "the %s is not UTF-8",
+                           i == 0 ? "prompt" : i == 1 ? "negative prompt" : "note");
     if (clip->seed > INT64_MAX)
         return dn_fail(err, DN_E_ARG, "the seed %" PRIu64 " is over 2^63-1", clip->seed);
     if (clip->rating < 0 || clip->rating > 5)
@@ -308,6 +314,8 @@ bool catalog_set_favourite(struct catalog *c, int64_t id, bool on, struct dn_err
 
 bool catalog_set_notes(struct catalog *c, int64_t id, const char *notes, struct dn_error *err)
 {
+    if (!dn_utf8_valid(notes, strlen(notes)))
+        return dn_fail(err, DN_E_ARG, "the note is not UTF-8");
     return change(c, id, "UPDATE clips SET notes = ? WHERE id = ?",
                   VALUES(value_text(notes), value_int(id)), err);
 }

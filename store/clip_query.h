@@ -11,7 +11,8 @@
  *   before:2026-11-25  after:2026-11-25  (local days; after: counts that day, before: does not)
  *   before:7d  after:12h                 (ago: m h d w)
  *   in:trash                             (instead of the library)
- * Everything must hold. A filter may be given again: all must hold. An unknown key is an error. */
+ * Everything must hold; -tag:NAME and the like must not. model: is a part of the name. A value with
+ * spaces stands in quotes: tag:"a b". An unknown key is an error. */
 #ifndef DANAUS_STORE_CLIP_QUERY_H
 #define DANAUS_STORE_CLIP_QUERY_H
 
@@ -44,9 +45,10 @@ enum clip_compare { COMPARE_EQUAL, COMPARE_LESS, COMPARE_AT_MOST, COMPARE_MORE, 
 
 struct clip_filter {
     enum clip_field field;
+    bool negate;               /* must not hold */
     enum clip_compare compare; /* of text fields always COMPARE_EQUAL */
-    char *text;                /* of text fields, else NULL */
-    int64_t number;            /* of the others; created in ms */
+    char *text;     /* of text fields (tag to status), else NULL */
+    int64_t number; /* of the others; created in ms */
 };
 
 struct clip_query {
