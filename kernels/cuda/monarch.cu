@@ -21,19 +21,9 @@
  * unit: 16 b2 n d through scratch (480x832, 21 frames, d 128: 67 MB), which decides its speed.
  * Share of the limit: not measured yet. */
 #include "kernels/cuda/attention_tile.cuh"
+#include "kernels/cuda/monarch.cuh"
 
 #define SCRATCH_MOST ((int64_t)128 << 20)
-
-struct monarch_problem {
-    cuda_array q, k, v, out;
-    int64_t q_stride, k_stride, v_stride, out_stride;
-    int64_t q_head_stride, k_head_stride, v_head_stride, out_head_stride;
-    int64_t rows, cols, f_tied, h_reduce, w_reduce;
-    int64_t heads, query_tiles, n, causal_tiles; /* causal: tiles of a block, 0 = all are seen */
-    int d, b1, b2, num_iters;
-    float scale;
-    float *alpha, *y, *entropy, *weights; /* scratch, see above; weights: L */
-};
 
 /* A unit of the running block. */
 struct monarch_unit {
@@ -43,29 +33,15 @@ struct monarch_unit {
 
 __device__ inline monarch_unit unit_at(const monarch_problem &p, int64_t first, int64_t local)
 {
-    int64_t unit = first + local, tile = unit / p.heads, n = p.n;
-    if (p.causal_tiles) {
-        int64_t seen = (tile / p.causal_tiles + 1) * p.causal_tiles * p.b1;
-        n = seen < n ? seen : n;
-    }
-    return monarch_unit{unit % p.heads, tile, local, n};
-}
-
-/* Token index of row `row`, column `col` of a tile; tile = (frame group, row band, column band). */
-__device__ inline int64_t token_of(const monarch_problem &p, int64_t tile, int64_t row, int64_t col)
-{
-    int64_t band_rows = p.rows / p.h_reduce, column_band = tile % p.w_reduce;
-    int64_t row_band = tile / p.w_reduce % p.h_reduce;
-    int64_t frame = tile / (p.w_reduce * p.h_reduce) * p.f_tied + row / band_rows;
-    int64_t r = row_band * band_rows + row % band_rows;
-    return (frame * p.rows + r) * p.cols + column_band * p.b2 + col;
+    int64_t unit = first + local, tile = unit / p.heads;
+    return monarch_unit{unit % p.heads, tile, local, monarch_seen(p, tile)};
 }
 
 __device__ inline float query_at(const monarch_problem &p, const monarch_unit &u, int64_t i,
                                  int64_t j, int c)
 {
     return cuda_load(p.q,
-                     token_of(p, u.tile, i, j) * p.q_stride + u.head * p.q_head_stride + c);
+                     monarch_token(p, u.tile, i, j) * p.q_stride + u.head * p.q_head_stride + c);
 }
 
 /* Stage 1's query of column j for key row fk, and what its logits are multiplied by. */
@@ -98,7 +74,7 @@ struct stage_1_shared {
 __device__ inline void stage_1_load(const monarch_problem &p, const monarch_unit &u,
                                     const stage_1_shared &m, int64_t fk, int first, int values)
 {
-    int64_t token = token_of(p, fk / p.b1, fk % p.b1, first);
+    int64_t token = monarch_token(p, fk / p.b1, fk % p.b1, first);
     __syncthreads();
     for (int e = (int)threadIdx.x; e < m.size * p.d; e += (int)blockDim.x) {
         int l = e / p.d, c = e % p.d;
@@ -259,7 +235,7 @@ struct stage_2_source {
     }
     __device__ void store(int64_t i, int c, float x) const
     {
-        int64_t token = token_of(p, u.tile, i, j);
+        int64_t token = monarch_token(p, u.tile, i, j);
         cuda_store(p.out, token * p.out_stride + u.head * p.out_head_stride + c, x);
     }
 };
@@ -363,6 +339,8 @@ extern "C" bool cuda_monarch_attention(struct exec *ex, const struct tensor *out
     if (units == 0)
         return true;
     assert(p.n > 0);
+    if (monarch_tensor_can(ex, p))
+        return monarch_tensor(ex, p, err);
     int64_t floats = pairs * (2 * p.d + 1) + (p.num_iters > 1 ? pairs * p.b1 : 0);
     int64_t batch = SCRATCH_MOST / (floats * 4);
     batch = batch < 1 ? 1 : batch > units ? units : batch;

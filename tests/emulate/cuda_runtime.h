@@ -86,6 +86,19 @@ static inline int __any_sync(unsigned mask, int predicate, EMULATE_SITE)
     return any;
 }
 
+static inline void __threadfence()
+{
+}
+
+struct alignas(16) uint4 {
+    uint32_t x, y, z, w;
+};
+
+static inline uint4 make_uint4(uint32_t x, uint32_t y, uint32_t z, uint32_t w)
+{
+    return uint4{x, y, z, w};
+}
+
 template <typename T> T atomicAdd(T *to, T value)
 {
     T before = *to;
@@ -96,7 +109,7 @@ template <typename T> T atomicAdd(T *to, T value)
 /* --- the runtime: one device, whose memory is the host's and whose streams finish at once --- */
 enum cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
-enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor };
+enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor, cudaDevAttrMultiProcessorCount };
 enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2 };
 enum cudaMemPoolAttr {
     cudaMemPoolAttrReleaseThreshold,

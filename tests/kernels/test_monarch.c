@@ -8,6 +8,7 @@
 struct shape {
     int64_t q_frames, kv_frames, heads, d;
     struct monarch_args args;
+    int64_t pad; /* elements between rows; 0: none, so that rows stay aligned */
 };
 
 /* Token index of row i, column j of tile t; golden numbering: (frame group, row band, col band). */
@@ -123,10 +124,11 @@ static void check_shape(struct setting setting, const struct shape *s, double ra
     int64_t frame = s->args.rows * s->args.cols, nq = s->q_frames * frame,
             nk = s->kv_frames * frame;
     enum dtype type = setting.activation;
-    struct pair q = pair_random(&run, type, 5, range, 0, DIMS(nq, s->heads, s->d));
-    struct pair k = pair_random(&run, type, 3, range, 0, DIMS(nk, s->heads, s->d));
+    int64_t pad = s->pad;
+    struct pair q = pair_random(&run, type, 5 * pad, range, 0, DIMS(nq, s->heads, s->d));
+    struct pair k = pair_random(&run, type, 3 * pad, range, 0, DIMS(nk, s->heads, s->d));
     struct pair v = pair_random(&run, type, 0, 1, 0, DIMS(nk, s->heads, s->d));
-    struct pair out = pair_random(&run, type, 1, 1, 0, DIMS(nq, s->heads, s->d));
+    struct pair out = pair_random(&run, type, pad, 1, 0, DIMS(nq, s->heads, s->d));
     CHECK_OK(run.ops->monarch_attention(run.ex, &out.t, &q.t, &k.t, &v.t, &s->args, &err), err);
     double *want = dn_calloc((size_t)(nq * s->heads * s->d), 8);
     reference(s, q.host, k.host, v.host, want);
@@ -144,18 +146,38 @@ static void check_shape(struct setting setting, const struct shape *s, double ra
 TEST(against_nested_loops)
 {
     static const struct shape shapes[] = {
-        {1, 1, 1, 2, {.scale = 1, .rows = 1, .cols = 1, 1, 1, 1, 1, 0}},
-        {3, 6, 2, 16, {0.25f, 5, 7, 1, 1, 1, 1, 0}},
-        {3, 3, 3, 24, {0.2f, 6, 10, 1, 1, 1, 1, 3}},
-        {2, 4, 1, 8, {0.35f, 6, 40, 1, 2, 2, 1, 0}},
-        {6, 6, 1, 16, {0.25f, 4, 6, 3, 2, 3, 1, 3}},
-        {2, 4, 2, 16, {0.25f, 6, 5, 1, 3, 1, 2, 0}},
-        {4, 4, 1, 12, {0.3f, 4, 18, 2, 1, 1, 3, 2}},
-        {1, 2, 1, 128, {0.088f, 15, 26, 1, 1, 1, 1, 0}},
+        {1, 1, 1, 2, {.scale = 1, .rows = 1, .cols = 1, 1, 1, 1, 1, 0}, 1},
+        {3, 6, 2, 16, {0.25f, 5, 7, 1, 1, 1, 1, 0}, 1},
+        {3, 3, 3, 24, {0.2f, 6, 10, 1, 1, 1, 1, 3}, 1},
+        {2, 4, 1, 8, {0.35f, 6, 40, 1, 2, 2, 1, 0}, 1},
+        {6, 6, 1, 16, {0.25f, 4, 6, 3, 2, 3, 1, 3}, 1},
+        {2, 4, 2, 16, {0.25f, 6, 5, 1, 3, 1, 2, 0}, 1},
+        {4, 4, 1, 12, {0.3f, 4, 18, 2, 1, 1, 3, 2}, 1},
+        {1, 2, 1, 128, {0.088f, 15, 26, 1, 1, 1, 1, 0}, 1},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
         for (int n = 0; n < SETTINGS; n++)
             check_shape(settings[n], &shapes[i], 2, 100 + i);
+}
+
+/* What the CUDA backend's form for tensor cores takes: rows aligned to 16 bytes, bf16, one
+ * iteration. The sizes stand at the edges of its tiles of 8, 16 and 64. */
+TEST(aligned_rows)
+{
+    static const struct shape shapes[] = {
+        {3, 6, 2, 32, {0.18f, 6, 10, 1, 1, 1, 1, 0}, 8},     /* the demo model's frames */
+        {3, 2, 1, 128, {0.088f, 15, 52, 1, 1, 1, 1, 0}, 0},  /* half a frame of 480x832 */
+        {1, 2, 1, 128, {0.088f, 30, 52, 1, 1, 1, 1, 0}, 8},  /* a whole one */
+        {1, 2, 1, 128, {0.088f, 30, 52, 1, 2, 1, 1, 0}, 16}, /* in two tiles */
+        {1, 1, 1, 128, {0.088f, 3, 64, 1, 1, 1, 1, 0}, 8},
+        {2, 2, 1, 64, {0.125f, 17, 57, 1, 1, 1, 1, 0}, 8},
+        {4, 4, 2, 128, {0.088f, 6, 18, 2, 1, 2, 1, 2}, 0},
+        {9, 9, 1, 32, {0.18f, 3, 9, 1, 1, 1, 1, 3}, 8}, /* causal; pairs of three tiles in a unit */
+        {1, 1, 1, 64, {0.125f, 70, 1, 1, 1, 1, 1, 0}, 8},
+        {1, 1, 1, 32, {0.18f, 1, 1, 1, 1, 1, 1, 0}, 0},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        check_shape(settings[SETTINGS - 1], &shapes[i], 2, 200 + i);
 }
 
 /* --- fixtures --- */
@@ -304,4 +326,4 @@ TEST(other_fixtures)
     globfree(&found);
 }
 
-TESTS(T(against_nested_loops), T(fixtures), T(other_fixtures))
+TESTS(T(against_nested_loops), T(aligned_rows), T(fixtures), T(other_fixtures))
