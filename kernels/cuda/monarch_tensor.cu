@@ -587,7 +587,7 @@ bool monarch_tensor_can(const struct exec *ex, const monarch_problem &p)
 /* Bytes of alpha and y of a round, and rounds whose scratch is there: one that is written, one that
  * is read, one between them. */
 #ifndef MONARCH_LAB /* where they are variables */
-#define ROUND_BYTES ((int64_t)16 << 20)
+#define ROUND_BYTES ((int64_t)64 << 20)
 #define ROUNDS_HELD 3
 #define TILES_PER_ITEM 7
 #endif
