@@ -3,6 +3,7 @@
 BUILD    ?= build
 PREFIX   ?= /usr/local
 VERSION  := 0.1.0
+.DEFAULT_GOAL := all
 CC       ?= cc
 OPT      ?= -O2
 ARCH     ?= -march=native
