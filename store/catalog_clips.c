@@ -141,7 +141,7 @@ bool clip_list_read(struct catalog *c, sqlite3_stmt *s, struct clip_list *out,
 }
 
 /* clips/2026/11/25/000017-a-red-fox: found by eye, sorted by time, never the same twice. */
-static char *choose_folder(int64_t id, int64_t created_ms, const char *prompt)
+char *clip_choose_folder(int64_t id, int64_t created_ms, const char *prompt)
 {
     char slug[41];
     size_t n = 0;
@@ -237,7 +237,7 @@ bool catalog_add_clip(struct catalog *c, const struct clip *clip, int64_t *id,
                                  value_text(clip->timings_json)),
                           NULL, err);
     if (ok) {
-        char *folder = choose_folder(new_id, created, clip->prompt ? clip->prompt : "");
+        char *folder = clip_choose_folder(new_id, created, clip->prompt ? clip->prompt : "");
         ok = catalog_run(c, "UPDATE clips SET folder = ? WHERE id = ?",
                          VALUES(value_text(folder), value_int(new_id)), NULL, err);
         free(folder);

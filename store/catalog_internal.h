@@ -118,6 +118,11 @@ bool clip_from_row(sqlite3_stmt *s, struct clip *out, struct dn_error *err);
 /* All rows of s (ended here, also on failure). */
 bool clip_list_read(struct catalog *c, sqlite3_stmt *s, struct clip_list *out,
                     struct dn_error *err);
+/* clips/2026/11/25/000017-a-red-fox; the caller frees. */
+char *clip_choose_folder(int64_t id, int64_t created_ms, const char *prompt);
+
+/* clip_trash.c: moves that a crash interrupted. */
+bool clip_moves_complete(struct catalog *c, int64_t *removed, struct dn_error *err);
 /* DN_E_ARG "there is no clip 17". */
 bool catalog_no_clip(int64_t id, struct dn_error *err);
 

@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "store/catalog_internal.h"
 
-enum { MAX_VALUES = 64, FEW = 1000 };
+enum { MAX_VALUES = 64, FEW = 500 };
 
 struct builder {
     struct strbuf sql;
@@ -211,8 +211,8 @@ static void add_source(struct builder *b, const struct clip_query *q, int leader
                            : " AND clip_parts MATCH ?",
             value_text(q->parts));
     if (!words && q->not_words)
-        add(b, " AND NOT EXISTS (SELECT 1 FROM clip_words WHERE clip_words MATCH ?"
-               " AND rowid = c.id)", value_text(q->not_words));
+        add(b, " AND c.id NOT IN (SELECT rowid FROM clip_words WHERE clip_words MATCH ?)",
+            value_text(q->not_words));
     for (size_t i = 0; i < q->filter_count; i++)
         if ((int)i != leader)
             add_filter(b, &q->filters[i]);

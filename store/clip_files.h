@@ -61,17 +61,20 @@ struct clip_result {
 bool catalog_finish_job(struct catalog *catalog, int64_t id, const struct clip_result *result,
                         struct dn_error *err);
 
-/* Completes moves that a crash interrupted and removes temporary files and folders that no clip
- * owns. Only for the writer and before any worker runs. *removed may be NULL. */
+/* Completes moves that a crash interrupted and removes what killed writers left in the folders of
+ * clips that are not done. A file under a final name is never removed, whoever owns it. Only for
+ * the writer and before any worker runs. *removed may be NULL. */
 bool clip_files_sweep(struct catalog *catalog, int64_t *removed, struct dn_error *err);
 
-/* Looks at every file of every clip (or of one, id not 0): there, right size, right hash. Calls
- * report (may be NULL) for each that is wrong. False only when it cannot look. */
 struct clip_fault {
-    int64_t clip;
+    int64_t clip;     /* 0 = of none */
     const char *path; /* below the library */
-    const char *what; /* "missing", "has 12 bytes, not 34", "changed" */
+    const char *what; /* "missing", "has 12 bytes, not 34", "changed", "belongs to no clip" */
 };
+
+/* Looks at every file of every clip (or of one, id not 0): there, right size and, with hash, right
+ * content; and for folders that belong to no clip. Calls report (may be NULL) for each that is
+ * wrong. False only when it cannot look. */
 bool clip_files_verify(struct catalog *catalog, int64_t id, bool hash,
                        void (*report)(void *user, const struct clip_fault *fault), void *user,
                        int64_t *faults, struct dn_error *err);

@@ -25,7 +25,7 @@ static inline void fixture_clear(void)
 }
 
 /* Runs before main: the tests of a program share one place, emptied by each. */
-__attribute__((constructor)) static void fixture_begin(void)
+__attribute__((constructor(101))) static void fixture_begin(void)
 {
     snprintf(fixture_library, sizeof fixture_library, "%s/danaus-library-%d", test_place(),
              (int)getpid());

@@ -110,6 +110,7 @@ TEST(nothing_typed_is_an_operator)
     FINDS("AND", "5");
     FINDS("it's", "5");
     FINDS("(odd)", "5");
+    FINDS("it's\"quoted", "5");
     FINDS("near", "5");
     FINDS("*100%_*", "5");
     FINDS("*%%%*", "");

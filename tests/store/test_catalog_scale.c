@@ -1,0 +1,336 @@
+/* A large catalog: how long the first page, searches and pages take. 20,000 clips in make check,
+ * a million in make torture (CATALOG_CLIPS=1000000; CATALOG_KEEP=folder keeps it for another run).
+ *
+ * Prompts are 8 to 40 words: "video" in each, "the" in about a third, the others from 20,000 made-up
+ * words of which few are frequent and most are rare (rank r with weight 1/r, as in language). */
+#define _GNU_SOURCE
+#include <math.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "catalog_fixture.h"
+#include "check.h"
+#include "store/catalog_jobs.h"
+#include "store/catalog_labels.h"
+#include "store/catalog_search.h"
+
+extern char **environ;
+static struct dn_error err;
+static int64_t clips = 20000;
+
+enum { VOCABULARY = 20000, PAGE = 50, MANY = 200 };
+static char words[VOCABULARY][16];
+static double weight[VOCABULARY]; /* running sum */
+static uint64_t random_state = 42;
+
+static uint32_t random_below(uint32_t n)
+{
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)((random_state >> 33) % n);
+}
+
+static void make_words(void)
+{
+    static const char *const parts[] = {"ba", "ter", "mo", "li", "vu", "ran", "so", "ke", "pi",
+                                        "dun", "fa", "gre", "hol", "ny", "cri", "wa"};
+    double sum = 0;
+    for (int i = 0; i < VOCABULARY; i++) {
+        int n = i, at = 0;
+        /* i in base 16, two parts at least, the most frequent ones short as in language */
+        for (int k = 0; k < 2 || n > 0; k++, n /= 16)
+            at += snprintf(words[i] + at, sizeof words[i] - (size_t)at, "%s", parts[n % 16]);
+        sum += 1.0 / (i + 1);
+        weight[i] = sum;
+    }
+}
+
+static const char *random_word(void)
+{
+    double at = random_below(1u << 30) / (double)(1u << 30) * weight[VOCABULARY - 1];
+    int low = 0, high = VOCABULARY - 1;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (weight[middle] < at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return words[low];
+}
+
+static void make_prompt(char *out, size_t size)
+{
+    int count = 8 + (int)random_below(33), at = snprintf(out, size, "video");
+    for (int i = 0; i < count && at < (int)size - 20; i++)
+        at += snprintf(out + at, size - (size_t)at, " %s",
+                       i == 2 && random_below(3) == 0 ? "the" : random_word());
+}
+
+static void add_clips(struct catalog *c, int64_t count)
+{
+    static const char *const models[] = {"wan-1.3b", "wan-14b", "demo"};
+    char prompt[700], request[900];
+    for (int64_t i = 0; i < count; i++) {
+        int64_t id = 0;
+        make_prompt(prompt, sizeof prompt);
+        snprintf(request, sizeof request, "{\"prompt\": \"%s\", \"sampler\": \"self_forcing\"}",
+                 prompt);
+        struct clip in = fixture_clip(prompt, random_below(1u << 30));
+        in.request_json = request;
+        in.model = models[random_below(3)];
+        in.rating = random_below(20) == 0 ? 1 + (int)random_below(5) : 0;
+        in.favourite = random_below(100) == 0;
+        in.created_ms = 1600000000000 + i * 60000;
+        CHECK_OK(catalog_add_clip(c, &in, &id, &err), err);
+        if (random_below(50) == 0)
+            CHECK_OK(catalog_add_tag(c, id, "common", &err), err);
+        if (random_below(20000) == 0)
+            CHECK_OK(catalog_add_tag(c, id, "rare", &err), err);
+    }
+}
+
+static void fill(void)
+{
+    struct catalog *c = fixture_open(CATALOG_WRITE);
+    int64_t start = dn_now_ms();
+    enum { BATCH = 10000 };
+    for (int64_t done = 0; done < clips; done += BATCH) {
+        CHECK_OK(catalog_begin(c, &err), err);
+        add_clips(c, done + BATCH < clips ? BATCH : clips - done);
+        CHECK_OK(catalog_commit(c, &err), err);
+    }
+    catalog_close(c);
+    struct stat st;
+    char path[512];
+    snprintf(path, sizeof path, "%s/catalog.db", fixture_library);
+    CHECK(stat(path, &st) == 0);
+    printf("%lld clips in %.1f s, %.0f bytes each\n", (long long)clips,
+           (double)(dn_now_ms() - start) / 1000, (double)st.st_size / (double)clips);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Prints and checks the 95th percentile. */
+static void judge(const char *what, double *ms, int n, double limit_ms)
+{
+    qsort(ms, (size_t)n, sizeof *ms, by_value);
+    double p95 = ms[(int)ceil(0.95 * n) - 1];
+    printf("%-34s p50 %7.2f ms  p95 %7.2f ms  max %7.2f ms  (%d)\n", what, ms[n / 2], p95,
+           ms[n - 1], n);
+    CHECK_MSG(p95 < limit_ms, "%s: p95 %.2f ms, allowed %.0f", what, p95, limit_ms);
+}
+
+/* One page, timed with everything that a search takes, parsing included. */
+static double time_page(struct catalog *c, const char *text, struct catalog_page page,
+                        struct clip_list *out)
+{
+    struct clip_query *q;
+    int64_t start = dn_now_ns();
+    page.limit = PAGE;
+    bool ok = clip_query_parse(text, &q, &err) && catalog_search(c, q, &page, out, &err);
+    double ms = (double)(dn_now_ns() - start) / 1e6;
+    CHECK_MSG(ok, "%s: %s", text, err.message);
+    clip_query_free(q);
+    return ms;
+}
+
+enum kind { ONE_WORD, COMMON_WORD, TWO_WORDS, SUBSTRING, PREFIX, NO_HIT, KINDS };
+static const char *const kind_names[KINDS] = {"one word",  "a word in every clip", "two words",
+                                              "substring", "prefix",               "no hit"};
+
+static void make_query(enum kind kind, char *out, size_t size)
+{
+    const char *word = random_word();
+    switch (kind) {
+    case ONE_WORD:
+        snprintf(out, size, "%s", random_below(2) ? word : words[random_below(VOCABULARY)]);
+        break;
+    case COMMON_WORD:
+        snprintf(out, size, random_below(2) ? "video" : "the video");
+        break;
+    case TWO_WORDS: /* any two, so often frequent ones that rarely meet */
+        snprintf(out, size, "%s %s", word, words[random_below(random_below(2) ? 100 : VOCABULARY)]);
+        break;
+    case SUBSTRING:
+        do
+            word = words[random_below(VOCABULARY)];
+        while (strlen(word) < 6);
+        snprintf(out, size, "*%.*s*", 3 + (int)random_below(3), word + 1 + random_below(2));
+        break;
+    case PREFIX:
+        snprintf(out, size, "%.*s*", 3 + (int)random_below(4), word);
+        break;
+    case NO_HIT:
+        snprintf(out, size, random_below(2) ? "absentword" : "%s absentword", word);
+        break;
+    case KINDS:
+        break;
+    }
+}
+
+static void searches(struct catalog *c, double extra_ms)
+{
+    for (int kind = 0; kind < KINDS; kind++) {
+        double ms[MANY];
+        for (int i = 0; i < MANY; i++) {
+            char text[64];
+            struct clip_list list;
+            make_query((enum kind)kind, text, sizeof text);
+            ms[i] = time_page(c, text, (struct catalog_page){0}, &list);
+            CHECK_MSG(kind != NO_HIT || list.count == 0, "%s", text);
+            CHECK_MSG(kind != COMMON_WORD || list.count == PAGE, "%s", text);
+            clip_list_done(&list);
+        }
+        judge(kind_names[kind], ms, MANY, 50 + extra_ms);
+    }
+}
+
+static void pages(struct catalog *c, const char *text, const char *name)
+{
+    double ms[MANY];
+    for (int i = 0; i < MANY; i++) {
+        struct clip_list list;
+        int64_t id = 1 + (int64_t)(random_below(1u << 30) / (double)(1u << 30) * (double)clips);
+        struct catalog_page page = {0};
+        if (i % 10 == 0)
+            page.oldest = true;
+        else if (i % 2)
+            page.before = id;
+        else
+            page.after = id;
+        ms[i] = time_page(c, text, page, &list);
+        clip_list_done(&list);
+    }
+    judge(name, ms, MANY, 10);
+}
+
+static void filtered(struct catalog *c)
+{
+    static const char *const texts[] = {
+        "tag:rare",       "tag:common", "tag:rare video", "tag:common video", "rating>=5",
+        "favourite:yes",  "model:14b",  "model:absent",   "status:failed",    "seed:77",
+        "before:2020-10-01", "video rating:5 favourite:yes", "-video", "frames>1000",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct clip_list list;
+        double best = 1e9;
+        for (int k = 0; k < 3; k++) {
+            double ms = time_page(c, texts[i], (struct catalog_page){0}, &list);
+            best = ms < best ? ms : best;
+            clip_list_done(&list);
+        }
+        printf("%-34s best %7.2f ms\n", texts[i], best);
+    }
+}
+
+/* In a new process: opens and reads the first page; its exit status says whether it was whole. */
+static void first_page_child(void)
+{
+    struct clip_list list;
+    struct catalog *c = fixture_open(CATALOG_READ);
+    struct catalog_page page = {.limit = PAGE};
+    bool ok = catalog_search(c, NULL, &page, &list, &err) && list.count == PAGE;
+    clip_list_done(&list);
+    catalog_close(c);
+    _exit(ok ? 0 : 1);
+}
+
+TEST(first_page)
+{
+    enum { TIMES = 20 };
+    double ms[TIMES];
+    char *const argv[] = {(char[]){"first_page"}, NULL};
+    setenv("CATALOG_FIRST_PAGE", fixture_library, 1);
+    for (int i = 0; i < TIMES; i++) {
+        pid_t pid;
+        int status = 1;
+        int64_t start = dn_now_ns();
+        CHECK(posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ) == 0);
+        waitpid(pid, &status, 0);
+        ms[i] = (double)(dn_now_ns() - start) / 1e6;
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    unsetenv("CATALOG_FIRST_PAGE");
+    judge("first page from process start", ms, TIMES, 200);
+}
+
+TEST(filling)
+{
+    if (!getenv("CATALOG_KEEP") || !catalog_exists(fixture_library))
+        fill();
+}
+
+TEST(searching)
+{
+    struct catalog *c = fixture_open(CATALOG_READ);
+    searches(c, 0);
+    filtered(c);
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    printf("largest resident size %ld KiB\n", usage.ru_maxrss);
+    catalog_close(c);
+}
+
+TEST(paging)
+{
+    struct catalog *c = fixture_open(CATALOG_READ);
+    pages(c, "", "page anywhere");
+    pages(c, "video", "page anywhere, word in every clip");
+    pages(c, "*ater*", "page anywhere, substring");
+    catalog_close(c);
+}
+
+/* A writer that adds clips, one durable commit each, while we search. */
+TEST(searching_while_clips_are_added)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct catalog *c = fixture_open(CATALOG_WRITE);
+        for (;;) {
+            add_clips(c, 1);
+            usleep(2000);
+        }
+    }
+    struct catalog *c = fixture_open(CATALOG_READ);
+    printf("while clips are added:\n");
+    searches(c, 5);
+    catalog_close(c);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+TEST(whole_after_all)
+{
+    struct catalog *c = fixture_open(CATALOG_WRITE);
+    struct catalog_totals totals;
+    CHECK_OK(catalog_get_totals(c, &totals, &err), err);
+    CHECK(totals.clips >= clips);
+    CHECK_OK(catalog_check(c, &err), err);
+    catalog_close(c);
+    if (!getenv("CATALOG_KEEP"))
+        fixture_clear();
+}
+
+__attribute__((constructor(200))) static void begin(void)
+{
+    const char *count = getenv("CATALOG_CLIPS"), *first = getenv("CATALOG_FIRST_PAGE");
+    clips = count ? atoll(count) : clips;
+    if (first) {
+        snprintf(fixture_library, sizeof fixture_library, "%s", first);
+        first_page_child();
+    }
+    /* a catalog that is kept, and used again the next time */
+    if (getenv("CATALOG_KEEP"))
+        snprintf(fixture_library, sizeof fixture_library, "%s", getenv("CATALOG_KEEP"));
+    make_words();
+}
+
+TESTS(T(filling), T(first_page), T(searching), T(paging), T(searching_while_clips_are_added),
+      T(whole_after_all))
