@@ -159,6 +159,31 @@ TEST(what_is_not_ours_is_refused)
     refused("a newer catalog");
 }
 
+/* Another program's database whose log is not yet in it: opening it for writing would move it. */
+TEST(a_strangers_log_is_left_alone)
+{
+    char path[512], command[1600];
+    sqlite3 *db;
+    struct stat before, after;
+    struct catalog *c;
+    struct dn_error err = {0};
+    mkdir(fixture_library, 0700);
+    snprintf(path, sizeof path, "%s/other.db", fixture_library);
+    CHECK(sqlite3_open(path, &db) == SQLITE_OK);
+    CHECK(sqlite3_exec(db, "PRAGMA journal_mode = WAL; CREATE TABLE t(a); INSERT INTO t VALUES(1);"
+                           "PRAGMA wal_checkpoint; INSERT INTO t VALUES(2)", NULL, NULL, NULL) ==
+          SQLITE_OK);
+    snprintf(command, sizeof command, "cp %s %s/catalog.db && cp %s-wal %s/catalog.db-wal", path,
+             fixture_library, path, fixture_library);
+    CHECK(system(command) == 0);
+    sqlite3_close(db);
+    snprintf(path, sizeof path, "%s/catalog.db-wal", fixture_library);
+    CHECK(stat(path, &before) == 0 && before.st_size > 0);
+    CHECK(!catalog_open(fixture_library, CATALOG_WRITE, &c, &err) && err.code == DN_E_FORMAT);
+    CHECK(stat(path, &after) == 0 && after.st_size == before.st_size);
+    fixture_clear();
+}
+
 TEST(reading_where_nothing_is)
 {
     struct dn_error err = {0};
@@ -259,5 +284,6 @@ TEST(clips_change)
 
 TESTS(T(clip_comes_back_as_it_was), T(a_reader_cannot_write), T(there_is_one_writer),
       T(a_transaction_is_kept_whole_or_not_at_all), T(what_is_not_ours_is_refused),
+      T(a_strangers_log_is_left_alone),
       T(reading_where_nothing_is), T(migrations_are_numbered_without_a_gap),
       T(settings_and_backup), T(changes_by_another_connection_show), T(clips_change))
