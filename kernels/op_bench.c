@@ -96,7 +96,7 @@ static bool prepare_conv(struct work *k, struct op_bench_result *out, struct dn_
     const int64_t *a = k->row->sizes;
     enum dtype dtype = exec_dtype(k->ex);
     int64_t pad = a[6] / 2;
-    struct conv_args args = {1, 1, 1, pad, pad, pad, pad};
+    struct conv_args args = {1, 1, 1, pad, pad, pad, pad, false};
     float *values = dn_malloc((size_t)(a[4] * a[3] * a[5] * a[6] * a[6]) * sizeof *values);
     for (int64_t i = 0; i < a[4] * a[3] * a[5] * a[6] * a[6]; i++)
         values[i] = (float)(i * 31 % 101) / 500.0f - 0.1f;

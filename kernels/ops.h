@@ -79,6 +79,18 @@ struct monarch_args {
 struct conv_args {
     int64_t stride_t, stride_h, stride_w;
     int64_t pad_top, pad_bottom, pad_left, pad_right; /* zeros; time is never padded here */
+    /* Puts corners in place, where video_habits say so: of h' x w' pixels with channels (dy, dx, c)
+     * come y [T', 2h'-2, 2w'-2, out/4], (dy, dx) of pixel (i, j) at (2i-1+dy, 2j-1+dx), those that
+     * fall outside left away. No residual. */
+    bool corners;
+};
+
+/* How a backend likes the work on video; models cut it by this, results are the same to rounding. */
+struct video_habits {
+    int64_t slice_elements; /* of an activation, to be worked on at one time: what stays in a core's
+                             * cache; without bound on a GPU, which wants many */
+    bool corners;           /* conv does conv_args.corners */
+    bool fold_narrow;       /* a convolution to 3 channels costs that to 16 */
 };
 
 struct ops {
@@ -107,6 +119,7 @@ struct ops {
                  struct dn_error *err);
     bool (*fill_zero)(struct exec *ex, const struct tensor *dst, struct dn_error *err);
     bool (*sync)(struct exec *ex, struct dn_error *err);
+    const struct video_habits *(*video_habits)(void);
 
     /* --- linear layers --- */
     /* Packs parts[0..count) (host, [out_i, in], any float dtype, any strides) stacked along out,

@@ -45,11 +45,18 @@ struct conv {
     uint64_t clock;
 };
 
+const struct video_habits *cpu_video_habits(void)
+{
+    static const struct video_habits habits = {
+        .slice_elements = 512 * 1024, .corners = false, .fold_narrow = true};
+    return &habits;
+}
+
 bool cpu_conv_pack(struct exec *ex, const struct tensor *weight, const struct tensor *bias,
                    const struct conv_args *args, struct conv **out, struct dn_error *err)
 {
     cpu_enter(ex);
-    assert(weight->ndim == 5 || weight->ndim == 4);
+    assert((weight->ndim == 5 || weight->ndim == 4) && !args->corners);
     struct tensor w = *weight;
     if (w.ndim == 4) {
         w.ndim = 5;

@@ -149,6 +149,7 @@ static inline float cpu_inverse_rms(const float *x, int64_t n, float eps)
 
 /* --- the operations, one family a file; contracts in ops.h --- */
 enum dtype cpu_best_dtype(void);
+const struct video_habits *cpu_video_habits(void);
 bool cpu_open(const struct exec_options *options, struct exec **out, struct dn_error *err);
 void cpu_close(struct exec *ex);
 bool cpu_tensor_alloc(struct exec *ex, struct tensor *t, enum dtype dtype, int ndim,

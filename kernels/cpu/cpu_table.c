@@ -13,6 +13,7 @@ const struct ops ops_cpu = {
     .copy = cpu_copy,
     .fill_zero = cpu_fill_zero,
     .sync = cpu_sync,
+    .video_habits = cpu_video_habits,
     .linear_pack = cpu_linear_pack,
     .linear_free = cpu_linear_free,
     .linear = cpu_linear,

@@ -11,16 +11,15 @@
  * not measured yet. */
 #include <stdlib.h>
 
-#include "kernels/cuda/cuda_util.cuh"
+#include "kernels/cuda/conv.cuh"
 
 enum { TILE = 64, STEP = 16, PITCH = TILE + 4 };
 
-struct conv {
-    int64_t out, in, kt, kh, kw;
-    struct conv_args args;
-    struct tensor weights; /* [out, kt, kh, kw, in] in the exec's dtype */
-    struct tensor bias;    /* F32 [out], data NULL: none */
-};
+extern "C" const struct video_habits *cuda_video_habits(void)
+{
+    static const struct video_habits habits = {INT64_MAX / 4, true, false};
+    return &habits;
+}
 
 extern "C" bool cuda_conv_pack(struct exec *ex, const struct tensor *weight,
                                const struct tensor *bias, const struct conv_args *args,
@@ -45,6 +44,14 @@ extern "C" bool cuda_conv_pack(struct exec *ex, const struct tensor *weight,
     turned.stride[4] = weight->stride[1];
     bool ok = cuda_tensor_alloc(ex, &c->weights, ex->dtype, 5, shape, err) &&
               cuda_upload(ex, &c->weights, &turned, err);
+    if (ok && c->in < 8 && ex->dtype == DTYPE_BF16) {
+        const int64_t wide[] = {c->out, c->kt, c->kh, c->kw, 8};
+        ok = cuda_tensor_alloc(ex, &c->wide, DTYPE_BF16, 5, wide, err) &&
+             cuda_fill_zero(ex, &c->wide, err);
+        struct tensor part = c->wide;
+        part.shape[4] = c->in;
+        ok = ok && cuda_copy(ex, &part, &c->weights, err);
+    }
     if (ok && bias) {
         assert(tensor_count(bias) == c->out);
         ok = cuda_tensor_alloc(ex, &c->bias, DTYPE_F32, bias->ndim, bias->shape, err) &&
@@ -63,6 +70,7 @@ extern "C" void cuda_conv_free(struct exec *ex, struct conv *conv)
     if (!conv)
         return;
     cuda_tensor_free(ex, &conv->weights);
+    cuda_tensor_free(ex, &conv->wide);
     cuda_tensor_free(ex, &conv->bias);
     free(conv);
 }
@@ -70,11 +78,12 @@ extern "C" void cuda_conv_free(struct exec *ex, struct conv *conv)
 struct conv_problem {
     cuda_array y, x, weights, residual;
     const float *bias;
-    int64_t h, w;            /* of x */
-    int64_t y_h, y_w;        /* of y */
-    int64_t pixels;          /* of y, all frames */
+    int64_t h, w;               /* of x */
+    int64_t y_h, y_w;           /* of y */
+    int64_t pixels;             /* of y, all frames */
     int in, out, kh, kw, depth; /* depth = kt kh kw in */
     int stride_t, stride_h, stride_w, top, left;
+    int corners;
 };
 
 /* Where the window of a pixel of y begins in x; frame -1 for a pixel that is not there. */
@@ -103,8 +112,10 @@ __device__ inline float window_load(const conv_problem &p, const conv_window &at
 
 __device__ inline void conv_finish(const conv_problem &p, int64_t pixel, int o, float sum)
 {
-    int64_t at = pixel * p.out + o;
     if (pixel >= p.pixels || o >= p.out)
+        return;
+    int64_t at = p.corners ? conv_corner(p.y_h, p.y_w, p.out / 4, pixel, o) : pixel * p.out + o;
+    if (at < 0)
         return;
     sum += p.bias ? p.bias[o] : 0.0f;
     sum += p.residual.data ? cuda_load(p.residual, at) : 0.0f;
@@ -113,7 +124,7 @@ __device__ inline void conv_finish(const conv_problem &p, int64_t pixel, int o, 
 
 __global__ void __launch_bounds__(CUDA_BLOCK) conv_kernel(conv_problem p)
 {
-    float *left = cuda_shared(), *right = left + STEP * PITCH; /* [STEP][PITCH] each */
+    float *left = cuda_shared(), *right = left + STEP * PITCH;              /* [STEP][PITCH] each */
     int thread = (int)threadIdx.x, k = thread % STEP, line = thread / STEP; /* what it loads */
     int64_t first = (int64_t)blockIdx.x * TILE;
     int first_out = (int)blockIdx.y * TILE, m = thread / 16 * 4, n = thread % 16 * 4;
@@ -144,15 +155,25 @@ __global__ void __launch_bounds__(CUDA_BLOCK) conv_kernel(conv_problem p)
             conv_finish(p, first + m + i, first_out + n + j, sum[i][j]);
 }
 
+/* y's pixels before corners are put in place. */
+static void sizes_of(const struct tensor *y, const struct conv *c, int64_t *h, int64_t *w)
+{
+    *h = c->args.corners ? y->shape[1] / 2 + 1 : y->shape[1];
+    *w = c->args.corners ? y->shape[2] / 2 + 1 : y->shape[2];
+}
+
 static void check(const struct tensor *y, const struct tensor *x, const struct conv *c,
                   const struct tensor *residual)
 {
     const struct conv_args *a = &c->args;
-    assert(x->ndim == 4 && y->ndim == 4 && x->shape[3] == c->in && y->shape[3] == c->out);
+    int64_t h, w;
+    assert(x->ndim == 4 && y->ndim == 4 && x->shape[3] == c->in);
+    assert(y->shape[3] == (a->corners ? c->out / 4 : c->out) && !(a->corners && residual));
     assert(tensor_is_contiguous(x) && tensor_is_contiguous(y));
     assert(y->shape[0] == (x->shape[0] - c->kt) / a->stride_t + 1);
-    assert(y->shape[1] == (x->shape[1] + a->pad_top + a->pad_bottom - c->kh) / a->stride_h + 1);
-    assert(y->shape[2] == (x->shape[2] + a->pad_left + a->pad_right - c->kw) / a->stride_w + 1);
+    sizes_of(y, c, &h, &w);
+    assert(h == (x->shape[1] + a->pad_top + a->pad_bottom - c->kh) / a->stride_h + 1);
+    assert(w == (x->shape[2] + a->pad_left + a->pad_right - c->kw) / a->stride_w + 1);
     assert(!residual ||
            (tensor_is_contiguous(residual) && tensor_count(residual) == tensor_count(y)));
 }
@@ -161,6 +182,10 @@ extern "C" bool cuda_conv(struct exec *ex, const struct tensor *y, const struct 
                           const struct conv *c, const struct tensor *residual, struct dn_error *err)
 {
     check(y, x, c, residual);
+#ifndef DANAUS_EMULATE
+    if (conv_sm90_suits(ex, y, x, c, residual))
+        return conv_sm90(ex, y, x, c, residual, err);
+#endif
     conv_problem p = {};
     p.y = cuda_array_of(y);
     p.x = cuda_array_of(x);
@@ -170,8 +195,8 @@ extern "C" bool cuda_conv(struct exec *ex, const struct tensor *y, const struct 
     p.bias = (const float *)c->bias.data;
     p.h = x->shape[1];
     p.w = x->shape[2];
-    p.y_h = y->shape[1];
-    p.y_w = y->shape[2];
+    sizes_of(y, c, &p.y_h, &p.y_w);
+    p.corners = c->args.corners;
     p.pixels = y->shape[0] * p.y_h * p.y_w;
     p.in = (int)c->in;
     p.out = (int)c->out;

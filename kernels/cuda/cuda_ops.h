@@ -24,6 +24,7 @@ bool cuda_copy(struct exec *ex, const struct tensor *dst, const struct tensor *s
 bool cuda_fill_zero(struct exec *ex, const struct tensor *dst, struct dn_error *err);
 bool cuda_sync(struct exec *ex, struct dn_error *err);
 bool cuda_memory_free(struct exec *ex, int64_t *bytes, struct dn_error *err);
+const struct video_habits *cuda_video_habits(void);
 
 bool cuda_linear_pack(struct exec *ex, const struct tensor *parts, const struct tensor *biases,
                       int count, struct linear **out, struct dn_error *err);

@@ -14,6 +14,7 @@ const struct ops ops_cuda = {
     .copy = cuda_copy,
     .fill_zero = cuda_fill_zero,
     .sync = cuda_sync,
+    .video_habits = cuda_video_habits,
     .linear_pack = cuda_linear_pack,
     .linear_free = cuda_linear_free,
     .linear = cuda_linear,

@@ -37,6 +37,7 @@ struct hopper_tensor {
     int64_t shape[5], stride[5]; /* in elements; stride[0] is 1, the others multiples of 8 */
     int box[5];                  /* at most 256 each; box[0] spans at most the swizzle's width */
     CUtensorMapSwizzle swizzle;
+    int step[5]; /* of a box take every step-th element only; 0 is 1 */
 };
 
 /* The map of a tensor, to be passed to a kernel inside a __grid_constant__ parameter. False when
@@ -66,7 +67,7 @@ static inline bool hopper_tensor_map(CUtensorMap *map, const char *op,
         shape[i] = (cuuint64_t)t->shape[i];
         stride[i] = (cuuint64_t)t->stride[i] * 2;
         box[i] = (cuuint32_t)t->box[i];
-        step[i] = 1;
+        step[i] = t->step[i] ? (cuuint32_t)t->step[i] : 1;
     }
     CUresult code = ((encode_fn *)entry)(
         map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, (cuuint32_t)t->ndim, t->data, shape, stride + 1, box,

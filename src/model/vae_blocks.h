@@ -7,8 +7,9 @@
  * the last frames move to the front; nothing is concatenated or cloned.
  *
  * A layer never takes more frames at once than its window has room for: a longer input runs
- * through the rest of the chain slice by slice, which keeps windows small and in cache. Which
- * slices depends on sizes alone, so it never changes a result between two ways of pushing. */
+ * through the rest of the chain slice by slice, which keeps windows small and in cache where the
+ * backend has one that matters (video_habits). Which slices depends on sizes and the backend alone,
+ * so it never changes a result between two ways of pushing. */
 #ifndef DANAUS_MODEL_VAE_BLOCKS_H
 #define DANAUS_MODEL_VAE_BLOCKS_H
 
@@ -146,8 +147,8 @@ bool vae_state_run(struct vae_state *state, const struct tensor *x, vae_sink_fn 
 bool vae_layer_run(struct vae_state *state, int64_t index, const struct tensor *x,
                    struct tensor *y, struct dn_error *err);
 /* Frames to take at once when one has so many elements: the largest power of two, at least 1 and at
- * most frames, that keeps a slice in cache. */
-int64_t vae_slice_frames(int64_t elements, int64_t frames);
+ * most frames, that keeps a slice within the backend's video_habits. */
+int64_t vae_slice_frames(const struct vae_backend *backend, int64_t elements, int64_t frames);
 /* Elements of an UPSAMPLE layer's folded result for one frame of h x w. */
 int64_t vae_corner_elements(const struct vae_layer *layer, int64_t h, int64_t w);
 

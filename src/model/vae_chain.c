@@ -5,13 +5,11 @@
 #include "base/mem.h"
 #include "model/vae_blocks.h"
 
-/* A slice of activations that stays in a core's share of the cache; see vae_slice_frames. */
-#define SLICE_ELEMENTS (512 * 1024)
-
-int64_t vae_slice_frames(int64_t elements, int64_t frames)
+int64_t vae_slice_frames(const struct vae_backend *backend, int64_t elements, int64_t frames)
 {
+    const int64_t most = backend->ops->video_habits()->slice_elements;
     int64_t n = 1;
-    while (2 * n <= frames && 2 * n * elements <= SLICE_ELEMENTS)
+    while (2 * n <= frames && 2 * n * elements <= most)
         n *= 2;
     return n;
 }
@@ -47,8 +45,8 @@ static int64_t time_grain(const struct vae_chain *chain, int64_t index)
 }
 
 /* Elements that a layer needs in the two scratch buffers for room frames of h x w. */
-static void scratch_needs(const struct vae_layer *layer, int64_t room, int64_t h, int64_t w,
-                          int64_t needs[2])
+static void scratch_needs(const struct vae_layer *layer, const struct vae_backend *backend,
+                          int64_t room, int64_t h, int64_t w, int64_t needs[2])
 {
     const int64_t pixels = h * w, video = room * pixels;
     needs[0] = needs[1] = 0;
@@ -63,7 +61,8 @@ static void scratch_needs(const struct vae_layer *layer, int64_t room, int64_t h
     } else if (layer->kind == VAE_LAYER_UPSAMPLE) {
         int64_t frames = layer->time.in ? 2 * room : room;
         int64_t corners = vae_corner_elements(layer, h, w);
-        needs[0] = vae_slice_frames(corners, frames) * corners;
+        if (!backend->ops->video_habits()->corners)
+            needs[0] = vae_slice_frames(backend, corners, frames) * corners;
         if (layer->time.in) {
             int64_t halves = video * layer->time.out;
             needs[0] = halves > needs[0] ? halves : needs[0];
@@ -151,9 +150,9 @@ bool vae_state_new(const struct vae_chain *chain, const struct vae_backend *back
         int64_t grain = time_grain(chain, i), needs[2];
         own->h = h;
         own->w = w;
-        own->room = vae_slice_frames(h * w * widest, frames);
+        own->room = vae_slice_frames(backend, h * w * widest, frames);
         own->room = own->room < grain && grain <= frames ? grain : own->room;
-        scratch_needs(layer, own->room, h, w, needs);
+        scratch_needs(layer, backend, own->room, h, w, needs);
         for (int j = 0; j < 2; j++)
             scratch[j] = needs[j] > scratch[j] ? needs[j] : scratch[j];
         ok = output_new(state, layer, own, err) && windows_new(state, layer, own, err);

@@ -58,7 +58,7 @@ bool vae_fold_upsample(struct vae_conv *conv, const struct weight_view *weight,
                        const struct weight_view *bias, const struct vae_backend *backend,
                        struct dn_error *err)
 {
-    static const struct conv_args args = {1, 1, 1, 1, 1, 1, 1};
+    const struct conv_args args = {1, 1, 1, 1, 1, 1, 1, backend->ops->video_habits()->corners};
     float *values = fold_weights(weight, 1, 2, corner_place);
     struct tensor folded =
         tensor_over(values, DTYPE_F32, DIMS(4 * weight->shape[0], weight->shape[1], 2, 2));
@@ -71,7 +71,7 @@ bool vae_fold_narrow(struct vae_conv *conv, const struct weight_view *weight,
                      const struct weight_view *bias, const struct vae_backend *backend,
                      struct dn_error *err)
 {
-    static const struct conv_args args = {1, 2, 2, 1, 1, 1, 1};
+    static const struct conv_args args = {1, 2, 2, 1, 1, 1, 1, false};
     float *values = fold_weights(weight, 3, 4, square_place);
     struct tensor folded =
         tensor_over(values, DTYPE_F32, DIMS(4 * weight->shape[0], weight->shape[1], 3, 4, 4));

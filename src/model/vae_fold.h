@@ -3,11 +3,13 @@
  * Nearest x2 and a 3x3 convolution: of the nine pixels that an output sees, several are the same
  * small pixel. The four outputs around a corner of the small grid see the same 2x2 small pixels, so
  * one 2x2 convolution over the corners, [h+1, w+1, (dy, dx, out)], gives them all: 4/9 of the
- * products, and the enlarged picture is never written.
+ * products, and the enlarged picture is never written. A backend that puts corners in place itself
+ * (video_habits) gives y at once.
  *
  * A convolution to few channels (the head's 3): vector units compute 16 at a time. Four
  * neighbouring outputs become channels of one, [h/2, w/2, (dy, dx, out)], by a 4x4 kernel of
- * stride 2: 16/36 of the products at 12 channels instead of 3. */
+ * stride 2: 16/36 of the products at 12 channels instead of 3. Where that is no gain
+ * (video_habits.fold_narrow) it is not done. */
 #ifndef DANAUS_MODEL_VAE_FOLD_H
 #define DANAUS_MODEL_VAE_FOLD_H
 

@@ -190,8 +190,10 @@ static bool run_upsample(const struct call *c, const struct tensor *x, struct te
     if (c->layer->time.packed && !double_time(c, x, &small, err))
         return false;
     const int64_t frames = small.shape[0];
-    const int64_t step = vae_slice_frames(vae_corner_elements(c->layer, c->h, c->w), frames);
     *y = output_frames(c->own, frames);
+    if (b->ops->video_habits()->corners)
+        return b->ops->conv(b->ex, y, &small, c->layer->conv[0].packed, NULL, err);
+    const int64_t step = vae_slice_frames(b, vae_corner_elements(c->layer, c->h, c->w), frames);
     for (int64_t f = 0; f < frames; f += step) {
         int64_t n = frames - f < step ? frames - f : step;
         struct tensor from = tensor_slice(&small, f, n), to = tensor_slice(y, f, n);

@@ -12,9 +12,9 @@
 
 #define NAME_SIZE 160
 
-static const struct conv_args same_3x3 = {1, 1, 1, 1, 1, 1, 1};
+static const struct conv_args same_3x3 = {1, 1, 1, 1, 1, 1, 1, false};
 static const struct conv_args pointwise = {.stride_t = 1, .stride_h = 1, .stride_w = 1};
-static const struct conv_args halve_space = {1, 2, 2, 0, 1, 0, 1};
+static const struct conv_args halve_space = {1, 2, 2, 0, 1, 0, 1, false};
 static const struct conv_args halve_time = {.stride_t = 2, .stride_h = 1, .stride_w = 1};
 
 /* What a layer is loaded from. */
@@ -205,7 +205,8 @@ static bool load_head(struct vae_layer *layer, const struct source *s, struct dn
         return false;
     layer->out = layer->conv[0].out;
     /* behind an upsampler sizes are even, which squares need */
-    layer->folded = s->up && layer->out <= VAE_FOLD_MAX_OUT;
+    layer->folded = s->up && layer->out <= VAE_FOLD_MAX_OUT && s->backend &&
+                    s->backend->ops->video_habits()->fold_narrow;
     if (layer->folded)
         return load_folded(layer, s, ".2", vae_fold_narrow, err);
     return load_conv3(&layer->conv[0], s, ".2", layer->out, layer->in, err);

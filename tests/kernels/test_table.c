@@ -14,6 +14,7 @@ static const char *const tested[] = {
     "copy",
     "fill_zero",
     "sync",
+    "video_habits",
     "linear_pack",
     "linear_free",
     "linear",

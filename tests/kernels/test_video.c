@@ -78,11 +78,11 @@ TEST(convolutions)
 {
 #define SAME                                                                                       \
     {                                                                                              \
-        1, 1, 1, 1, 1, 1, 1                                                                        \
+        1, 1, 1, 1, 1, 1, 1, false                                                                 \
     }
 #define NONE                                                                                       \
     {                                                                                              \
-        1, 1, 1, 0, 0, 0, 0                                                                        \
+        1, 1, 1, 0, 0, 0, 0, false                                                                 \
     }
     static const struct conv_shape shapes[] = {
         {1, 1, 1, 1, 1, 1, 1, 1, NONE, true, false, false},
@@ -96,14 +96,75 @@ TEST(convolutions)
         {2, 12, 20, 64, 32, 1, 3, 3, SAME, true, false, false},
         {3, 8, 6, 8, 24, 1, 1, 1, NONE, true, false, false},
         {2, 9, 8, 24, 6, 1, 1, 1, NONE, false, true, false},
-        {2, 9, 8, 6, 6, 1, 3, 3, {1, 2, 2, 0, 1, 0, 1}, true, false, false},
-        {5, 4, 4, 6, 6, 3, 1, 1, {2, 1, 1, 0, 0, 0, 0}, true, false, false},
+        {2, 9, 8, 6, 6, 1, 3, 3, {1, 2, 2, 0, 1, 0, 1, false}, true, false, false},
+        {5, 4, 4, 6, 6, 3, 1, 1, {2, 1, 1, 0, 0, 0, 0, false}, true, false, false},
         {3, 10, 11, 3, 8, 3, 3, 3, SAME, true, false, false},
-        {3, 6, 9, 16, 16, 2, 3, 3, {1, 1, 1, 2, 0, 1, 0}, true, false, false},
+        {3, 6, 9, 16, 16, 2, 3, 3, {1, 1, 1, 2, 0, 1, 0, false}, true, false, false},
+        {3, 9, 11, 96, 96, 3, 3, 3, SAME, true, true, true},
+        {3, 17, 6, 96, 3, 3, 3, 3, SAME, true, false, false},
+        {4, 3, 19, 128, 192, 3, 3, 3, SAME, false, true, false},
+        {2, 7, 5, 192, 384, 1, 1, 1, NONE, true, false, false},
+        {4, 6, 5, 72, 40, 3, 1, 1, NONE, true, false, false},
+        {2, 18, 14, 96, 96, 1, 3, 3, {1, 2, 2, 0, 1, 0, 1, false}, true, false, false},
+        {5, 6, 7, 64, 64, 3, 1, 1, {2, 1, 1, 0, 0, 0, 0, false}, true, false, false},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
         for (int n = 0; n < SETTINGS; n++)
             check_conv(settings[n], &shapes[i], 1300 + i);
+}
+
+/* Corners put in place: every pixel of y comes from the corner and the channels that ops.h names.
+ */
+static void check_corners(struct setting setting, int64_t h, int64_t w, int64_t in, int64_t c)
+{
+    struct check_run run = run_open(setting, 1450);
+    struct dn_error err = {0};
+    const struct conv_shape s = {2,    h,     w,    in, 4 * c, 1, 2, 2, {1, 1, 1, 1, 1, 1, 1, true},
+                                 true, false, false};
+    const int64_t at_corners[] = {2, h + 1, w + 1, 4 * c}, y_shape[] = {2, 2 * h, 2 * w, c};
+    struct pair x = pair_random(&run, setting.activation, 0, 1, 0, 4, (int64_t[]){2, h, w, in});
+    struct pair weights = pair_random(&run, DTYPE_F32, 0, 0.3, 0, 4, (int64_t[]){4 * c, in, 2, 2});
+    struct pair b = pair_random(&run, DTYPE_F32, 0, 1, 0, 2, (int64_t[]){1, 4 * c});
+    struct pair y = pair_random(&run, setting.activation, 0, 1, 0, 4, y_shape);
+    double *corners = dn_malloc((size_t)(2 * (h + 1) * (w + 1) * 4 * c) * 8);
+    double *want = dn_malloc((size_t)tensor_count(&y.t) * 8);
+    reference(&s, x.host, weights.host, b.host, NULL, at_corners, corners);
+    for (int64_t at = 0; at < tensor_count(&y.t); at++) {
+        int64_t col = at / c % (2 * w), row = at / c / (2 * w) % (2 * h), t = at / c / (4 * w * h);
+        int64_t phase = (row + 1) % 2 * 2 + (col + 1) % 2;
+        int64_t corner = (t * (h + 1) + (row + 1) / 2) * (w + 1) + (col + 1) / 2;
+        want[at] = corners[corner * 4 * c + phase * c + at % c];
+    }
+    struct conv *conv = NULL;
+    struct tensor weight = pair_on_host(&weights), bias_row = pair_on_host(&b);
+    struct tensor bias = tensor_reshape(&bias_row, 1, &s.out);
+    CHECK_OK(run.ops->conv_pack(run.ex, &weight, &bias, &s.args, &conv, &err), err);
+    CHECK_OK(run.ops->conv(run.ex, &y.t, &x.t, conv, NULL, &err), err);
+    expect(&run, "conv with corners put in place", &y.t, want, product_tolerance(&run));
+    run.ops->conv_free(run.ex, conv);
+    free(corners);
+    free(want);
+    free(weight.data);
+    free(bias.data);
+    struct pair *all[] = {&x, &weights, &b, &y};
+    for (int i = 0; i < 4; i++)
+        pair_free(&run, all[i]);
+    run_close(&run);
+}
+
+TEST(corners_in_place)
+{
+    for (int n = 0; n < SETTINGS; n++) {
+        struct check_run run = run_open(settings[n], 1);
+        bool can = run.ops->video_habits()->corners;
+        run_close(&run);
+        if (!can)
+            continue;
+        check_corners(settings[n], 1, 1, 8, 8);
+        check_corners(settings[n], 5, 7, 6, 3);
+        check_corners(settings[n], 9, 12, 64, 32);
+        check_corners(settings[n], 10, 5, 40, 96);
+    }
 }
 
 /* One convolution for many shapes that differ in one axis each, more than it keeps code for, and
@@ -307,5 +368,5 @@ TEST(rgb)
     }
 }
 
-TESTS(T(convolutions), T(convolution_shapes_in_turn), T(channel_norms), T(moving_pixels),
-      T(latents), T(rgb))
+TESTS(T(convolutions), T(corners_in_place), T(convolution_shapes_in_turn), T(channel_norms),
+      T(moving_pixels), T(latents), T(rgb))

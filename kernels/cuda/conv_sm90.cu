@@ -1,0 +1,531 @@
+/* conv on Hopper: implicit matrix product on wgmma, operands brought by the tensor copy engine.
+ *
+ *   y[t,i,j,o] = b[o] + sum_(kt,kh,kw,c) W[o,kt,kh,kw,c] x[t+kt, i+kh-top, j+kw-left, c]
+ *                (+ residual[t,i,j,o])
+ *
+ * A block makes UNITS x 2 units of 8x8 pixels by N channels. For each kt and CHUNK of channels it
+ * copies the pixels under the units once, with the rim that the taps (kh, kw) need, zeros outside
+ * of the picture included: [rows + kh - 1][cols + kw - 1][CHUNK], "patch". The A operand of a tap
+ * is 8 rows of 8 pixels out of the patch: 8 neighbouring pixels are one group of the operand's
+ * rows, a patch row is the way to the next group, and a tap is an offset of the start. So a pixel
+ * comes once from L2 for all taps of a plane. The B operand of a tap, W[N, CHUNK], is brought tap
+ * by tap.
+ *
+ * With strides in space a tap finds no neighbours in a patch; then every tap has a patch of its
+ * own, of every step-th pixel.
+ *
+ * Warpgroup 0 asks for copies (one thread for patches, one for weights); warpgroups 1 and 2 compute
+ * UNITS units each. Blocks stay and take every gridDim-th item, so the copies for the next item run
+ * while the one before is stored. Frames come before pixels in the order of items: the blocks that
+ * run at one time see the same pixels of neighbouring frames, which are then in L2. */
+#include "kernels/cuda/conv.cuh"
+#include "kernels/cuda/cuda_rows.cuh"
+#include "kernels/cuda/hopper.cuh"
+
+enum { UNIT = 8, CONSUMERS = 2, THREADS = 128 * (1 + CONSUMERS), MAX_STAGES = 16 };
+enum { SHARED_BYTES = 227 * 1024, TILE_ALIGN = 1024, BARRIER_BYTES = 4 * MAX_STAGES * 8 };
+
+struct conv_sm90_problem {
+    CUtensorMap x, w;
+    uint16_t *y;
+    const uint16_t *residual; /* NULL: none */
+    const float *bias;        /* NULL: none */
+    int out, chunks, top, left;
+    int step_t, step;       /* strides, the latter of rows and columns */
+    int kt, groups, kh, kw; /* taps: in time; brought by patches of their own; found in one patch */
+    int group_cols;         /* groups lie in rows of so many */
+    int y_t, y_h, y_w;      /* before corners are put in place */
+    int corners;            /* channels of a pixel then; 0: they are not */
+    int unit_cols;          /* units side by side in a block's tile */
+    int tile_rows, tile_cols;                  /* pixels of the tile */
+    int across, tiles_n, items;                /* tiles in a row of the picture, in channels, all */
+    int pitch;                                 /* pixels of a row of the patch */
+    int patch_bytes, patch_room, patch_stages; /* copied; room kept for it */
+    int w_room, w_stages;
+};
+
+#ifdef HOPPER_CODE
+
+/* Where an item lies. */
+struct item_place {
+    int first_out, t, row, col;
+};
+
+__device__ inline item_place place_of(const conv_sm90_problem &p, int item)
+{
+    int n = item % p.tiles_n, rest = item / p.tiles_n;
+    int t = rest % p.y_t, tile = rest / p.y_t;
+    return item_place{n, t, tile / p.across * p.tile_rows, tile % p.across * p.tile_cols};
+}
+
+/* The next place in a ring: its index, and the parity of its turn. */
+struct ring {
+    int at, stages;
+    uint32_t parity;
+    __device__ inline void next()
+    {
+        if (++at == stages) {
+            at = 0;
+            parity ^= 1;
+        }
+    }
+};
+
+struct conv_shared {
+    char *patches, *weights;
+    uint64_t *patch_full, *patch_empty, *w_full, *w_empty;
+};
+
+__device__ inline conv_shared shared_of(const conv_sm90_problem &p)
+{
+    conv_shared s;
+    uint32_t raw = hopper_shared(cuda_shared());
+    s.patches = (char *)cuda_shared() + ((TILE_ALIGN - raw % TILE_ALIGN) % TILE_ALIGN);
+    s.weights = s.patches + p.patch_room * p.patch_stages;
+    s.patch_full = (uint64_t *)(s.weights + p.w_room * p.w_stages);
+    s.patch_empty = s.patch_full + MAX_STAGES;
+    s.w_full = s.patch_empty + MAX_STAGES;
+    s.w_empty = s.w_full + MAX_STAGES;
+    return s;
+}
+
+template <int CHUNK>
+__device__ inline void bring_patches(const conv_sm90_problem &p, const conv_shared &s)
+{
+    ring r = {0, p.patch_stages, 1};
+    for (int item = (int)blockIdx.x; item < p.items; item += (int)gridDim.x) {
+        item_place at = place_of(p, item);
+        for (int kt = 0; kt < p.kt; kt++)
+            for (int group = 0; group < p.groups; group++)
+                for (int chunk = 0; chunk < p.chunks; chunk++) {
+                    int row = at.row * p.step - p.top + group / p.group_cols;
+                    int col = at.col * p.step - p.left + group % p.group_cols;
+                    hopper_barrier_wait(&s.patch_empty[r.at], r.parity);
+                    hopper_barrier_expect(&s.patch_full[r.at], (uint32_t)p.patch_bytes);
+                    hopper_load_4d(s.patches + p.patch_room * r.at, &p.x, &s.patch_full[r.at],
+                                   chunk * CHUNK, col, row, at.t * p.step_t + kt);
+                    r.next();
+                }
+    }
+}
+
+template <int N, int CHUNK>
+__device__ inline void bring_weights(const conv_sm90_problem &p, const conv_shared &s)
+{
+    ring r = {0, p.w_stages, 1};
+    const int taps = p.kh * p.kw; /* of a group */
+    for (int item = (int)blockIdx.x; item < p.items; item += (int)gridDim.x) {
+        int first_out = item % p.tiles_n * N;
+        for (int group = 0; group < p.kt * p.groups; group++)
+            for (int chunk = 0; chunk < p.chunks; chunk++)
+                for (int tap = group * taps; tap < (group + 1) * taps; tap++) {
+                    hopper_barrier_wait(&s.w_empty[r.at], r.parity);
+                    hopper_barrier_expect(&s.w_full[r.at], N * CHUNK * 2);
+                    hopper_load_3d(s.weights + p.w_room * r.at, &p.w, &s.w_full[r.at],
+                                   chunk * CHUNK, first_out, tap);
+                    r.next();
+                }
+    }
+}
+
+/* v[i] of lane q of four becomes v[q] of lane i. */
+__device__ inline void turn_quad(uint32_t (&v)[4])
+{
+    const unsigned lane = threadIdx.x % 4;
+#pragma unroll
+    for (int i = 0; i < 4; i += 2) {
+        uint32_t got = __shfl_xor_sync(0xFFFFFFFFu, lane & 1 ? v[i] : v[i + 1], 1);
+        v[i] = lane & 1 ? got : v[i];
+        v[i + 1] = lane & 1 ? v[i + 1] : got;
+    }
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+        uint32_t got = __shfl_xor_sync(0xFFFFFFFFu, lane & 2 ? v[i] : v[i + 2], 2);
+        v[i] = lane & 2 ? got : v[i];
+        v[i + 2] = lane & 2 ? v[i + 2] : got;
+    }
+}
+
+/* Where channel o of a pixel goes; -1: nowhere. */
+__device__ inline int64_t element_of(const conv_sm90_problem &p, int t, int row, int col, int o)
+{
+    if (row >= p.y_h || col >= p.y_w || o >= p.out)
+        return -1;
+    if (!p.corners)
+        return (((int64_t)t * p.y_h + row) * p.y_w + col) * p.out + o;
+    const int phase = o / p.corners, rows = 2 * p.y_h - 2, cols = 2 * p.y_w - 2;
+    row = 2 * row - 1 + phase / 2;
+    col = 2 * col - 1 + phase % 2;
+    if (row < 0 || row >= rows || col < 0 || col >= cols)
+        return -1;
+    return (((int64_t)t * rows + row) * cols + col) * p.corners + o - phase * p.corners;
+}
+
+/* A pixel's N channels from first_out on; d as wgmma left it, half 0 or 1 of its rows. Four lanes
+ * hold a pixel, two channels in eight each; turned, a lane has eight that follow each other. */
+template <int N>
+__device__ inline void store_pixel(const conv_sm90_problem &p, const float (&d)[N / 2], int half,
+                                   int t, int row, int col, int first_out)
+{
+    const int lane = (int)threadIdx.x % 4;
+    if constexpr (N % 32 != 0) {
+#pragma unroll
+        for (int i = 0; i < N / 4; i++) {
+            int o = first_out + i / 2 * 8 + 2 * lane + i % 2;
+            int64_t at = element_of(p, t, row, col, o);
+            if (at < 0)
+                continue;
+            float sum = d[i / 2 * 4 + 2 * half + i % 2] + (p.bias ? p.bias[o] : 0.0f);
+            sum += p.residual ? cuda_float_of((uint32_t)p.residual[at] << 16) : 0.0f;
+            p.y[at] = (uint16_t)cuda_pack_bf16(sum, 0.0f);
+        }
+    } else {
+        constexpr int BATCH = N / 32 % 3 == 0 ? 3 : 2; /* loads under way; registers are few */
+#pragma unroll
+        for (int first = 0; first < N / 32; first += BATCH) {
+            uint32_t v[BATCH][4] = {};
+            int64_t at[BATCH];
+#pragma unroll
+            for (int g = 0; g < BATCH; g++) {
+                at[g] = element_of(p, t, row, col, first_out + 32 * (first + g) + 8 * lane);
+                if (p.residual && at[g] >= 0) {
+                    uint4 got = *(const uint4 *)(p.residual + at[g]);
+                    v[g][0] = got.x, v[g][1] = got.y, v[g][2] = got.z, v[g][3] = got.w;
+                }
+            }
+#pragma unroll
+            for (int g = 0; g < BATCH; g++) {
+                if (p.residual)
+                    turn_quad(v[g]);
+#pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    const int j = 4 * (first + g) + i, o = first_out + 8 * j + 2 * lane;
+                    const float *from = &d[4 * j + 2 * half];
+                    float2 b = p.bias && o < p.out ? *(const float2 *)(p.bias + o) : float2{0, 0};
+                    v[g][i] = cuda_pack_bf16(from[0] + b.x + cuda_float_of(v[g][i] << 16),
+                                             from[1] + b.y + cuda_float_of(v[g][i] & 0xFFFF0000u));
+                }
+                turn_quad(v[g]);
+                if (at[g] >= 0)
+                    *(uint4 *)(p.y + at[g]) = uint4{v[g][0], v[g][1], v[g][2], v[g][3]};
+            }
+        }
+    }
+}
+
+template <int N, int CHUNK, int UNITS>
+__device__ inline void compute(const conv_sm90_problem &p, const conv_shared &s, int group)
+{
+    constexpr int ROW = CHUNK * 2; /* bytes of a pixel in a patch, of a channel's weights */
+    constexpr hopper_layout LAYOUT = ROW == 128 ? HOPPER_128B : HOPPER_64B;
+    const int warp = (int)threadIdx.x % 128 / 32, lane = (int)threadIdx.x % 32;
+    const uint64_t a_form = hopper_operand(0, (uint32_t)(p.pitch * ROW), 0, LAYOUT);
+    const uint64_t b_form = hopper_operand(0, 8 * ROW, 0, LAYOUT);
+    uint32_t unit_at[UNITS];
+#pragma unroll
+    for (int u = 0; u < UNITS; u++) {
+        int unit = group * UNITS + u;
+        unit_at[u] =
+            (uint32_t)((unit / p.unit_cols * UNIT * p.pitch + unit % p.unit_cols * UNIT) * ROW);
+    }
+    ring patch = {0, p.patch_stages, 0}, w = {0, p.w_stages, 0};
+    for (int item = (int)blockIdx.x; item < p.items; item += (int)gridDim.x) {
+        float d[UNITS][N / 2] = {};
+        uint64_t *w_done = NULL, *patch_done = NULL; /* what the products under way will free */
+        hopper_products_begin();
+        for (int plane = 0; plane < p.kt * p.groups * p.chunks; plane++) {
+            hopper_barrier_wait(&s.patch_full[patch.at], patch.parity);
+            const uint32_t patch_at = hopper_shared(s.patches + p.patch_room * patch.at);
+            for (int kh = 0; kh < p.kh; kh++)
+                for (int kw = 0; kw < p.kw; kw++) {
+                    hopper_barrier_wait(&s.w_full[w.at], w.parity);
+                    const uint32_t a_at = patch_at + (uint32_t)((kh * p.pitch + kw) * ROW);
+                    const uint64_t b = b_form + (hopper_shared(s.weights + p.w_room * w.at) >> 4);
+                    hopper_products_begin();
+#pragma unroll
+                    for (int k = 0; k < CHUNK / 16; k++)
+#pragma unroll
+                        for (int u = 0; u < UNITS; u++) {
+                            uint64_t a = a_form + ((a_at + unit_at[u]) >> 4) + (uint64_t)(2 * k);
+                            hopper_product<N>::template shared<>(d[u], a, b + (uint64_t)(2 * k), 1);
+                        }
+                    hopper_products_commit();
+                    hopper_products_wait<1>();
+                    if (w_done && lane == 0)
+                        hopper_barrier_arrive(w_done);
+                    if (patch_done && lane == 0)
+                        hopper_barrier_arrive(patch_done);
+                    w_done = &s.w_empty[w.at];
+                    patch_done = NULL;
+                    w.next();
+                }
+            patch_done = &s.patch_empty[patch.at];
+            patch.next();
+        }
+        hopper_products_wait<0>();
+        if (lane == 0) {
+            hopper_barrier_arrive(w_done);
+            hopper_barrier_arrive(patch_done);
+        }
+        item_place at = place_of(p, item);
+#pragma unroll
+        for (int u = 0; u < UNITS; u++) {
+            hopper_products_touch(d[u]);
+            int unit = group * UNITS + u;
+#pragma unroll
+            for (int half = 0; half < 2; half++) {
+                int row = at.row + unit / p.unit_cols * UNIT + 2 * warp + half;
+                int col = at.col + unit % p.unit_cols * UNIT + lane / 4;
+                store_pixel<N>(p, d[u], half, at.t, row, col, at.first_out * N);
+            }
+        }
+    }
+}
+#endif
+
+template <int N, int CHUNK, int UNITS>
+__global__ void __launch_bounds__(THREADS, 1)
+    conv_sm90_kernel(const __grid_constant__ conv_sm90_problem p)
+{
+#ifdef HOPPER_CODE
+    const conv_shared s = shared_of(p);
+    if (threadIdx.x == 0) {
+        for (int i = 0; i < MAX_STAGES; i++) {
+            hopper_barrier_init(&s.patch_full[i], 1);
+            hopper_barrier_init(&s.patch_empty[i], 4 * CONSUMERS);
+            hopper_barrier_init(&s.w_full[i], 1);
+            hopper_barrier_init(&s.w_empty[i], 4 * CONSUMERS);
+        }
+        hopper_barrier_init_done();
+    }
+    __syncthreads();
+    if (threadIdx.x < 128) {
+        hopper_registers_down<24>();
+        if (threadIdx.x == 0)
+            bring_patches<CHUNK>(p, s);
+        else if (threadIdx.x == 32)
+            bring_weights<N, CHUNK>(p, s);
+    } else {
+        hopper_registers_up<240>();
+        compute<N, CHUNK, UNITS>(p, s, (int)threadIdx.x / 128 - 1);
+    }
+#endif
+}
+
+/* Pixels of few channels with zeros behind them: to 8, which the copy engine can address. */
+__global__ void widen_kernel(cuda_words<16> *y, const uint16_t *x, int channels, int64_t pixels)
+{
+    int64_t pixel = cuda_index();
+    if (pixel >= pixels)
+        return;
+    cuda_words<16> out = {};
+    for (int c = 0; c < channels; c++)
+        out.word[c / 2] |= (uint32_t)x[pixel * channels + c] << 16 * (c % 2);
+    y[pixel] = out;
+}
+
+/* --- host --- */
+
+struct tile {
+    const char *name;
+    int n, chunk, units;
+    int speed; /* of a full grid, measured, in percent of the fastest with this chunk */
+    void (*kernel)(const conv_sm90_problem p);
+};
+
+#define TILE(n, chunk, units, speed)                                                               \
+    {                                                                                              \
+#units "x2 units, " #n " channels, " #chunk " deep", n, chunk, units, speed,               \
+            conv_sm90_kernel < n, chunk, units>                                                    \
+    }
+static const struct tile tiles[] = {
+    TILE(192, 64, 2, 100), TILE(192, 64, 1, 97), TILE(128, 64, 2, 98), TILE(96, 32, 4, 100),
+    TILE(96, 32, 2, 90),   TILE(96, 32, 1, 78),  TILE(8, 32, 4, 100)};
+enum { TILES = sizeof tiles / sizeof tiles[0] };
+
+const char *conv_sm90_tile_name(int tile)
+{
+    return tile < TILES ? tiles[tile].name : NULL;
+}
+
+bool conv_sm90_suits(const struct exec *ex, const struct tensor *y, const struct tensor *x,
+                     const struct conv *c, const struct tensor *residual)
+{
+    const struct conv_args *a = &c->args;
+    return hopper_here(ex) && ex->dtype == DTYPE_BF16 && x->dtype == DTYPE_BF16 &&
+           y->dtype == DTYPE_BF16 && (!residual || residual->dtype == DTYPE_BF16) &&
+           (c->out % (a->corners ? 32 : 8) == 0 || c->out < 8) && a->stride_h == a->stride_w &&
+           a->stride_h <= 2 && c->kh <= 8 && c->kw <= 8 &&
+           (c->wide.data || (c->in % 8 == 0 && (uintptr_t)x->data % 16 == 0)) &&
+           (uintptr_t)y->data % 16 == 0 && (!residual || (uintptr_t)residual->data % 16 == 0);
+}
+
+static int up_to(int64_t n, int64_t step)
+{
+    return (int)((n + step - 1) / step);
+}
+
+/* Lays out units so that the fewest tiles cover the picture. */
+static void place_units(conv_sm90_problem *p, const struct tile *tile)
+{
+    const int units = tile->units * CONSUMERS;
+    int best = 0;
+    for (int cols = 1; cols <= units; cols *= 2) {
+        int rows = units / cols;
+        int across = up_to(p->y_w, cols * UNIT), tiles = across * up_to(p->y_h, rows * UNIT);
+        int rim = (rows * UNIT + p->kh - 1) * (cols * UNIT + p->kw - 1);
+        if (best && (tiles > best || (tiles == best && rim >= p->patch_bytes)))
+            continue;
+        best = tiles;
+        p->patch_bytes = rim; /* pixels, so far */
+        p->unit_cols = cols;
+        p->tile_rows = rows * UNIT;
+        p->tile_cols = cols * UNIT;
+        p->across = across;
+    }
+    p->items = best * p->y_t * p->tiles_n;
+    p->pitch = p->tile_cols + p->kw - 1;
+    p->patch_bytes *= tile->chunk * 2;
+}
+
+/* Shares the block's memory out: two patches, or three where five stages of weights still fit. */
+static void place_stages(conv_sm90_problem *p, const struct tile *tile)
+{
+    const int all = SHARED_BYTES - TILE_ALIGN - BARRIER_BYTES;
+    p->patch_room = up_to(p->patch_bytes, TILE_ALIGN) * TILE_ALIGN;
+    p->w_room = up_to(tile->n * tile->chunk * 2, TILE_ALIGN) * TILE_ALIGN;
+    p->patch_stages = 2;
+    while (p->patch_stages < 4 && (p->patch_stages + 1) * p->patch_room + 5 * p->w_room <= all)
+        p->patch_stages++;
+    p->w_stages = (all - p->patch_stages * p->patch_room) / p->w_room;
+    p->w_stages = p->w_stages < MAX_STAGES ? p->w_stages : (int)MAX_STAGES;
+    assert(p->w_stages >= 2);
+}
+
+static bool make_maps(conv_sm90_problem *p, const struct tensor *x, const struct conv *c,
+                      const struct tile *tile, struct dn_error *err)
+{
+    const CUtensorMapSwizzle swizzle =
+        tile->chunk == 64 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B;
+    const int64_t in = x->shape[3], h = x->shape[1], w = x->shape[2], taps = c->kt * c->kh * c->kw;
+    const struct hopper_tensor pixels = {
+        x->data,
+        4,
+        {in, w, h, x->shape[0]},
+        {1, in, w * in, h * w * in},
+        {tile->chunk, p->pitch * p->step, (p->tile_rows + p->kh - 1) * p->step, 1},
+        swizzle,
+        {1, p->step, p->step, 1}};
+    const struct hopper_tensor weights = {in == c->in ? c->weights.data : c->wide.data,
+                                          3,
+                                          {in, c->out, taps},
+                                          {1, taps * in, in},
+                                          {tile->chunk, tile->n, 1},
+                                          swizzle,
+                                          {1, 1, 1}};
+    return hopper_tensor_map(&p->x, "conv", &pixels, err) &&
+           hopper_tensor_map(&p->w, "conv", &weights, err);
+}
+
+static conv_sm90_problem problem_of(const struct tensor *y, const struct tensor *x,
+                                    const struct conv *c, const struct tensor *residual,
+                                    const struct tile *tile)
+{
+    conv_sm90_problem p = {};
+    (void)x;
+    p.y = (uint16_t *)y->data;
+    p.residual = residual ? (const uint16_t *)residual->data : NULL;
+    p.bias = (const float *)c->bias.data;
+    p.out = (int)c->out;
+    p.chunks = up_to(c->in, tile->chunk);
+    const bool apart = c->args.stride_h > 1; /* neighbours in y are none in x */
+    p.step_t = (int)c->args.stride_t;
+    p.step = (int)c->args.stride_h;
+    p.kt = (int)c->kt;
+    p.groups = apart ? (int)(c->kh * c->kw) : 1;
+    p.group_cols = (int)c->kw;
+    p.kh = apart ? 1 : (int)c->kh;
+    p.kw = apart ? 1 : (int)c->kw;
+    p.top = (int)c->args.pad_top;
+    p.left = (int)c->args.pad_left;
+    p.y_t = (int)y->shape[0];
+    p.corners = c->args.corners ? (int)c->out / 4 : 0;
+    p.y_h = (int)(p.corners ? y->shape[1] / 2 + 1 : y->shape[1]);
+    p.y_w = (int)(p.corners ? y->shape[2] / 2 + 1 : y->shape[2]);
+    p.tiles_n = up_to(c->out, tile->n);
+    place_units(&p, tile);
+    place_stages(&p, tile);
+    return p;
+}
+
+/* x with 8 channels in scratch memory. */
+static bool widen(struct exec *ex, struct tensor *x, struct dn_error *err)
+{
+    const int64_t shape[] = {x->shape[0], x->shape[1], x->shape[2], 8};
+    const int64_t pixels = shape[0] * shape[1] * shape[2];
+    struct tensor wide = tensor_over(NULL, DTYPE_BF16, 4, shape);
+    if (!cuda_scratch(ex, "conv", (size_t)pixels * 16, &wide.data, err) ||
+        !cuda_launch(ex, "conv", err, widen_kernel, cuda_grid(pixels), CUDA_BLOCK, 0,
+                     (cuda_words<16> *)wide.data, (const uint16_t *)x->data, (int)x->shape[3],
+                     pixels))
+        return false;
+    *x = wide;
+    return true;
+}
+
+bool conv_sm90_tile(struct exec *ex, const struct tensor *y, const struct tensor *from,
+                    const struct conv *c, const struct tensor *residual, int which,
+                    struct dn_error *err)
+{
+    const struct tile *tile = &tiles[which];
+    int processors = 0;
+    struct tensor in = *from, *x = &in;
+    if (c->wide.data && !widen(ex, x, err))
+        return false;
+    conv_sm90_problem p = problem_of(y, x, c, residual, tile);
+    CUDA_TRY("conv",
+             cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, ex->device), err);
+    if (!make_maps(&p, x, c, tile, err))
+        return false;
+    return cuda_launch(ex, "conv", err, tile->kernel,
+                       dim3((unsigned)(p.items < processors ? p.items : processors)), THREADS,
+                       SHARED_BYTES, p);
+}
+
+/* The depth of a tile decides in which order products are added, so it follows from the convolution
+ * alone: how many frames come at once must not change a result. */
+static bool tile_suits(const struct tile *tile, const struct conv *c)
+{
+    if (c->out < 8)
+        return tile->n == 8;
+    return tile->n > 8 && tile->chunk == (c->in % 64 == 0 ? 64 : 32);
+}
+
+/* A measure of a tile's time: turns of the blocks, cycles of the tensor units in one. */
+static int64_t cost(const struct tensor *y, const struct tensor *x, const struct conv *c,
+                    const struct tile *tile, int processors)
+{
+    conv_sm90_problem p = problem_of(y, x, c, NULL, tile);
+    int64_t product = tile->n / 2 > 16 + tile->n / 4 ? tile->n / 2 : 16 + tile->n / 4;
+    return (int64_t)up_to(p.items, processors) * tile->units * product * p.chunks * tile->chunk *
+           100 / tile->speed;
+}
+
+bool conv_sm90(struct exec *ex, const struct tensor *y, const struct tensor *x,
+               const struct conv *c, const struct tensor *residual, struct dn_error *err)
+{
+    int best = -1, processors = 0;
+    int64_t least = 0;
+    CUDA_TRY("conv",
+             cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, ex->device), err);
+    for (int i = 0; i < TILES; i++) {
+        if (!tile_suits(&tiles[i], c))
+            continue;
+        int64_t here = cost(y, x, c, &tiles[i], processors);
+        if (best < 0 || here < least) {
+            best = i;
+            least = here;
+        }
+    }
+    return conv_sm90_tile(ex, y, x, c, residual, best, err);
+}
