@@ -6,9 +6,78 @@
  *   latents_to_video   y[t, i, j, c] = latents[t, c, i, j] * scale[c] + shift[c], and back
  *   video_to_rgb8      round(clamp(x, -1, 1) * 127.5 + 127.5)
  *
- * A warp a pixel in channel_norm, a thread an element elsewhere. Bytes: each operand once. Share of
- * the memory limit: not measured yet. */
-#include "kernels/cuda/cuda_util.cuh"
+ * Where all is bf16 and channels come in eights, channel_norm keeps a pixel in the registers of 1
+ * to 32 lanes; where both sides have one dtype, pixels are moved 16 bytes a thread. Otherwise a
+ * warp a pixel in channel_norm, a thread an element elsewhere. Bytes: each operand once. */
+#include "kernels/cuda/cuda_rows.cuh"
+
+__device__ inline float silu_of(float x)
+{
+#ifdef DANAUS_EMULATE
+    return cuda_silu_of(x);
+#else
+    return __fdividef(x, 1.0f + __expf(-x)); /* off by 1e-6, a bf16 is by 2e-3 */
+#endif
+}
+
+enum { NORM_PIXELS = 4 }; /* that a thread takes part in: gamma is loaded once for them */
+
+/* `lanes` lanes (a power of two, to 32) a pixel; each holds STEPS times 8 channels. */
+template <int STEPS>
+__global__ void __launch_bounds__(CUDA_BLOCK)
+    channel_norm_packed_kernel(uint16_t *y, const uint16_t *x, const float *gamma, int lanes,
+                               int64_t pixels, int silu)
+{
+    const int lane = (int)threadIdx.x % lanes, per_block = CUDA_BLOCK / lanes;
+    const int channels = 8 * STEPS * lanes;
+    const float root = sqrtf((float)channels);
+    float factors[STEPS][8];
+#pragma unroll
+    for (int s = 0; s < STEPS; s++)
+#pragma unroll
+        for (int i = 0; i < 8; i++)
+            factors[s][i] = gamma[8 * (s * lanes + lane) + i] * root;
+    int64_t pixel = (int64_t)blockIdx.x * NORM_PIXELS * per_block + (int)threadIdx.x / lanes;
+    for (int n = 0; n < NORM_PIXELS; n++, pixel += per_block) {
+        float v[STEPS][8], squares = 0;
+        const int64_t first = pixel * channels + 8 * lane;
+        if (pixel < pixels)
+#pragma unroll
+            for (int s = 0; s < STEPS; s++)
+                cuda_load_n<true, 8>(v[s], x, first + 8 * s * lanes);
+        else
+            memset(v, 0, sizeof v);
+#pragma unroll
+        for (int s = 0; s < STEPS; s++)
+#pragma unroll
+            for (int i = 0; i < 8; i++)
+                squares += v[s][i] * v[s][i];
+        for (int with = lanes / 2; with > 0; with /= 2)
+            squares += __shfl_xor_sync(0xFFFFFFFFu, squares, with);
+        const float inverse = 1.0f / fmaxf(sqrtf(squares), 1e-12f);
+#pragma unroll
+        for (int s = 0; s < STEPS; s++) {
+#pragma unroll
+            for (int i = 0; i < 8; i++) {
+                v[s][i] *= inverse * factors[s][i];
+                v[s][i] = silu ? silu_of(v[s][i]) : v[s][i];
+            }
+            if (pixel < pixels)
+                cuda_store_n<true, 8>(y, first + 8 * s * lanes, v[s]);
+        }
+    }
+}
+
+/* Steps of a lane: the least of 1, 2, 3 with which a power of two of lanes holds the channels; 0:
+ * none. */
+static int norm_steps(int64_t channels)
+{
+    for (int steps = 1; steps <= 3; steps++)
+        for (int64_t lanes = 1; lanes <= 32; lanes *= 2)
+            if (8 * steps * lanes == channels)
+                return steps;
+    return 0;
+}
 
 __global__ void channel_norm_kernel(cuda_array y, cuda_array x, const float *gamma,
                                     int64_t channels, int64_t pixels, int silu)
@@ -36,41 +105,83 @@ extern "C" bool cuda_channel_norm(struct exec *ex, const struct tensor *y, const
     assert(tensor_is_contiguous(x) && tensor_is_contiguous(y) && tensor_count(y) == count);
     assert(gamma->dtype == DTYPE_F32 && tensor_count(gamma) == channels);
     int64_t pixels = count / channels;
+    const int steps = norm_steps(channels);
+    if (steps && x->dtype == DTYPE_BF16 && y->dtype == DTYPE_BF16 &&
+        cuda_rows_fit(x->data, channels, channels) && cuda_rows_fit(y->data, channels, channels)) {
+        const int lanes = (int)(channels / 8 / steps);
+        auto kernel = steps == 1   ? channel_norm_packed_kernel<1>
+                      : steps == 2 ? channel_norm_packed_kernel<2>
+                                   : channel_norm_packed_kernel<3>;
+        return cuda_launch(ex, "channel_norm", err, kernel,
+                           cuda_grid(pixels, CUDA_BLOCK / lanes * NORM_PIXELS), CUDA_BLOCK, 0,
+                           (uint16_t *)y->data, (const uint16_t *)x->data,
+                           (const float *)gamma->data, lanes, pixels, (int)silu);
+    }
     return cuda_launch(ex, "channel_norm", err, channel_norm_kernel,
                        cuda_grid(pixels, CUDA_BLOCK / 32), CUDA_BLOCK, 0, cuda_array_of(y),
                        cuda_array_of(x), (const float *)gamma->data, channels, pixels, (int)silu);
 }
 
-__global__ void upsample_kernel(cuda_array y, cuda_array x, int64_t h, int64_t w, int64_t c,
+/* Pieces that pixels are moved in: 16 bytes, else elements. */
+struct piece_array {
+    cuda_array of;
+    int whole; /* 16 bytes a piece */
+};
+
+__device__ inline void move_piece(const piece_array &y, int64_t to, const piece_array &x,
+                                  int64_t from)
+{
+    if (x.whole)
+        ((cuda_words<16> *)y.of.data)[to] = ((const cuda_words<16> *)x.of.data)[from];
+    else
+        cuda_store(y.of, to, cuda_load(x.of, from));
+}
+
+/* The pieces of both sides, and how many a run of c channels has. */
+static int64_t pieces_of(const struct tensor *y, const struct tensor *x, int64_t c, piece_array *to,
+                         piece_array *from)
+{
+    const int64_t bytes = c * dtype_size(x->dtype);
+    const int whole = x->dtype == y->dtype && bytes % 16 == 0 && (uintptr_t)x->data % 16 == 0 &&
+                      (uintptr_t)y->data % 16 == 0;
+    *to = piece_array{cuda_array_of(y), whole};
+    *from = piece_array{cuda_array_of(x), whole};
+    return whole ? bytes / 16 : c;
+}
+
+__global__ void upsample_kernel(piece_array y, piece_array x, int64_t h, int64_t w, int64_t c,
                                 int64_t count)
 {
     int64_t at = cuda_index();
     if (at >= count)
         return;
-    int64_t channel = at % c, col = at / c % (2 * w), row = at / c / (2 * w) % (2 * h);
+    int64_t piece = at % c, col = at / c % (2 * w), row = at / c / (2 * w) % (2 * h);
     int64_t t = at / c / (2 * w) / (2 * h);
-    cuda_store(y, at, cuda_load(x, ((t * h + row / 2) * w + col / 2) * c + channel));
+    move_piece(y, at, x, ((t * h + row / 2) * w + col / 2) * c + piece);
 }
 
 extern "C" bool cuda_upsample_nearest(struct exec *ex, const struct tensor *y,
                                       const struct tensor *x, struct dn_error *err)
 {
     assert(x->ndim == 4 && y->ndim == 4 && tensor_is_contiguous(x) && tensor_is_contiguous(y));
-    int64_t h = x->shape[1], w = x->shape[2], count = tensor_count(y);
+    int64_t h = x->shape[1], w = x->shape[2];
     assert(y->shape[0] == x->shape[0] && y->shape[1] == 2 * h && y->shape[2] == 2 * w);
     assert(y->shape[3] == x->shape[3]);
+    piece_array to, from;
+    int64_t c = pieces_of(y, x, x->shape[3], &to, &from), count = y->shape[0] * 4 * h * w * c;
     return cuda_launch(ex, "upsample_nearest", err, upsample_kernel, cuda_grid(count), CUDA_BLOCK,
-                       0, cuda_array_of(y), cuda_array_of(x), h, w, x->shape[3], count);
+                       0, to, from, h, w, c, count);
 }
 
-__global__ void interleave_kernel(cuda_array y, cuda_array x, int64_t pixels, int64_t c,
-                                  int64_t count)
+/* A column of blocks a frame of y. */
+__global__ void interleave_kernel(piece_array y, piece_array x, int64_t pixels, int64_t c)
 {
-    int64_t at = cuda_index();
-    if (at >= count)
+    int64_t at = cuda_index(), t = blockIdx.y;
+    if (at >= pixels * c)
         return;
-    int64_t channel = at % c, pixel = at / c % pixels, t = at / c / pixels;
-    cuda_store(y, at, cuda_load(x, ((t / 2 * pixels + pixel) * 2 + t % 2) * c + channel));
+    int64_t pixel = (int64_t)((uint32_t)at / (uint32_t)c);
+    move_piece(y, t * pixels * c + at, x,
+               ((t / 2 * pixels + pixel) * 2 + t % 2) * c + (at - pixel * c));
 }
 
 extern "C" bool cuda_interleave_time(struct exec *ex, const struct tensor *y,
@@ -79,10 +190,13 @@ extern "C" bool cuda_interleave_time(struct exec *ex, const struct tensor *y,
     assert(x->ndim == 4 && y->ndim == 4 && tensor_is_contiguous(x) && tensor_is_contiguous(y));
     assert(y->shape[0] == 2 * x->shape[0] && x->shape[3] == 2 * y->shape[3]);
     assert(y->shape[1] == x->shape[1] && y->shape[2] == x->shape[2]);
-    int64_t count = tensor_count(y);
-    return cuda_launch(ex, "interleave_time", err, interleave_kernel, cuda_grid(count), CUDA_BLOCK,
-                       0, cuda_array_of(y), cuda_array_of(x), x->shape[1] * x->shape[2],
-                       y->shape[3], count);
+    piece_array to, from;
+    int64_t pixels = x->shape[1] * x->shape[2], c = pieces_of(y, x, y->shape[3], &to, &from);
+    assert(pixels * c <= UINT32_MAX && y->shape[0] < 65536);
+    dim3 grid = cuda_grid(pixels * c);
+    grid.y = (unsigned)y->shape[0];
+    return cuda_launch(ex, "interleave_time", err, interleave_kernel, grid, CUDA_BLOCK, 0, to, from,
+                       pixels, c);
 }
 
 struct latents_problem {
