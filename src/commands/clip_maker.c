@@ -83,7 +83,8 @@ static bool open_outputs(struct run *run, struct dn_error *err)
     const struct frame_sink_options options = {
         .width = r->width, .height = r->height, .fps = r->fps, .quality = r->quality,
         .force = r->force, .recipe = r->embed_recipe ? run->recipe : NULL,
-        .title = r->embed_recipe && r->prompt[0] ? r->prompt : NULL};
+        .title = r->embed_recipe && r->prompt[0] ? r->prompt : NULL,
+        .background = run->maker->background};
     return (!r->save_latents || output_file_check(r->save_latents, r->force, err)) &&
            (!r->output || frame_sink_open(r->output, &options, &run->sink, err));
 }

@@ -18,6 +18,7 @@ struct clip_maker {
     struct progress *progress;
     const char *model_name;   /* for the recipe */
     const char *model_sha256; /* of the transformer's file, "" = not known */
+    bool background; /* frames are encoded while more are made, see frame_sink */
     /* Called with all frames [frames, height, width, 3] when the files are written, before the
      * result is told; NULL = frames are not kept. */
     bool (*show)(const struct request *r, const uint8_t *rgb, int64_t frames,

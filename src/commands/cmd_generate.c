@@ -107,6 +107,7 @@ static bool load_model(struct generate *g, struct dn_error *err)
     g->model_name = dn_strdup(slash && slash[1] ? slash + 1 : path);
     free(whole);
     g->maker.model_name = g->model_name;
+    g->maker.background = ok && job_queues(g->job.ops);
     g->maker.model_sha256 = g->sha256;
     return ok;
 }

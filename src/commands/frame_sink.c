@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
+#include "commands/frame_queue.h"
 #include "commands/output_file.h"
 #include "format/safetensors_write.h"
 #include "store/media_encode.h"
@@ -16,7 +17,8 @@ struct frame_sink {
     struct frame_sink_options options;
     char *recipe;
     int64_t frames;
-    struct media_writer *media; /* or, for floats: */
+    struct media_writer *media; /* or, for floats, values */
+    struct frame_queue *queue;  /* to media; NULL: frames go there directly */
     float *values;              /* [frames, 3, H, W] in -1..1 */
 };
 
@@ -25,6 +27,9 @@ bool frame_sink_wants_float(const char *path)
     size_t n = strlen(path);
     return n > 12 && strcmp(path + n - 12, ".safetensors") == 0;
 }
+
+/* The same on every machine, for the bytes of a file depend on it. */
+enum { BACKGROUND_THREADS = 8 };
 
 /* 16 -> 16/1, 23.976 -> 23976/1000 */
 static void fraction_of(double fps, int *num, int *den)
@@ -38,9 +43,14 @@ static bool open_media(struct frame_sink *s, struct dn_error *err)
     const struct frame_sink_options *o = &s->options;
     struct media_options media = {.width = (int)o->width, .height = (int)o->height,
                                   .quality = (int)o->quality, .force = o->force,
-                                  .recipe_json = o->recipe, .title = o->title, .threads = 1};
+                                  .recipe_json = o->recipe, .title = o->title,
+                                  .threads = o->background ? BACKGROUND_THREADS : 1};
     fraction_of(o->fps, &media.fps_num, &media.fps_den);
-    return media_writer_open(s->path, &media, &s->media, err);
+    if (!media_writer_open(s->path, &media, &s->media, err))
+        return false;
+    if (o->background) /* NULL where no thread can be had */
+        s->queue = frame_queue_start(s->media, (size_t)(o->width * o->height * 3));
+    return true;
 }
 
 bool frame_sink_open(const char *path, const struct frame_sink_options *options,
@@ -82,7 +92,9 @@ bool frame_sink_add(struct frame_sink *s, const uint8_t *rgb, const float *value
                     struct dn_error *err)
 {
     bool ok = true;
-    if (s->media)
+    if (s->queue)
+        ok = frame_queue_add(s->queue, rgb, count, err);
+    else if (s->media)
         ok = media_writer_add(s->media, rgb, count, err);
     else
         append_floats(s, values, count);
@@ -106,15 +118,16 @@ static bool finish_floats(struct frame_sink *s, int64_t *bytes, struct dn_error 
 
 bool frame_sink_finish(struct frame_sink *s, int64_t *frames, int64_t *bytes, struct dn_error *err)
 {
-    bool ok = true;
+    bool ok = frame_queue_stop(s->queue, false, err);
+    s->queue = NULL;
     *frames = s->frames;
     *bytes = 0;
-    if (s->frames && s->media) {
+    if (ok && s->frames && s->media) {
         struct media_result result = {0};
         ok = media_writer_finish(s->media, &result, err);
         s->media = NULL;
         *bytes = result.bytes;
-    } else if (s->frames) {
+    } else if (ok && s->frames) {
         ok = finish_floats(s, bytes, err);
     }
     frame_sink_abort(s);
@@ -125,6 +138,7 @@ void frame_sink_abort(struct frame_sink *s)
 {
     if (!s)
         return;
+    frame_queue_stop(s->queue, true, NULL);
     media_writer_abort(s->media);
     free(s->path);
     free(s->recipe);

@@ -17,6 +17,7 @@ struct frame_sink_options {
     bool force;
     const char *recipe; /* JSON or NULL */
     const char *title;  /* or NULL */
+    bool background;    /* encode on threads of their own: frames come from a GPU, the CPU is free */
 };
 
 /* Does path ask for float32 frames? */

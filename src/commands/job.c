@@ -62,6 +62,11 @@ void job_close(struct job *job)
     settings_done(&job->settings);
 }
 
+bool job_queues(const struct ops *ops)
+{
+    return strcmp(ops->name, "cpu") != 0;
+}
+
 bool job_set_prompt(struct job *job, const char *prompt, struct dn_error *err)
 {
     static const char name[] = "prompt";

@@ -29,6 +29,9 @@ bool job_settings(struct job *job, const struct option_usage *usage, void *own_b
 bool job_open(struct job *job, unsigned parts, struct dn_error *err);
 void job_close(struct job *job);
 
+/* Are the backend's calls queued (a GPU), or done when they return? */
+bool job_queues(const struct ops *ops);
+
 /* Makes prompt the request's, with the checks of the option table. */
 bool job_set_prompt(struct job *job, const char *prompt, struct dn_error *err);
 /* Loads the VAE of the job's model. The caller frees. */
