@@ -136,6 +136,9 @@ $(BUILD)/danaus: $(BUILD)/obj/src/main.o $(call archives,commands)
 	$(call say,ld,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libraries,commands)
 
+# the scripts that it has inside
+$(BUILD)/obj/src/commands/bench_scripts.o: src/commands/bench_torch.py src/commands/bench_monarchrt.py
+
 # Unit tests: tests/<room>/test_*.c links only what its room may use.
 define test_rule
 TESTS_$(1) := $$(patsubst tests/%.c,$(BUILD)/tests/%,$$(wildcard tests/$(1)/test_*.c))

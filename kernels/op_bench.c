@@ -65,71 +65,106 @@ const struct op_bench_row op_bench_rows[] = {
 };
 const int op_bench_count = sizeof op_bench_rows / sizeof op_bench_rows[0];
 
-/* What a row's calls need. */
-struct work {
-    const struct ops *ops;
-    struct exec *ex;
-    const struct op_bench_row *row;
+enum {
+    MAX_SETS = 16,
+    MAX_BATCH = 64,
+    BLOCK = 1 << 20, /* random numbers made on the host; tensors repeat them */
+};
+
+/* What a call works on. */
+struct operands {
     struct tensor x, y, z, w, b;
     struct conv *conv;
     struct linear *linear;
 };
 
-/* A tensor of numbers in [-1, 1), the same ones every time. */
+/* What a row's calls need. */
+struct work {
+    const struct ops *ops;
+    struct exec *ex;
+    const struct op_bench_row *row;
+    float *block; /* [BLOCK] in [-1, 1) */
+    struct operands sets[MAX_SETS];
+    int count;
+    double packed; /* bytes of a set's weights */
+};
+
+static float *random_block(void)
+{
+    float *block = dn_malloc(BLOCK * sizeof *block);
+    uint64_t state = 1;
+    for (int i = 0; i < BLOCK; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        block[i] = (float)(state >> 40) / 8388608.0f - 1.0f;
+    }
+    return block;
+}
+
+/* A tensor of random numbers: the block, and then copies of what is there. */
 static bool make(struct work *k, struct tensor *t, enum dtype dtype, int ndim, const int64_t *shape,
                  struct dn_error *err)
 {
     if (!k->ops->tensor_alloc(k->ex, t, dtype, ndim, shape, err))
         return false;
-    int64_t count = tensor_count(t);
-    float *values = dn_malloc((size_t)count * sizeof *values);
-    for (int64_t i = 0; i < count; i++)
-        values[i] = (float)((i * 7919 + 13) % 1009) / 505.0f - 1.0f;
-    struct tensor host = tensor_over(values, DTYPE_F32, ndim, shape);
-    bool ok = k->ops->upload(k->ex, t, &host, err);
-    free(values);
+    int64_t count = tensor_count(t), done = count < BLOCK ? count : BLOCK;
+    struct tensor flat = tensor_over(t->data, dtype, DIMS(count));
+    struct tensor host = tensor_over(k->block, DTYPE_F32, DIMS(done));
+    struct tensor to = tensor_slice(&flat, 0, done);
+    bool ok = k->ops->upload(k->ex, &to, &host, err);
+    while (ok && done < count) {
+        int64_t n = count - done < done ? count - done : done;
+        struct tensor from = tensor_slice(&flat, 0, n);
+        to = tensor_slice(&flat, done, n);
+        ok = k->ops->copy(k->ex, &to, &from, err);
+        done += n;
+    }
     return ok;
 }
 
-static bool prepare_conv(struct work *k, struct op_bench_result *out, struct dn_error *err)
+/* Small weights on the host; the caller frees. */
+static float *make_weights(const struct work *k, int64_t count)
+{
+    float *values = dn_malloc(dn_mul_or_abort((size_t)count, sizeof *values));
+    for (int64_t i = 0; i < count; i++)
+        values[i] = 0.05f * k->block[i % BLOCK];
+    return values;
+}
+
+static bool prepare_conv(struct work *k, struct operands *o, struct dn_error *err)
 {
     const int64_t *a = k->row->sizes;
     enum dtype dtype = exec_dtype(k->ex);
-    int64_t pad = a[6] / 2;
+    int64_t pad = a[6] / 2, count = a[4] * a[3] * a[5] * a[6] * a[6];
     struct conv_args args = {1, 1, 1, pad, pad, pad, pad, false};
-    float *values = dn_malloc((size_t)(a[4] * a[3] * a[5] * a[6] * a[6]) * sizeof *values);
-    for (int64_t i = 0; i < a[4] * a[3] * a[5] * a[6] * a[6]; i++)
-        values[i] = (float)(i * 31 % 101) / 500.0f - 0.1f;
+    float *values = make_weights(k, count);
     struct tensor weight = tensor_over(values, DTYPE_F32, DIMS(a[4], a[3], a[5], a[6], a[6]));
     struct tensor bias = tensor_over(values, DTYPE_F32, DIMS(a[4]));
-    out->flops = 2.0 * (double)(a[0] * a[1] * a[2] * a[3] * a[4] * a[5] * a[6] * a[6]);
-    bool ok = make(k, &k->x, dtype, DIMS(a[0] + a[5] - 1, a[1], a[2], a[3]), err) &&
-              make(k, &k->y, dtype, DIMS(a[0], a[1], a[2], a[4]), err) &&
-              k->ops->conv_pack(k->ex, &weight, &bias, &args, &k->conv, err);
+    bool ok = make(k, &o->x, dtype, DIMS(a[0] + a[5] - 1, a[1], a[2], a[3]), err) &&
+              make(k, &o->y, dtype, DIMS(a[0], a[1], a[2], a[4]), err) &&
+              k->ops->conv_pack(k->ex, &weight, &bias, &args, &o->conv, err);
+    k->packed = (double)(count * dtype_size(dtype));
     free(values);
     return ok;
 }
 
-static bool prepare_linear(struct work *k, struct op_bench_result *out, struct dn_error *err)
+static bool prepare_linear(struct work *k, struct operands *o, struct dn_error *err)
 {
     const int64_t *a = k->row->sizes;
     enum dtype dtype = exec_dtype(k->ex);
     bool residual = a[3] == LINEAR_RESIDUAL || a[3] == LINEAR_GATE_RESIDUAL;
-    float *values = dn_malloc((size_t)(a[1] * a[2]) * sizeof *values);
-    for (int64_t i = 0; i < a[1] * a[2]; i++)
-        values[i] = (float)(i * 31 % 101) / 500.0f - 0.1f;
+    float *values = make_weights(k, a[1] * a[2]);
     struct tensor weight = tensor_over(values, DTYPE_F32, DIMS(a[2], a[1]));
     struct tensor bias = tensor_over(values, DTYPE_F32, DIMS(a[2]));
-    out->flops = 2.0 * (double)(a[0] * a[1] * a[2]);
-    bool ok = make(k, &k->x, dtype, DIMS(a[0], a[1]), err) &&
-              make(k, &k->y, residual ? DTYPE_F32 : dtype, DIMS(a[0], a[2]), err) &&
-              make(k, &k->z, DTYPE_F32, DIMS(1, a[2]), err) &&
-              k->ops->linear_pack(k->ex, &weight, &bias, 1, &k->linear, err);
+    bool ok = make(k, &o->x, dtype, DIMS(a[0], a[1]), err) &&
+              make(k, &o->y, residual ? DTYPE_F32 : dtype, DIMS(a[0], a[2]), err) &&
+              make(k, &o->z, DTYPE_F32, DIMS(1, a[2]), err) &&
+              k->ops->linear_pack(k->ex, &weight, &bias, 1, &o->linear, err);
+    k->packed = (double)(a[1] * a[2] * dtype_size(dtype));
     free(values);
     return ok;
 }
 
-static bool prepare_video(struct work *k, struct op_bench_result *out, struct dn_error *err)
+static bool prepare_video(struct work *k, struct operands *o, struct dn_error *err)
 {
     const int64_t *a = k->row->sizes;
     enum dtype dtype = exec_dtype(k->ex);
@@ -141,14 +176,23 @@ static bool prepare_video(struct work *k, struct op_bench_result *out, struct dn
         t *= 2;
         c /= 2;
     }
-    bool ok = make(k, &k->x, dtype, DIMS(a[0], a[1], a[2], a[3]), err) &&
-              make(k, &k->y, dtype, DIMS(t, h, w, c), err) &&
-              make(k, &k->w, DTYPE_F32, DIMS(a[3]), err);
-    out->bytes = (double)(a[0] * a[1] * a[2] * a[3] + t * h * w * c) * (double)dtype_size(dtype);
-    return ok;
+    return make(k, &o->x, dtype, DIMS(a[0], a[1], a[2], a[3]), err) &&
+           make(k, &o->y, dtype, DIMS(t, h, w, c), err) &&
+           make(k, &o->w, DTYPE_F32, DIMS(a[3]), err);
 }
 
-static bool prepare(struct work *k, struct op_bench_result *out, struct dn_error *err)
+/* q, out, k, v */
+static bool prepare_attention(struct work *k, struct operands *o, int64_t queries, int64_t keys,
+                              int64_t heads, int64_t d, struct dn_error *err)
+{
+    enum dtype dtype = exec_dtype(k->ex);
+    return make(k, &o->x, dtype, DIMS(queries, heads, d), err) &&
+           make(k, &o->y, dtype, DIMS(queries, heads, d), err) &&
+           make(k, &o->z, dtype, DIMS(keys, heads, d), err) &&
+           make(k, &o->b, dtype, DIMS(keys, heads, d), err);
+}
+
+static bool prepare(struct work *k, struct operands *o, struct dn_error *err)
 {
     const int64_t *a = k->row->sizes;
     enum dtype dtype = exec_dtype(k->ex);
@@ -156,68 +200,109 @@ static bool prepare(struct work *k, struct op_bench_result *out, struct dn_error
     int64_t head_dim = a[2] ? a[2] : 32; /* for the rotary embedding */
     switch (k->row->kind) {
     case OP_BENCH_CONV:
-        return prepare_conv(k, out, err);
+        return prepare_conv(k, o, err);
     case OP_BENCH_LINEAR:
-        return prepare_linear(k, out, err);
+        return prepare_linear(k, o, err);
     case OP_BENCH_NORM:
     case OP_BENCH_UPSAMPLE:
     case OP_BENCH_WEAVE:
-        return prepare_video(k, out, err);
+        return prepare_video(k, o, err);
     case OP_BENCH_MODULATE:
-        out->bytes = (double)(a[0] * a[1] * (4 + dtype_size(dtype)));
-        return make(k, &k->x, DTYPE_F32, DIMS(a[0], a[1]), err) &&
-               make(k, &k->y, dtype, DIMS(a[0], a[1]), err) &&
-               make(k, &k->w, DTYPE_F32, DIMS(1, a[1]), err);
+        return make(k, &o->x, DTYPE_F32, DIMS(a[0], a[1]), err) &&
+               make(k, &o->y, dtype, DIMS(a[0], a[1]), err) &&
+               make(k, &o->w, DTYPE_F32, DIMS(1, a[1]), err);
     case OP_BENCH_ROPE:
-        out->bytes = (double)(a[0] * a[1] * 2 * dtype_size(dtype));
-        return make(k, &k->x, dtype, DIMS(a[0], a[1]), err) &&
-               make(k, &k->y, dtype, DIMS(a[0], a[1] / head_dim, head_dim), err) &&
-               make(k, &k->w, DTYPE_F32, DIMS(a[1]), err) &&
-               make(k, &k->b, DTYPE_F32, DIMS(a[0], head_dim / 2), err);
+        return make(k, &o->x, dtype, DIMS(a[0], a[1]), err) &&
+               make(k, &o->y, dtype, DIMS(a[0], a[1] / head_dim, head_dim), err) &&
+               make(k, &o->w, DTYPE_F32, DIMS(a[1]), err) &&
+               make(k, &o->b, DTYPE_F32, DIMS(a[0], head_dim / 2), err);
     case OP_BENCH_ATTENTION:
-        out->flops = 4.0 * (double)(a[0] * a[1] * a[2] * a[3]);
-        return make(k, &k->x, dtype, DIMS(a[0], a[2], a[3]), err) &&
-               make(k, &k->y, dtype, DIMS(a[0], a[2], a[3]), err) &&
-               make(k, &k->z, dtype, DIMS(a[1], a[2], a[3]), err);
+        return prepare_attention(k, o, a[0], a[1], a[2], a[3], err);
     case OP_BENCH_MONARCH:
-        out->flops =
-            (double)(a[0] * a[1] * a[4] * a[5] * frame) * (6.0 * (double)a[3] + 4.0 * (double)a[2]);
-        return make(k, &k->x, dtype, DIMS(a[0] * frame, a[4], a[5]), err) &&
-               make(k, &k->y, dtype, DIMS(a[0] * frame, a[4], a[5]), err) &&
-               make(k, &k->z, dtype, DIMS(a[1] * frame, a[4], a[5]), err);
+        return prepare_attention(k, o, a[0] * frame, a[1] * frame, a[4], a[5], err);
+    case OP_BENCH_COPY:
+        return make(k, &o->x, dtype, DIMS(a[0]), err) && make(k, &o->y, dtype, DIMS(a[0]), err);
     }
     return false;
 }
 
-static bool call(struct work *k, struct dn_error *err)
+static bool call(struct work *k, struct operands *o, struct dn_error *err)
 {
     const int64_t *a = k->row->sizes;
     const struct ops *ops = k->ops;
-    struct linear_args linear = {(enum linear_epilogue)a[3], NULL, &k->z, a[0]};
+    struct linear_args linear = {(enum linear_epilogue)a[3], NULL, &o->z, a[0]};
     struct attention_args attention = {.scale = 0.2f};
-    struct monarch_args monarch = {0.2f, a[2], a[3], 1, 1, 1, 1, 0};
+    struct monarch_args monarch = {0.2f, a[2], a[3], 1, a[6] ? a[6] : 1, a[7] ? a[7] : 1, 1, 0};
     switch (k->row->kind) {
     case OP_BENCH_CONV:
-        return ops->conv(k->ex, &k->y, &k->x, k->conv, a[7] ? &k->y : NULL, err);
+        return ops->conv(k->ex, &o->y, &o->x, o->conv, a[7] ? &o->y : NULL, err);
     case OP_BENCH_NORM:
-        return ops->channel_norm(k->ex, &k->y, &k->x, &k->w, true, err);
+        return ops->channel_norm(k->ex, &o->y, &o->x, &o->w, true, err);
     case OP_BENCH_UPSAMPLE:
-        return ops->upsample_nearest(k->ex, &k->y, &k->x, err);
+        return ops->upsample_nearest(k->ex, &o->y, &o->x, err);
     case OP_BENCH_WEAVE:
-        return ops->interleave_time(k->ex, &k->y, &k->x, err);
+        return ops->interleave_time(k->ex, &o->y, &o->x, err);
     case OP_BENCH_LINEAR:
-        return ops->linear(k->ex, &k->y, &k->x, k->linear, &linear, err);
+        return ops->linear(k->ex, &o->y, &o->x, o->linear, &linear, err);
     case OP_BENCH_MODULATE:
-        return ops->layer_norm_modulate(k->ex, &k->y, &k->x, &k->w, &k->w, a[0], 1e-6f, err);
+        return ops->layer_norm_modulate(k->ex, &o->y, &o->x, &o->w, &o->w, a[0], 1e-6f, err);
     case OP_BENCH_ROPE:
-        return ops->qk_norm_rope(k->ex, &k->y, &k->x, &k->w, &k->b, &k->b, 1e-6f, err);
+        return ops->qk_norm_rope(k->ex, &o->y, &o->x, &o->w, &o->b, &o->b, 1e-6f, err);
     case OP_BENCH_ATTENTION:
-        return ops->attention(k->ex, &k->y, &k->x, &k->z, &k->z, &attention, err);
+        return ops->attention(k->ex, &o->y, &o->x, &o->z, &o->b, &attention, err);
     case OP_BENCH_MONARCH:
-        return ops->monarch_attention(k->ex, &k->y, &k->x, &k->z, &k->z, &monarch, err);
+        return ops->monarch_attention(k->ex, &o->y, &o->x, &o->z, &o->b, &monarch, err);
+    case OP_BENCH_COPY:
+        return ops->copy(k->ex, &o->y, &o->x, err);
     }
     return false;
 }
+
+/* --- floors --- */
+
+/* Tiles of rows / h x cols / w: every query tile meets every key tile. */
+static double monarch_flops(const int64_t *a)
+{
+    double h = a[6] ? (double)a[6] : 1, w = a[7] ? (double)a[7] : 1;
+    double rows = (double)a[2] / h, cols = (double)a[3] / w, tiles = (double)(a[0] * a[1]) * h * w;
+    return tiles * h * w * rows * cols * (double)(a[4] * a[5]) * (6 * cols + 4 * rows);
+}
+
+double op_bench_flops(const struct op_bench_row *row)
+{
+    const int64_t *a = row->sizes;
+    switch (row->kind) {
+    case OP_BENCH_CONV:
+        return 2.0 * (double)(a[0] * a[1] * a[2] * a[3]) * (double)(a[4] * a[5] * a[6] * a[6]);
+    case OP_BENCH_LINEAR:
+        return 2.0 * (double)(a[0] * a[1] * a[2]);
+    case OP_BENCH_ATTENTION:
+        return 4.0 * (double)(a[0] * a[1] * a[2] * a[3]);
+    case OP_BENCH_MONARCH:
+        return monarch_flops(a);
+    default:
+        return 0;
+    }
+}
+
+static double tensor_bytes(const struct tensor *t)
+{
+    return t->data ? (double)(tensor_count(t) * dtype_size(t->dtype)) : 0;
+}
+
+/* What a call must read and write. An output that is added to is read as well. */
+static double set_bytes(const struct work *k, const struct operands *o)
+{
+    const int64_t *a = k->row->sizes;
+    bool adds = k->row->kind == OP_BENCH_CONV
+                    ? a[7] != 0
+                    : k->row->kind == OP_BENCH_LINEAR &&
+                          (a[3] == LINEAR_RESIDUAL || a[3] == LINEAR_GATE_RESIDUAL);
+    return tensor_bytes(&o->x) + tensor_bytes(&o->y) * (adds ? 2 : 1) + tensor_bytes(&o->z) +
+           tensor_bytes(&o->w) + tensor_bytes(&o->b) + k->packed;
+}
+
+/* --- timing --- */
 
 static double now_s(void)
 {
@@ -232,32 +317,94 @@ static int compare_seconds(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-bool op_bench_run(const struct ops *ops, struct exec *ex, const struct op_bench_row *row,
-                  double budget_s, struct op_bench_result *out, struct dn_error *err)
+/* Seconds a call of `batch` calls and a wait; *turn: which operands come next. */
+static bool time_batch(struct work *k, int batch, int *turn, double *seconds, struct dn_error *err)
 {
-    struct work k = {.ops = ops, .ex = ex, .row = row};
-    *out = (struct op_bench_result){.seconds = 1e9};
-    bool ok = prepare(&k, out, err);
+    bool ok = true;
     double start = now_s();
-    double samples[OP_BENCH_SAMPLES];
-    int count = 0;
-    for (int i = 0; ok && (i < 5 || now_s() - start < budget_s); i++) {
-        double t = now_s();
-        ok = call(&k, err) && ops->sync(ex, err);
-        t = now_s() - t;
-        out->seconds = t < out->seconds ? t : out->seconds;
+    for (int i = 0; ok && i < batch; i++)
+        ok = call(k, &k->sets[(*turn)++ % k->count], err);
+    ok = ok && k->ops->sync(k->ex, err);
+    *seconds = (now_s() - start) / batch;
+    return ok;
+}
+
+/* How many calls a batch has, after each set has been used once. */
+static bool choose_batch(struct work *k, const struct op_bench_plan *plan, int *batch,
+                         struct dn_error *err)
+{
+    int turn = 0;
+    double seconds;
+    *batch = 1;
+    if (plan->batch_s <= 0)
+        return true;
+    if (!time_batch(k, k->count, &turn, &seconds, err) ||
+        !time_batch(k, k->count, &turn, &seconds, err))
+        return false;
+    double wanted = plan->batch_s / seconds;
+    *batch = wanted < 1 ? 1 : wanted > MAX_BATCH ? MAX_BATCH : (int)wanted;
+    return true;
+}
+
+static bool measure(struct work *k, const struct op_bench_plan *plan, struct op_bench_result *out,
+                    struct dn_error *err)
+{
+    double samples[OP_BENCH_SAMPLES], start, seconds;
+    int count = 0, turn = 0, batch;
+    if (!choose_batch(k, plan, &batch, err))
+        return false;
+    start = now_s();
+    for (int i = 0; i < 5 || now_s() - start < plan->budget_s; i++) {
+        if (!time_batch(k, batch, &turn, &seconds, err))
+            return false;
+        out->seconds = seconds < out->seconds ? seconds : out->seconds;
         if (count < OP_BENCH_SAMPLES)
-            samples[count++] = t;
+            samples[count++] = seconds;
     }
     qsort(samples, (size_t)count, sizeof *samples, compare_seconds);
-    out->median = count ? samples[count / 2] : 0;
-    if (k.conv)
-        ops->conv_free(ex, k.conv);
-    if (k.linear)
-        ops->linear_free(ex, k.linear);
-    struct tensor *all[] = {&k.x, &k.y, &k.z, &k.w, &k.b};
-    for (int i = 0; i < 5; i++)
-        if (all[i]->data)
-            ops->tensor_free(ex, all[i]);
+    out->median = samples[count / 2];
+    return true;
+}
+
+/* One set of operands, and more until they are large enough together. */
+static bool prepare_all(struct work *k, const struct op_bench_plan *plan,
+                        struct op_bench_result *out, struct dn_error *err)
+{
+    double bytes = 0;
+    do {
+        struct operands *o = &k->sets[k->count++];
+        if (!prepare(k, o, err))
+            return false;
+        out->bytes = set_bytes(k, o);
+        bytes += out->bytes;
+    } while (bytes < plan->rotate_bytes && k->count < MAX_SETS);
+    out->flops = op_bench_flops(k->row);
+    return true;
+}
+
+static void release(struct work *k)
+{
+    for (int s = 0; s < k->count; s++) {
+        struct operands *o = &k->sets[s];
+        struct tensor *all[] = {&o->x, &o->y, &o->z, &o->w, &o->b};
+        if (o->conv)
+            k->ops->conv_free(k->ex, o->conv);
+        if (o->linear)
+            k->ops->linear_free(k->ex, o->linear);
+        for (int i = 0; i < 5; i++)
+            if (all[i]->data)
+                k->ops->tensor_free(k->ex, all[i]);
+    }
+    free(k->block);
+}
+
+bool op_bench_run(const struct ops *ops, struct exec *ex, const struct op_bench_row *row,
+                  const struct op_bench_plan *plan, struct op_bench_result *out,
+                  struct dn_error *err)
+{
+    struct work k = {.ops = ops, .ex = ex, .row = row, .block = random_block()};
+    *out = (struct op_bench_result){.seconds = 1e9};
+    bool ok = prepare_all(&k, plan, out, err) && measure(&k, plan, out, err);
+    release(&k);
     return ok;
 }

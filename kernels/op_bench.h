@@ -14,7 +14,8 @@ enum op_bench_kind {
     OP_BENCH_MODULATE,  /* rows dim: layer norm and modulation */
     OP_BENCH_ROPE,      /* rows dim d: q norm and rotary embedding of heads of d (0: 32) */
     OP_BENCH_ATTENTION, /* queries keys heads d */
-    OP_BENCH_MONARCH,   /* query frames, key frames, token rows, columns, heads, d */
+    OP_BENCH_MONARCH,   /* query frames, key frames, token rows, columns, heads, d, h_reduce, w_reduce (0: 1) */
+    OP_BENCH_COPY,      /* elements of the exec's dtype */
 };
 
 enum op_bench_part {
@@ -38,15 +39,27 @@ extern const int op_bench_count;
 #define OP_BENCH_SAMPLES 512
 
 struct op_bench_result {
-    double seconds; /* of the fastest call */
-    double median;  /* of the first OP_BENCH_SAMPLES calls, seconds */
+    double seconds; /* of the fastest call, or of a call of the fastest batch */
+    double median;  /* of the first OP_BENCH_SAMPLES calls or batches, seconds a call */
     double flops;   /* of a call; 0 where moving data is all */
-    double bytes;   /* read and written by a call; 0 where products dominate */
+    double bytes;   /* each operand read once, each result written once */
 };
 
-/* Calls the row's operation for about `budget_s` seconds, at least five times, with activations in
- * the exec's dtype. False: the operation failed. */
+/* Products and sums of a call of row. */
+double op_bench_flops(const struct op_bench_row *row);
+
+/* How to time. A GPU queues its calls, so they are timed in batches between two waits, and its
+ * cache would hold what one call after the other uses, so operands take turns. */
+struct op_bench_plan {
+    double budget_s;    /* about so long, but at least five calls or batches */
+    double batch_s;     /* 0: wait after every call; else a batch takes about so long */
+    double rotate_bytes; /* operands of at least so many bytes in all; 0: one set of them */
+};
+
+/* Times the row's operation on random numbers, with activations in the exec's dtype. False: the
+ * operation failed. */
 bool op_bench_run(const struct ops *ops, struct exec *ex, const struct op_bench_row *row,
-                  double budget_s, struct op_bench_result *out, struct dn_error *err);
+                  const struct op_bench_plan *plan, struct op_bench_result *out,
+                  struct dn_error *err);
 
 #endif

@@ -54,20 +54,35 @@ double bench_samples_median(const struct bench_samples *s)
 struct clip {
     const struct bench_setup *setup;
     struct bench_clips *clips;
-    struct frame_sink *sink;
+    struct frame_sink *sink; /* NULL: frames are thrown away */
+    unsigned kinds;
     int64_t start, mark; /* ns */
+    int64_t chunk_mark;  /* when the last chunk's latents came */
+    int64_t frames;
     int64_t chunks, chunk;
     int64_t passes; /* of this chunk, whose products are not counted yet */
     int64_t latent_frames; /* of the last chunk */
     int64_t latent_end;
     double decoding; /* of a latent whose frames have not all come */
+    double flops;    /* so far */
 };
 
+/* What is queued belongs to the phase that ends. A fault is told by the next operation. */
 static void phase_ends(struct clip *c, enum bench_phase phase, double flops)
 {
+    struct dn_error err;
+    if (!(c->kinds & BENCH_CLIP_PHASES))
+        return;
+    if (!c->setup->ops->sync(c->setup->ex, &err))
+        return;
     int64_t now = dn_now_ns();
     bench_samples_add(&c->clips->phases[phase], (double)(now - c->mark) / 1e9, flops);
     c->mark = now;
+}
+
+static double since(int64_t mark)
+{
+    return (double)(dn_now_ns() - mark) / 1e9;
 }
 
 static enum bench_phase denoise_phase(const struct clip *c)
@@ -78,7 +93,7 @@ static enum bench_phase denoise_phase(const struct clip *c)
 /* Products of a pass over the chunk that has just become latents. */
 static double chunk_flops(const struct clip *c, bool cache)
 {
-    struct bench_pass pass = c->setup->shapes->pass;
+    struct bench_pass pass = *c->setup->pass;
     int64_t window = c->setup->request->local_attn_size;
     pass.frames = c->latent_frames;
     pass.keys = window > 0 && window < c->latent_end ? window : c->latent_end;
@@ -96,12 +111,30 @@ static void on_step(void *user, const struct event_step *e)
 {
     struct clip *c = user;
     if (e->step == e->steps) {
-        phase_ends(c, BENCH_CACHE, chunk_flops(c, true));
+        double flops = chunk_flops(c, true);
+        c->flops += flops;
+        phase_ends(c, BENCH_CACHE, flops);
     } else if (e->step + 1 < e->steps) {
         c->passes++;
         phase_ends(c, denoise_phase(c), 0);
     } else {
         c->mark = dn_now_ns(); /* the last pass ended with its latents */
+    }
+}
+
+/* The time from the latents of one chunk to those of the next: the least of all clips. */
+static void chunk_ends(struct clip *c)
+{
+    struct bench_clips *all = c->clips;
+    double seconds = since(c->chunk_mark);
+    c->chunk_mark = dn_now_ns();
+    if (c->kinds & BENCH_CLIP_WARM)
+        return;
+    if (c->chunk >= all->chunk_count) {
+        all->chunks = dn_realloc(all->chunks, (size_t)(c->chunk + 1), sizeof *all->chunks);
+        all->chunks[all->chunk_count++] = seconds;
+    } else if (seconds < all->chunks[c->chunk]) {
+        all->chunks[c->chunk] = seconds;
     }
 }
 
@@ -111,7 +144,10 @@ static bool on_latents(void *user, const struct event_latents *e, struct dn_erro
     (void)err;
     c->latent_frames = e->count;
     c->latent_end = e->start + e->count;
-    phase_ends(c, denoise_phase(c), (double)(c->passes + 1) * chunk_flops(c, false));
+    double flops = (double)(c->passes + 1) * chunk_flops(c, false);
+    c->flops += flops;
+    phase_ends(c, denoise_phase(c), flops);
+    chunk_ends(c);
     c->passes = 0;
     c->chunk++;
     return true;
@@ -126,45 +162,68 @@ static void decoded(struct clip *c, int64_t frames)
     c->mark = now;
     if ((frames - 1) % group)
         return;
-    bench_samples_add(&c->clips->phases[frames == 1 ? BENCH_DECODE_FIRST : BENCH_DECODE],
-                      c->decoding, frames == 1 ? s->decode_first_flops : s->decode_flops);
+    double flops = frames == 1 ? s->decode_first_flops : s->decode_flops;
+    c->flops += flops;
+    if (c->kinds & BENCH_CLIP_PHASES)
+        bench_samples_add(&c->clips->phases[frames == 1 ? BENCH_DECODE_FIRST : BENCH_DECODE],
+                          c->decoding, flops);
     c->decoding = 0;
 }
 
 static bool on_frames(void *user, const struct event_frames *e, struct dn_error *err)
 {
     struct clip *c = user;
-    if (e->start == 0)
-        bench_samples_add(&c->clips->first, (double)(dn_now_ns() - c->start) / 1e9, 0);
-    decoded(c, e->start + e->count);
+    const unsigned counted = BENCH_CLIP_WHOLE | BENCH_CLIP_FRAMES;
+    if (e->start == 0 && c->kinds & counted)
+        bench_samples_add(&c->clips->first, since(c->start), 0);
+    c->frames = e->start + e->count;
+    decoded(c, c->frames);
+    if (!c->sink)
+        return true;
     bool ok = frame_sink_add(c->sink, e->rgb, e->values, e->count, err);
     phase_ends(c, BENCH_ENCODE, 0);
     return ok;
 }
 
-bool bench_clip_run(const struct bench_setup *setup, struct bench_clips *clips,
+/* The clip is decoded: what is left is the file. */
+static bool finish(struct clip *c, struct dn_error *err)
+{
+    int64_t bytes, frames;
+    if (c->kinds & BENCH_CLIP_FRAMES)
+        bench_samples_add(&c->clips->decoded, since(c->start), 0);
+    if (c->kinds & BENCH_CLIP_WARM)
+        c->clips->warm_up = since(c->start);
+    c->clips->phase_clips += (c->kinds & BENCH_CLIP_PHASES) != 0;
+    c->clips->frames = c->frames;
+    c->clips->flops = c->flops;
+    if (!c->sink)
+        return true;
+    c->mark = dn_now_ns();
+    bool ok = frame_sink_finish(c->sink, &frames, &bytes, err);
+    c->sink = NULL;
+    phase_ends(c, BENCH_FINISH, 0);
+    bench_samples_add(&c->clips->whole, since(c->start), 0);
+    return ok;
+}
+
+bool bench_clip_run(const struct bench_setup *setup, unsigned kinds, struct bench_clips *clips,
                     struct dn_error *err)
 {
     const struct request *r = setup->request;
     const struct frame_sink_options options = {.width = r->width, .height = r->height,
                                                .fps = r->fps, .quality = r->quality,
-                                               .force = true};
-    struct clip c = {.setup = setup, .clips = clips, .start = dn_now_ns()};
+                                               .force = true,
+                                               .background = job_queues(setup->ops)};
+    struct clip c = {.setup = setup, .clips = clips, .kinds = kinds, .start = dn_now_ns()};
     const struct pipeline_events events = {.user = &c, .started = on_started, .step = on_step,
                                            .latents = on_latents, .frames = on_frames};
-    int64_t bytes;
     if (!pipeline_check(setup->pipeline, r, setup->inputs, err) ||
-        !frame_sink_open(setup->output, &options, &c.sink, err))
+        (kinds & BENCH_CLIP_WHOLE && !frame_sink_open(setup->output, &options, &c.sink, err)))
         return false;
-    c.mark = dn_now_ns();
-    if (!pipeline_run(setup->pipeline, r, setup->inputs, &events, setup->stop, err)) {
-        frame_sink_abort(c.sink);
-        return false;
-    }
-    c.mark = dn_now_ns();
-    bool ok = frame_sink_finish(c.sink, &clips->frames, &bytes, err);
-    phase_ends(&c, BENCH_FINISH, 0);
-    bench_samples_add(&clips->whole, (double)(dn_now_ns() - c.start) / 1e9, 0);
+    c.mark = c.chunk_mark = dn_now_ns();
+    bool ok = pipeline_run(setup->pipeline, r, setup->inputs, &events, setup->stop, err) &&
+              finish(&c, err);
+    frame_sink_abort(c.sink);
     return ok;
 }
 
@@ -173,5 +232,7 @@ void bench_clips_done(struct bench_clips *clips)
     for (int i = 0; i < BENCH_PHASES; i++)
         free(clips->phases[i].seconds);
     free(clips->whole.seconds);
+    free(clips->decoded.seconds);
+    free(clips->chunks);
     free(clips->first.seconds);
 }

@@ -9,21 +9,7 @@
 #include "commands/bench.h"
 #include "format/weights.h"
 
-static double row_flops(enum op_bench_kind kind, const int64_t *a)
-{
-    switch (kind) {
-    case OP_BENCH_CONV:
-        return 2.0 * (double)(a[0] * a[1] * a[2] * a[3]) * (double)(a[4] * a[5] * a[6] * a[6]);
-    case OP_BENCH_LINEAR:
-        return 2.0 * (double)(a[0] * a[1] * a[2]);
-    case OP_BENCH_ATTENTION:
-        return 4.0 * (double)(a[0] * a[1] * a[2] * a[3]);
-    case OP_BENCH_MONARCH:
-        return (double)(a[0] * a[1] * a[2] * a[3] * a[4] * a[5]) * (double)(6 * a[3] + 4 * a[2]);
-    default:
-        return 0;
-    }
-}
+#define ROTATE_BYTES 180e6 /* three times the largest cache of a GPU that we know */
 
 /* Adds a row, or further calls of one that is there. */
 static double add(struct bench_shapes *s, enum op_bench_kind kind, enum op_bench_part part,
@@ -31,7 +17,7 @@ static double add(struct bench_shapes *s, enum op_bench_kind kind, enum op_bench
 {
     struct op_bench_row op = {"", kind, part, times, {0}};
     memcpy(op.sizes, sizes, sizeof op.sizes);
-    double flops = row_flops(kind, sizes);
+    double flops = op_bench_flops(&op);
     for (int i = 0; i < s->count; i++) {
         struct op_bench_row *old = &s->rows[i].op;
         if (old->kind == kind && old->part == part &&
@@ -47,25 +33,28 @@ static double add(struct bench_shapes *s, enum op_bench_kind kind, enum op_bench
 
 /* --- transformer --- */
 
-/* Monarch's tiles as frames of their own: query tiles, key tiles, rows and columns of a tile. */
-static void monarch_tiles(const struct bench_pass *p, int64_t out[4])
+/* How a pass attends to its frames. Frames that share a tile are one high frame. */
+static enum op_bench_kind attention_row(const struct transformer_config *c,
+                                        const struct bench_pass *p, int64_t sizes[8])
 {
     const struct attention_choice *a = &p->attention;
-    int64_t cut = a->h_reduce * a->w_reduce;
-    out[0] = p->frames / a->f_tied * cut;
-    out[1] = p->keys / a->f_tied * cut;
-    out[2] = a->f_tied * (p->rows / a->h_reduce);
-    out[3] = p->cols / a->w_reduce;
+    int64_t tokens = p->rows * p->cols, head = transformer_head_dim(c);
+    if (a->kind == ATTENTION_DENSE) {
+        const int64_t dense[8] = {p->frames * tokens, p->keys * tokens, c->heads, head};
+        memcpy(sizes, dense, sizeof dense);
+        return OP_BENCH_ATTENTION;
+    }
+    const int64_t monarch[8] = {p->frames / a->f_tied, p->keys / a->f_tied, a->f_tied * p->rows,
+                                p->cols, c->heads, head, a->h_reduce, a->w_reduce};
+    memcpy(sizes, monarch, sizeof monarch);
+    return OP_BENCH_MONARCH;
 }
 
 static double self_attention_flops(const struct transformer_config *c, const struct bench_pass *p)
 {
-    int64_t tokens = p->rows * p->cols, tile[4];
-    if (p->attention.kind == ATTENTION_DENSE)
-        return 4.0 * (double)(p->frames * tokens) * (double)(p->keys * tokens * c->dim);
-    monarch_tiles(p, tile);
-    const int64_t sizes[8] = {tile[0], tile[1], tile[2], tile[3], 1, c->dim};
-    return row_flops(OP_BENCH_MONARCH, sizes);
+    struct op_bench_row row = {.name = ""};
+    row.kind = attention_row(c, p, row.sizes);
+    return op_bench_flops(&row);
 }
 
 double bench_pass_flops(const struct transformer_config *c, const struct bench_pass *p, bool cache)
@@ -79,11 +68,10 @@ double bench_pass_flops(const struct transformer_config *c, const struct bench_p
     return layer * (double)c->layers + ends;
 }
 
-static void add_transformer(struct bench_shapes *s, const struct transformer_config *c)
+static void add_transformer(struct bench_shapes *s, const struct transformer_config *c,
+                            const struct bench_pass *p)
 {
-    const struct bench_pass *p = &s->pass;
-    int64_t n = p->frames * p->rows * p->cols, d = c->dim, tile[4];
-    int64_t head = transformer_head_dim(c);
+    int64_t n = p->frames * p->rows * p->cols, d = c->dim, head = transformer_head_dim(c);
     const struct {
         enum op_bench_kind kind;
         double times;
@@ -102,14 +90,39 @@ static void add_transformer(struct bench_shapes *s, const struct transformer_con
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         add(s, rows[i].kind, OP_BENCH_TRANSFORMER, rows[i].times * (double)c->layers,
             rows[i].sizes);
-    if (p->attention.kind == ATTENTION_DENSE) {
-        const int64_t sizes[8] = {n, p->keys * p->rows * p->cols, c->heads, head};
-        add(s, OP_BENCH_ATTENTION, OP_BENCH_TRANSFORMER, (double)c->layers, sizes);
-    } else {
-        monarch_tiles(p, tile);
-        const int64_t sizes[8] = {tile[0], tile[1], tile[2], tile[3], c->heads, head};
-        add(s, OP_BENCH_MONARCH, OP_BENCH_TRANSFORMER, (double)c->layers, sizes);
-    }
+}
+
+static const struct bench_row *find_row(const struct bench_shapes *s, enum op_bench_kind kind,
+                                        const int64_t sizes[8])
+{
+    for (int i = 0; i < s->count; i++)
+        if (s->rows[i].op.kind == kind && s->rows[i].op.part == OP_BENCH_TRANSFORMER &&
+            memcmp(s->rows[i].op.sizes, sizes, sizeof s->rows[i].op.sizes) == 0)
+            return &s->rows[i];
+    return NULL;
+}
+
+void bench_shapes_pass(struct bench_shapes *s, const struct transformer_config *c,
+                       const struct bench_pass *pass)
+{
+    bool others = false;
+    int64_t sizes[8];
+    for (int i = 0; i < s->count; i++)
+        others |= s->rows[i].op.part == OP_BENCH_TRANSFORMER;
+    if (!others)
+        add_transformer(s, c, pass);
+    enum op_bench_kind kind = attention_row(c, pass, sizes);
+    if (!others || !find_row(s, kind, sizes))
+        add(s, kind, OP_BENCH_TRANSFORMER, (double)c->layers, sizes);
+}
+
+const struct bench_row *bench_shapes_attention(const struct bench_shapes *s,
+                                               const struct transformer_config *c,
+                                               const struct bench_pass *pass)
+{
+    int64_t sizes[8];
+    enum op_bench_kind kind = attention_row(c, pass, sizes);
+    return find_row(s, kind, sizes);
 }
 
 /* --- decoder --- */
@@ -226,17 +239,16 @@ static void add_decoder(struct walk *k)
     }
 }
 
-bool bench_shapes_fill(struct bench_shapes *s, const struct transformer_config *c,
-                       const struct bench_pass *pass, const char *vae, int64_t h, int64_t w,
-                       struct dn_error *err)
+bool bench_shapes_decoder(struct bench_shapes *s, const char *vae, int64_t h, int64_t w,
+                          struct dn_error *err)
 {
     struct weights *weights;
-    s->pass = *pass;
     s->decoder = json_array();
+    s->h = h;
+    s->w = w;
     if (!weights_open(vae, &weights, err))
         return false;
     struct walk k = {s, weights, 1, h, w};
-    add_transformer(s, c);
     add_decoder(&k);
     weights_close(weights);
     return true;
@@ -245,10 +257,15 @@ bool bench_shapes_fill(struct bench_shapes *s, const struct transformer_config *
 bool bench_shapes_run(struct bench_shapes *s, const struct job *job, double budget_s,
                       const volatile sig_atomic_t *stop, struct dn_error *err)
 {
+    struct op_bench_plan plan = {.budget_s = budget_s};
+    if (job_queues(job->ops)) {
+        plan.batch_s = 2e-3;
+        plan.rotate_bytes = ROTATE_BYTES;
+    }
     for (int i = 0; i < s->count; i++) {
         if (*stop)
             return dn_fail(err, DN_E_CANCELLED, "stopped");
-        if (!op_bench_run(job->ops, job->ex, &s->rows[i].op, budget_s, &s->rows[i].result, err))
+        if (!op_bench_run(job->ops, job->ex, &s->rows[i].op, &plan, &s->rows[i].result, err))
             return false;
     }
     return true;
@@ -294,6 +311,8 @@ void bench_row_describe(const struct bench_row *row, char op[32], char shape[64]
         snprintf(shape, 64, "%lld x %lld, %lld of %lld", a[0], a[1], a[2], a[3]);
         break;
     case OP_BENCH_MONARCH:
+        if (n[6] > 1 || n[7] > 1)
+            snprintf(op, 32, "Monarch h%lld w%lld", (long long)n[6], (long long)n[7]);
         snprintf(shape, 64, "%lld x %lld of %lldx%lld, %lld of %lld", a[0], a[1], a[2], a[3], a[4],
                  a[5]);
         break;

@@ -15,9 +15,9 @@
 #include "config/option_value.h"
 
 struct bench_args {
-    char *model, *size, *frames;
-    int64_t repeat;
-    bool json, compare_torch;
+    char *model, *size, *frames, *modes, *compare_monarchrt;
+    int64_t repeat, window, rival_clips;
+    bool json, compare_torch, rival_configs;
 };
 
 #define AT(field) .offset = offsetof(struct bench_args, field)
@@ -30,6 +30,13 @@ static const struct option own_rows[] = {
      .help = "Width and height. Without it the model's own, 128x80 with random weights."},
     {.name = "frames", .type = OPTION_PATH, .group = GROUP_COMMAND, AT(frames), .argument = "N",
      .help = "Length of a clip. Without it the model's own, 21 with random weights."},
+    {.name = "modes", .type = OPTION_PATH, .group = GROUP_COMMAND, AT(modes), .argument = "LIST",
+     .help = "Ways to attend, as in dense,h1,h2 (choices as in --attention-rules), each with its "
+             "own clips. Without it what --attention says."},
+    {.name = "window", .type = OPTION_INT, .group = GROUP_COMMAND, AT(window), .min = 0,
+     .max = 100000, .fallback = "0", .argument = "N",
+     .help = "Latent frames in a rolling cache, as --local-attn-size of generate; 0 keeps all. "
+             "Tells whether chunks of a long clip take the same time."},
     {.name = "repeat", .type = OPTION_INT, .group = GROUP_COMMAND, AT(repeat), .min = 1,
      .max = 1000, .fallback = "3", .argument = "N", .help = "Clips to make."},
     {.name = "json", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(json), .fallback = "false",
@@ -38,6 +45,16 @@ static const struct option own_rows[] = {
      .fallback = "false",
      .help = "Run the same operations, layers and decoder in python3's PyTorch as well, if it is "
              "installed."},
+    {.name = "compare-monarchrt", .type = OPTION_PATH, .group = GROUP_COMMAND,
+     AT(compare_monarchrt), .argument = "DIR",
+     .help = "Run the Triton kernels of the public MonarchRT, of which DIR is a checkout, at the "
+             "last chunk's shape, and its whole pipeline with random weights."},
+    {.name = "monarchrt-clips", .type = OPTION_INT, .group = GROUP_COMMAND, AT(rival_clips),
+     .min = 0, .max = 100, .fallback = "2", .argument = "N",
+     .help = "Clips of its pipeline, after one that is not counted; 0: its kernels only."},
+    {.name = "monarchrt-tune-all", .type = OPTION_BOOL, .group = GROUP_COMMAND,
+     AT(rival_configs), .fallback = "false",
+     .help = "Let it choose among all its configurations; minutes more."},
 };
 #define OWN_COUNT (sizeof own_rows / sizeof own_rows[0])
 
@@ -54,9 +71,12 @@ struct bench {
     struct bench_args args;
     struct bench_model model;
     struct bench_shapes shapes;
-    struct bench_clips clips;
+    struct bench_mode modes[BENCH_MAX_MODES];
+    int mode_count;
     struct bench_torch torch;
-    struct bench_setup setup;
+    struct bench_rival rival;
+    struct bench_floor floor;
+    struct bench_gpu gpu;
     struct pipeline *pipeline;
     struct pipeline_inputs inputs;
     struct transformer_config config;
@@ -93,11 +113,15 @@ static bool read_settings(struct bench *b, int argc, char **argv, struct dn_erro
         !bench_model_choose(&b->model, a->model, err))
         return false;
     bool random = b->model.synthetic != NULL;
+    char window[32];
+    snprintf(window, sizeof window, "%lld", (long long)a->window);
     return set(b, "prompt", prompts[0], err) &&
+           set(b, "local-attn-size", a->window > 0 ? window : NULL, err) &&
            set(b, "size", a->size ? a->size : random ? "128x80" : NULL, err) &&
            set(b, "frames", a->frames ? a->frames : random ? "21" : NULL, err) &&
            set(b, "model", b->model.dir, err) && config_load(&b->job.settings, err) &&
-           request_validate(&b->job.settings.request, err);
+           request_validate(&b->job.settings.request, err) &&
+           bench_modes_parse(a->modes, &b->job.settings.request, b->modes, &b->mode_count, err);
 }
 
 /* Writes a synthetic model for the backend and dtype that job_open will choose. */
@@ -163,33 +187,80 @@ static bool fill_shapes(struct bench *b, struct dn_error *err)
     if (r->causal && r->frames_per_block < latents)
         block = r->frames_per_block;
     latents = (latents + block - 1) / block * block;
-    const struct bench_pass pass = {
-        .frames = block,
-        .keys = r->local_attn_size > 0 && r->local_attn_size < latents ? r->local_attn_size
-                                                                        : latents,
-        .rows = h / TRANSFORMER_PATCH, .cols = w / TRANSFORMER_PATCH,
-        .text_keys = b->config.text_len, .attention = request_attention(r, 0, 0)};
-    return bench_shapes_fill(&b->shapes, &b->config, &pass, b->job.dir.vae, h, w, err);
+    for (int i = 0; i < b->mode_count; i++) {
+        b->modes[i].pass = (struct bench_pass){
+            .frames = block,
+            .keys = r->local_attn_size > 0 && r->local_attn_size < latents ? r->local_attn_size
+                                                                            : latents,
+            .rows = h / TRANSFORMER_PATCH, .cols = w / TRANSFORMER_PATCH,
+            .text_keys = b->config.text_len, .attention = b->modes[i].attention};
+        bench_shapes_pass(&b->shapes, &b->config, &b->modes[i].pass);
+    }
+    return bench_shapes_decoder(&b->shapes, b->job.dir.vae, h, w, err);
 }
 
-static bool make_clips(struct bench *b, struct dn_error *err)
+/* Clip after clip of one kind; a prompt is remembered, so every other clip has another one. */
+static bool make_some(struct bench *b, const struct bench_setup *setup, unsigned kinds,
+                      int64_t count, struct bench_clips *clips, struct dn_error *err)
 {
-    b->setup = (struct bench_setup){.pipeline = b->pipeline,
-                                    .request = &b->job.settings.request,
-                                    .inputs = &b->inputs,
-                                    .shapes = &b->shapes,
-                                    .output = bench_model_file(&b->model, "clip.mp4"),
-                                    .stop = command_stop()};
     bool ok = true;
-    for (int64_t i = 0; ok && i < b->args.repeat; i++)
-        ok = set(b, "prompt", prompts[i % 2], err) && bench_clip_run(&b->setup, &b->clips, err);
-    free(b->setup.output);
-    for (int i = 0; i < BENCH_PHASES; i++)
-        bench_samples_sort(&b->clips.phases[i]);
-    bench_samples_sort(&b->clips.whole);
-    bench_samples_sort(&b->clips.first);
-    b->peak_bytes = proc_peak_memory();
+    for (int64_t i = 0; ok && i < count; i++)
+        ok = set(b, "prompt", prompts[i % 2], err) && bench_clip_run(setup, kinds, clips, err);
     return ok;
+}
+
+static bool make_clips(struct bench *b, struct bench_mode *mode, struct dn_error *err)
+{
+    struct request *r = &b->job.settings.request;
+    struct bench_clips *clips = &mode->clips;
+    struct bench_setup setup = {.pipeline = b->pipeline, .ops = b->job.ops, .ex = b->job.ex,
+                                .request = r, .inputs = &b->inputs, .shapes = &b->shapes,
+                                .pass = &mode->pass,
+                                .output = bench_model_file(&b->model, "clip.mp4"),
+                                .stop = command_stop()};
+    r->attention = mode->attention;
+    if (b->args.modes)
+        r->rule_count = 0;
+    bool ok = pipeline_check(b->pipeline, r, &b->inputs, err);
+    if (ok && job_queues(b->job.ops))
+        ok = make_some(b, &setup, BENCH_CLIP_WARM, 1, clips, err) &&
+             make_some(b, &setup, BENCH_CLIP_FRAMES, b->args.repeat, clips, err) &&
+             make_some(b, &setup, BENCH_CLIP_WHOLE, (b->args.repeat + 1) / 2, clips, err) &&
+             make_some(b, &setup, BENCH_CLIP_PHASES, 1, clips, err);
+    else if (ok)
+        ok = make_some(b, &setup, BENCH_CLIP_WHOLE | BENCH_CLIP_PHASES, b->args.repeat, clips, err);
+    free(setup.output);
+    for (int i = 0; i < BENCH_PHASES; i++)
+        bench_samples_sort(&clips->phases[i]);
+    bench_samples_sort(&clips->whole);
+    bench_samples_sort(&clips->decoded);
+    bench_samples_sort(&clips->first);
+    return ok;
+}
+
+static bool make_all_clips(struct bench *b, struct dn_error *err)
+{
+    for (int i = 0; i < b->mode_count; i++)
+        if (!make_clips(b, &b->modes[i], err))
+            return false;
+    b->peak_bytes = proc_peak_memory();
+    if (job_queues(b->job.ops))
+        bench_gpu_ask(&b->gpu);
+    return true;
+}
+
+static void compare(struct bench *b, double budget)
+{
+    const struct bench_compared c = {.model = &b->model, .shapes = &b->shapes, .modes = b->modes,
+                                     .mode_count = b->mode_count, .config = &b->config,
+                                     .dtype = exec_dtype(b->job.ex),
+                                     .gpu = job_queues(b->job.ops), .threads = b->threads,
+                                     .budget_s = budget};
+    if (b->args.compare_torch)
+        bench_torch_run(&b->torch, &c);
+    if (b->args.compare_monarchrt)
+        bench_monarchrt_run(&b->rival, &c, b->args.compare_monarchrt, b->args.rival_configs,
+                            b->args.rival_clips);
 }
 
 static bool measure(struct bench *b, struct dn_error *err)
@@ -206,16 +277,29 @@ static bool measure(struct bench *b, struct dn_error *err)
         !fill_shapes(b, err))
         return false;
     bench_model_drop_files(&b->model);
-    if (!make_clips(b, err))
+    if (!make_all_clips(b, err))
         return false;
     pipeline_close(b->pipeline); /* room for the operations' own weights */
     b->pipeline = NULL;
-    if (!bench_shapes_run(&b->shapes, &b->job, budget, command_stop(), err))
+    if (!bench_floor_find(&b->floor, &b->job, b->threads, err) ||
+        !bench_shapes_run(&b->shapes, &b->job, budget, command_stop(), err))
         return false;
-    if (b->args.compare_torch)
-        bench_torch_run(&b->torch, &b->shapes, &b->config, exec_dtype(b->job.ex), b->threads,
-                        budget);
+    compare(b, budget);
     return true;
+}
+
+static void report(const struct bench *b)
+{
+    const struct bench_result result = {
+        .model = &b->model, .request = &b->job.settings.request, .shapes = &b->shapes,
+        .modes = b->modes, .mode_count = b->mode_count, .config = &b->config,
+        .torch = b->args.compare_torch ? &b->torch : NULL,
+        .rival = b->args.compare_monarchrt ? &b->rival : NULL, .gpu = job_queues(b->job.ops),
+        .gpu_name = b->gpu.name[0] ? b->gpu.name : b->job.ops->name, .floor = b->floor,
+        .dtype = exec_dtype(b->job.ex), .threads = b->threads, .load_seconds = b->load_seconds,
+        .load_processor = b->load_processor, .peak_bytes = b->peak_bytes,
+        .gpu_bytes = b->gpu.used};
+    (b->args.json ? bench_print_json : bench_print)(&result);
 }
 
 static int run_bench(int argc, char **argv)
@@ -225,18 +309,12 @@ static int run_bench(int argc, char **argv)
     command_catch_signals();
     option_defaults(own_rows, OWN_COUNT, &b.args);
     bool ok = read_settings(&b, argc, argv, &err) && measure(&b, &err);
-    if (ok) {
-        const struct bench_result result = {
-            .model = &b.model, .request = &b.job.settings.request, .shapes = &b.shapes,
-            .clips = &b.clips, .torch = b.args.compare_torch ? &b.torch : NULL,
-            .dtype = exec_dtype(b.job.ex), .threads = b.threads,
-            .load_seconds = b.load_seconds, .load_processor = b.load_processor,
-            .peak_bytes = b.peak_bytes};
-        (b.args.json ? bench_print_json : bench_print)(&result);
-    }
+    if (ok)
+        report(&b);
     pipeline_close(b.pipeline);
     pipeline_inputs_done(&b.inputs);
-    bench_clips_done(&b.clips);
+    for (int i = 0; i < b.mode_count; i++)
+        bench_clips_done(&b.modes[i].clips);
     bench_shapes_done(&b.shapes);
     bench_model_done(&b.model);
     option_free(own_rows, OWN_COUNT, &b.args);
@@ -260,6 +338,12 @@ const struct command cmd_bench_entry = {
         "are counted as if it did not, so that rates compare.) Share is what part\n"
         "of the floor is reached: 220 GFLOP/s in f32 and 450 in bf16 for two threads, what oneDNN's\n"
         "convolutions reach on two cores of the yardstick machine; faster cores go above 100%.\n"
+        "\n"
+        "On a GPU the floor is measured in the same run, a product of 8192 cubed and a copy of 1 GiB,\n"
+        "and the slower of the two for an operation's products and bytes counts. There a first clip\n"
+        "warms up, then clips are timed until their last frame is in host memory, then until the\n"
+        "finished mp4, and one that waits for every phase. Operations are timed in batches, on\n"
+        "operands that take turns so that no cache holds them.\n"
         "\n"
         "The public sizes get random weights in a temporary directory below TMPDIR (or /tmp), which\n"
         "is gone as soon as they are loaded. wan2.1-1.3b takes 3 GB of disk and 6 GB of memory.",

@@ -53,6 +53,19 @@ else
     check "PyTorch did all of it"
 fi
 
+# several ways to attend in one run, a cache that rolls, and no MonarchRT
+"$DANAUS" bench --repeat 1 --frames 69 --modes dense,h2 --window 6 --compare-monarchrt "$dir" >"$dir/out" 2>"$dir/err"
+check "bench --modes --window"
+for word in '^--- attention: dense ---$' '^--- attention: h2 ---$' '^attention  *180 x 360, ' '^Monarch h2 w1 ' \
+    '^rolling  *6 chunks, 4 of them' '^MonarchRT: not compared: no checkout'; do
+    grep -q -- "$word" "$dir/out"
+    check "a row says $word"
+done
+[ "$(grep -c '^linear + GELU  *180 x 192-768 ' "$dir/out")" -eq 1 ]
+check "what ways to attend have in common is timed once"
+
+refused 2 'modes.*"h2;"' --modes 'dense,h2;'
+refused 2 'modes.*""' --modes 'dense,'
 refused 2 'no model is called wan3' --model wan3
 refused 2 'multiples of 16' --size 33x10
 refused 2 'repeat' --repeat 0

@@ -18,6 +18,7 @@ int main(int argc, char **argv)
     double peak = dtype == DTYPE_F32 ? 220 : 450;
     double seconds[OP_BENCH_PARTS] = {0}, flops[OP_BENCH_PARTS] = {0};
     struct exec_options options = {.dtype = dtype};
+    const struct op_bench_plan plan = {.budget_s = 0.2};
     struct dn_error err;
     struct exec *ex;
     const struct ops *ops;
@@ -31,7 +32,7 @@ int main(int argc, char **argv)
         struct op_bench_result r;
         if (argc > 2 && !strstr(row->name, argv[2]))
             continue;
-        if (!op_bench_run(ops, ex, row, 0.2, &r, &err)) {
+        if (!op_bench_run(ops, ex, row, &plan, &r, &err)) {
             fprintf(stderr, "%s: %s\n", row->name, err.message);
             return 1;
         }

@@ -77,12 +77,14 @@ TEST(bench_rows_run)
 {
     struct check_run run = run_open(settings[0], 1);
     struct dn_error err = {0};
+    const struct op_bench_plan plans[] = {{0, 0, 0}, {0, 1e-3, 1e6}};
     for (int i = 0; i < op_bench_count; i++) {
         struct op_bench_result r;
         if (op_bench_rows[i].part == OP_BENCH_LARGE)
             continue;
-        CHECK_OK(op_bench_run(run.ops, run.ex, &op_bench_rows[i], 0, &r, &err), err);
-        CHECK(r.seconds > 0 && r.seconds < 1e8 && (r.flops > 0) != (r.bytes > 0));
+        CHECK_OK(op_bench_run(run.ops, run.ex, &op_bench_rows[i], &plans[i % 2], &r, &err), err);
+        CHECK(r.seconds > 0 && r.seconds <= r.median && r.median < 1e8 && r.bytes > 0);
+        CHECK(r.flops == op_bench_flops(&op_bench_rows[i]));
     }
     run_close(&run);
 }
