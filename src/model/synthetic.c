@@ -66,6 +66,7 @@ static bool write_block(const char *dir, const char *name, int64_t largest,
                       .ones = dn_malloc(dn_mul_or_abort((size_t)largest, 2))};
     for (int64_t i = 0; i < largest; i++)
         b.ones[i] = bf16_from_f32(1.0f);
+    safetensors_writer_passing(b.writer);
     fill(&b, size);
     char *path = dn_asprintf("%s/%s", dir, name);
     bool ok = safetensors_writer_finish(b.writer, path, true, err);
