@@ -75,36 +75,58 @@ static bool walk(struct verify_run *run, const char *root, const char *relative,
     return ok;
 }
 
-static int run_verify(int argc, char **argv)
+struct verify_args {
+    const char *backend;
+    enum dtype dtype;
+    int first; /* folder in argv */
+};
+
+static bool read_dtype(const char *word, enum dtype *out, struct dn_error *err)
 {
-    const char *backend = "cpu";
-    struct dn_error err;
-    int first = 1;
-    while (first < argc && argv[first][0] == '-') {
-        if (strcmp(argv[first], "--") == 0) {
-            first++;
+    bool f32 = strcmp(word, "f32") == 0;
+    if (!f32 && strcmp(word, "bf16") != 0)
+        return dn_fail(err, DN_E_ARG, "--dtype %s is not one of f32, bf16", word);
+    *out = f32 ? DTYPE_F32 : DTYPE_BF16;
+    return true;
+}
+
+static bool read_args(struct verify_args *a, int argc, char **argv, struct dn_error *err)
+{
+    *a = (struct verify_args){.backend = "cpu", .dtype = DTYPE_F32, .first = 1};
+    for (; a->first < argc && argv[a->first][0] == '-'; a->first += 2) {
+        const char *word = argv[a->first], *value = argv[a->first + 1];
+        if (strcmp(word, "--") == 0) {
+            a->first++;
             break;
         }
-        if (strcmp(argv[first], "--backend") == 0 && first + 1 < argc) {
-            backend = argv[first + 1];
-            first += 2;
-            continue;
+        if (strcmp(word, "--backend") == 0 && value) {
+            a->backend = value;
+        } else if (strcmp(word, "--dtype") == 0 && value) {
+            if (!read_dtype(value, &a->dtype, err))
+                return false;
+        } else {
+            dn_fail(err, DN_E_ARG, "unknown option %s", word);
+            return dn_error_hint(err, "danaus verify --help lists them");
         }
-        dn_fail(&err, DN_E_ARG, "unknown option %s", argv[first]);
-        dn_error_hint(&err, "danaus verify --help lists them");
-        return command_fail("verify", &err);
     }
-    if (first == argc) {
-        dn_fail(&err, DN_E_ARG, "no folder given");
-        dn_error_hint(&err, "danaus verify DIR...");
+    if (a->first < argc)
+        return true;
+    dn_fail(err, DN_E_ARG, "no folder given");
+    return dn_error_hint(err, "danaus verify DIR...");
+}
+
+static int run_verify(int argc, char **argv)
+{
+    struct verify_args args;
+    struct dn_error err;
+    if (!read_args(&args, argc, argv, &err))
         return command_fail("verify", &err);
-    }
-    struct verify_run run = {0};
-    struct exec_options options = {.dtype = DTYPE_F32};
-    if (!ops_select(backend, &run.ops, &err) || !run.ops->open(&options, &run.ex, &err))
+    struct verify_run run = {.dtype = args.dtype};
+    struct exec_options options = {.dtype = args.dtype};
+    if (!ops_select(args.backend, &run.ops, &err) || !run.ops->open(&options, &run.ex, &err))
         return command_fail("verify", &err);
     bool ok = true;
-    for (int i = first; ok && i < argc; i++)
+    for (int i = args.first; ok && i < argc; i++)
         ok = walk(&run, argv[i], "", 0, &err);
     run.ops->close(run.ex);
     if (!ok)
@@ -112,7 +134,7 @@ static int run_verify(int argc, char **argv)
     printf("%lld passed, %lld failed, %lld skipped\n", (long long)run.passed, (long long)run.failed,
            (long long)run.skipped);
     if (run.passed + run.failed == 0) {
-        dn_fail(&err, DN_E_ARG, "%s holds no fixture that danaus knows", argv[first]);
+        dn_fail(&err, DN_E_ARG, "%s holds no fixture that danaus knows", argv[args.first]);
         return command_fail("verify", &err);
     }
     return run.failed ? EXIT_FAILED : EXIT_DONE;
@@ -121,14 +143,16 @@ static int run_verify(int argc, char **argv)
 static void print_options(FILE *out, bool man)
 {
     fputs(man ? ".TP\n.BI \\-\\-backend \" B\"\nauto, cpu (default) or cuda.\n"
-              : "Options:\n  --backend B      auto, cpu (default) or cuda\n",
+                ".TP\n.BI \\-\\-dtype \" D\"\nf32 (default) or bf16, with what that may lose.\n"
+              : "Options:\n  --backend B      auto, cpu (default) or cuda\n"
+                "  --dtype D        f32 (default) or bf16, with what that may lose\n",
           out);
 }
 
 const struct command cmd_verify_entry = {
     .name = "verify",
     .summary = "Recompute fixtures of the public implementations and compare",
-    .synopsis = "DIR... [--backend B]",
+    .synopsis = "[--backend B] [--dtype D] DIR...",
     .details =
         "Walks each DIR, recognises fixtures by folder and content, computes them in float32 and\n"
         "prints a row each: pass or FAIL, the error, the tolerance, the file and what was compared.\n"

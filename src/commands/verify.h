@@ -14,7 +14,8 @@
 
 struct verify_run {
     const struct ops *ops;
-    struct exec *ex;         /* float32 */
+    struct exec *ex;         /* of dtype */
+    enum dtype dtype;        /* F32 or BF16 */
     int64_t passed, failed, skipped;
     const char *fixture;     /* path relative to the folder given, for the rows */
 };

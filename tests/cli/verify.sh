@@ -7,6 +7,17 @@ for room in model kernels; do
     check "$room: rows pass" grep -qE '^[1-9][0-9]* passed, 0 failed' "$log/out"
 done
 
+# bf16 has tolerances of its own, and what is wrong fails there too
+run verify --dtype bf16 "$data/model"
+bf16=yes
+! grep -q 'AVX-512' "$log/err" || bf16=no # this CPU has no bf16 products
+if [ $bf16 = yes ]; then
+    check "bf16: status 0" test $status -eq 0
+    check "bf16: rows pass" grep -qE '^[1-9][0-9]* passed, 0 failed' "$log/out"
+    check "bf16: single values as a share" grep -qE '^pass  share ' "$log/out"
+fi
+refuses 2 'dtype f16 is not one of' verify --dtype f16 "$data/model"
+
 # another place and other names
 mkdir -p elsewhere/rope elsewhere/monarch elsewhere/dit
 cp "$data/model/rope/rope_d16_start6.safetensors" elsewhere/rope/other.safetensors
@@ -30,6 +41,10 @@ for name in rope/other monarch/x dit/a-case; do
     check "$name spoiled: status 1, not $status" test $status -eq 1
     check "$name spoiled: FAIL" grep -qE "^FAIL .* $name.safetensors" "$log/out"
     check "only that one" test "$(grep '^FAIL' "$log/out" | grep -vc $name)" -eq 0
+    if [ $bf16 = yes ] && [ $name = monarch/x ]; then
+        run verify --dtype bf16 elsewhere
+        check "$name spoiled: FAIL in bf16" grep -qE "^FAIL .* $name.safetensors" "$log/out"
+    fi
     cp keep $file
 done
 head -c 400 "$data/model/rope/rope_d16_start6.safetensors" >elsewhere/rope/short.safetensors
