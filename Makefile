@@ -226,6 +226,29 @@ $(CUDA_TESTS): $(BUILD)/tests/cuda/%: $(BUILD)/cuda/tests/kernels/%.o $(call arc
 test-cuda: $(CUDA_TESTS)
 	@tests/run.sh $(CUDA_TESTS)
 
+# Everything that needs a GPU (tests/gpu). make check-gpu CUDA_ARCHS=90a builds for one alone.
+GPU_CHECKS ?= $(wildcard tests/gpu/*.sh)
+$(BUILD)/tests/gpu/compare: $(BUILD)/obj/tests/gpu/compare.o $(call archives,format)
+	@mkdir -p $(@D)
+	$(call say,ld,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libraries,format) -lm
+.PHONY: check-gpu check-gpu-built bench-gpu bench-gpu-built
+check-gpu: deps
+	@$(MAKE) --no-print-directory check-gpu-built CUDA=1
+check-gpu-built: all $(CUDA_TESTS) $(BUILD)/tests/gpu/compare
+	@DANAUS=$(abspath $(BUILD)/danaus) COMPARE=$(abspath $(BUILD)/tests/gpu/compare) \
+	    CUDA_TESTS="$(abspath $(CUDA_TESTS))" tests/run.sh $(GPU_CHECKS)
+
+# The tables of the README and of kernels/NOTES.md: the 1.3B shapes with random weights, beside
+# PyTorch and, with MONARCHRT=checkout, the public MonarchRT; then 30 s of video in a rolling cache.
+BENCH_GPU = $(BUILD)/danaus bench --backend cuda --model wan2.1-1.3b --size 832x480
+bench-gpu: deps
+	@$(MAKE) --no-print-directory bench-gpu-built CUDA=1
+bench-gpu-built: all
+	$(BENCH_GPU) --frames 81 --modes dense,h1,h2 --compare-torch \
+	    $(if $(MONARCHRT),--compare-monarchrt $(MONARCHRT))
+	$(BENCH_GPU) --frames 489 --modes h1 --window 21 --repeat 1
+
 # End-to-end tests drive the real binary; rules look at the sources.
 CLI_TESTS  := $(wildcard tests/cli/*.sh)
 RULE_TESTS := $(wildcard tests/rules/*.sh)

@@ -1,0 +1,19 @@
+#!/bin/sh
+# What cannot be had is said in one line: no GPU, not enough of its memory. Nothing is left behind.
+. "$(dirname "$0")/harness"
+
+clip="generate x -m $demo -o clip.mp4 --backend cuda"
+export CUDA_VISIBLE_DEVICES=""
+# shellcheck disable=SC2086
+refuses 1 'backend cuda: no GPU' $clip
+works generate x -m "$demo" -o cpu.mp4 --frames 5 # auto takes the CPU, and says so
+check "auto says why" grep -q 'running on the CPU' "$log/err"
+rm -f cpu.mp4
+unset CUDA_VISIBLE_DEVICES
+
+# some hundred GiB of cache and activations
+# shellcheck disable=SC2086
+refuses 1 'GiB.* free' $clip --size 4096x4096 --frames 8001
+# shellcheck disable=SC2086
+works $clip --frames 5
+finish
