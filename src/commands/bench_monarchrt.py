@@ -6,8 +6,8 @@ imports and this python may lack gets a stand-in from outside: diffusers (base c
 flashinfer (its norm and rotary embedding, here one-pass Triton kernels), flash_attn (PyTorch's best
 fused attention), the tokenizer and text encoder (a random context). Its autotuning is not timed.
 
-Argument: a JSON object; prints lines "kernel NAME SECONDS", "pipeline NAME TOTAL DIFFUSION VAE" and
-"note TEXT". Configurations of the autotuner are compiled by several processes beforehand, for a
+Argument: a JSON object; prints lines "kernel NAME CALLED REPLAYED" (seconds of its attention, called
+from python and replayed as a graph), "pipeline NAME TOTAL DIFFUSION VAE" and "note TEXT". Configurations of the autotuner are compiled by several processes beforehand, for a
 single one takes minutes; the tuner then chooses among all of them as it would have."""
 import contextlib
 import io
@@ -120,21 +120,15 @@ def kernels():
     return m
 
 
-def keep(config, names, rows, cols):
-    """The short list: tiles that waste less than half of a row or column, one warp group."""
-    a, b = (config.kwargs[n] for n in names)
-    return config.num_warps == 4 and a <= max(16, 2 * rows) and b <= max(16, 2 * cols)
-
-
-def lists(m, h, w):
-    """Configurations of both kernels for tiles of h x w. The first has no loop to pipeline, so in
-    the short list its stages do not matter."""
+def lists(m):
+    """Configurations of both kernels that the tuner is to try: all of theirs, or those that a tile
+    of 30 x 52 can be expected to like. (The first kernel has no loop to pipeline: stages do not
+    matter there.)"""
     one, two = m._al_cl_y_fwd.configs, m._z_fwd.configs
     if job["configs"] == "all":
         return one, two
-    return ([c for c in one if c.num_stages == 2 and c.num_warps == 4 and c.kwargs["BLOCK_L"] >= 32
-             and c.kwargs["BLOCK_J"] >= 16 and c.kwargs["BLOCK_J"] <= 64
-             and c.kwargs["BLOCK_L"] <= 64],
+    return ([c for c in one if c.num_stages == 2 and c.num_warps == 4
+             and c.kwargs["BLOCK_J"] <= 64 and 32 <= c.kwargs["BLOCK_L"] <= 64],
             [c for c in two if c.num_warps == 4 and c.kwargs["BLOCK_I"] <= 64
              and c.kwargs["BLOCK_K"] <= 32])
 
@@ -165,21 +159,6 @@ def compile_some(tasks):
     torch.cuda.synchronize()
 
 
-def compile_all(tasks):
-    count = min(12, os.cpu_count(), max(1, len(tasks)))
-    children = []
-    for i in range(count):
-        pid = os.fork()
-        if pid == 0:
-            try:
-                compile_some(tasks[i::count])
-            finally:
-                os._exit(0)
-        children.append(pid)
-    for pid in children:
-        os.waitpid(pid, 0)
-
-
 def pairs(one, two):
     n = max(len(one), len(two))
     return [(one[i % len(one)], two[i % len(two)]) for i in range(n)]
@@ -191,16 +170,16 @@ def config_lists():
     pid = os.fork()
     if pid == 0:
         m = kernels()
-        found = {h: [[(c.kwargs, c.num_stages, c.num_warps) for c in part]
-                     for part in lists(m, job["rows"] // h, job["cols"])] for h in job["h"]}
-        os.write(write, json.dumps(found).encode())
+        found = [[(c.kwargs, c.num_stages, c.num_warps) for c in part] for part in lists(m)]
+        with os.fdopen(write, "w") as out:
+            json.dump(found, out)
         os._exit(0)
     os.close(write)
     text = b""
     while piece := os.read(read, 65536):
         text += piece
     os.waitpid(pid, 0)
-    return {int(h): parts for h, parts in json.loads(text).items()}
+    return json.loads(text)
 
 
 def configs_of(m, wanted):
@@ -210,8 +189,8 @@ def configs_of(m, wanted):
     return pick(one, wanted[0]), pick(two, wanted[1])
 
 
-def compile_described(tasks):
-    """Like compile_all, with descriptions instead of objects."""
+def compile_all(tasks):
+    """Several processes, a share of the tasks each, into Triton's cache on disk."""
     count = min(14, os.cpu_count(), max(1, len(tasks)))
     children = []
     for i in range(count):
@@ -260,26 +239,26 @@ def graphed(call):
 def time_kernels():
     start = time.perf_counter()
     wanted = config_lists()
-    tasks = [(h, job["k"], a, b) for h in job["h"] for a, b in pairs(*wanted[h])]
-    compile_described(tasks)
-    note("compiled", sum(len(x) for w in wanted.values() for x in w), "configurations in",
+    compile_all([(h, job["k"], a, b) for h in job["h"] for a, b in pairs(*wanted)])
+    note("compiled", len(wanted[0]), "and", len(wanted[1]), "configurations a mode in",
          round(time.perf_counter() - start, 1), "s")
     m, best = kernels(), {}
     everything = list(m._al_cl_y_fwd.configs), list(m._z_fwd.configs)
     data = inputs(job["q"], job["k"])
     for h in job["h"]:
         m._al_cl_y_fwd.configs, m._z_fwd.configs = everything
-        m._al_cl_y_fwd.configs, m._z_fwd.configs = configs_of(m, wanted[h])
+        m._al_cl_y_fwd.configs, m._z_fwd.configs = configs_of(m, wanted)
         start = time.perf_counter()
         run_kernels(m, h, data)
         torch.cuda.synchronize()
         best[h] = m._al_cl_y_fwd.best_config, m._z_fwd.best_config
         note(f"h{h} tuned in {time.perf_counter() - start:.1f} s:", *best[h])
-        print("kernel", f"h{h}", timed(lambda: run_kernels(m, h, data)), flush=True)
+        called, replayed = timed(lambda: run_kernels(m, h, data)), 0
         try:
-            print("kernel", f"h{h}-graph", graphed(lambda: run_kernels(m, h, data)), flush=True)
+            replayed = graphed(lambda: run_kernels(m, h, data))
         except Exception as e:
             note("no graph:", str(e).splitlines()[0])
+        print("kernel", f"h{h}", called, replayed, flush=True)
     m._al_cl_y_fwd.configs, m._z_fwd.configs = everything
     return m, best
 
