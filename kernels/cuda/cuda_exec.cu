@@ -61,6 +61,12 @@ extern "C" enum dtype cuda_best_dtype(void)
     return DTYPE_BF16;
 }
 
+static bool wished(const char *name)
+{
+    const char *value = getenv(name);
+    return value && strcmp(value, "1") == 0;
+}
+
 extern "C" bool cuda_open(const struct exec_options *options, struct exec **out,
                           struct dn_error *err)
 {
@@ -71,10 +77,10 @@ extern "C" bool cuda_open(const struct exec_options *options, struct exec **out,
     if (!device_works(options->device, err))
         return false;
     struct exec *ex = (struct exec *)dn_calloc(1, sizeof *ex);
-    const char *sync = getenv("DANAUS_SYNC");
     ex->dtype = options->dtype;
     ex->device = options->device;
-    ex->sync_each = sync && strcmp(sync, "1") == 0;
+    ex->sync_each = wished("DANAUS_SYNC");
+    ex->poison = wished("DANAUS_POISON");
     bool ok = cuda_enter(ex, "backend cuda", err) &&
               cuda_ok(cudaStreamCreateWithFlags(&ex->stream, cudaStreamNonBlocking), "backend cuda",
                       err) &&

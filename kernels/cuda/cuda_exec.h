@@ -24,6 +24,7 @@ struct exec {
     int device;
     cudaStream_t stream;
     bool sync_each; /* DANAUS_SYNC=1: wait after each operation, so that a fault names its own */
+    bool poison;    /* DANAUS_POISON=1: memory that is taken, and scratch at each use, is NaN */
     void *scratch;
     size_t scratch_size;
     struct cuda_gemm *gemm;

@@ -22,6 +22,12 @@ void cuda_pool_close(int device)
         cudaMemPoolTrimTo(pool, 0);
 }
 
+/* NaN in both dtypes, so that what nobody has written shows. */
+static bool poison(struct exec *ex, const char *op, void *memory, size_t size, struct dn_error *err)
+{
+    return !ex->poison || cuda_ok(cudaMemsetAsync(memory, 0xFF, size, ex->stream), op, err);
+}
+
 bool cuda_take(struct exec *ex, const char *op, size_t size, void **out, struct dn_error *err)
 {
     *out = NULL;
@@ -29,7 +35,7 @@ bool cuda_take(struct exec *ex, const char *op, size_t size, void **out, struct 
         return false;
     cudaError_t code = cudaMallocAsync(out, size ? size : 1, ex->stream);
     if (cuda_ok(code, op, err))
-        return true;
+        return poison(ex, op, *out, size, err);
     *out = NULL;
     if (code == cudaErrorMemoryAllocation)
         dn_fail(err, DN_E_MEMORY, "%s: the GPU has no %.2f GiB free", op,
@@ -55,7 +61,7 @@ bool cuda_scratch(struct exec *ex, const char *op, size_t size, void **out, stru
         ex->scratch_size = size;
     }
     *out = ex->scratch;
-    return true;
+    return size == 0 || poison(ex, op, *out, size, err);
 }
 
 extern "C" bool cuda_tensor_alloc(struct exec *ex, struct tensor *t, enum dtype dtype, int ndim,
