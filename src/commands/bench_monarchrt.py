@@ -15,6 +15,7 @@ import json
 import os
 import re
 import statistics
+import subprocess
 import sys
 import time
 import types
@@ -124,13 +125,14 @@ def lists(m):
     """Configurations of both kernels that the tuner is to try: all of theirs, or those that a tile
     of 30 x 52 can be expected to like. (The first kernel has no loop to pipeline: stages do not
     matter there.)"""
-    one, two = m._al_cl_y_fwd.configs, m._z_fwd.configs
+    one, two = all_configs(m._al_cl_y_fwd), all_configs(m._z_fwd)
     if job["configs"] == "all":
-        return one, two
-    return ([c for c in one if c.num_stages == 2 and c.num_warps == 4
+        return [[described(c) for c in part] for part in (one, two)]
+    one, two = ([c for c in one if c.num_stages == 2 and c.num_warps == 4
              and c.kwargs["BLOCK_J"] <= 64 and 32 <= c.kwargs["BLOCK_L"] <= 64],
             [c for c in two if c.num_warps == 4 and c.kwargs["BLOCK_I"] <= 64
              and c.kwargs["BLOCK_K"] <= 32])
+    return [[described(c) for c in part] for part in (one, two)]
 
 
 def inputs(frames, keys):
@@ -147,11 +149,27 @@ def run_kernels(m, h, data):
                                         job["rows"], job["cols"])
 
 
+def described(config):
+    return [config.kwargs, config.num_stages, config.num_warps]
+
+
+def choose(m, wanted):
+    """Leaves the tuner those configurations that fit the descriptions."""
+    for kernel, part in zip((m._al_cl_y_fwd, m._z_fwd), wanted):
+        kernel.configs = [c for c in all_configs(kernel) if described(c) in part]
+
+
+def all_configs(kernel):
+    if not hasattr(kernel, "before_us"):
+        kernel.before_us = list(kernel.configs)
+    return kernel.before_us
+
+
 def compile_some(tasks):
     """In a process of its own: one call for each (h, keys, first, second)."""
     m = kernels()
     for h, keys, first, second in tasks:
-        m._al_cl_y_fwd.configs, m._z_fwd.configs = [first], [second]
+        choose(m, ([first], [second]))
         try:
             run_kernels(m, h, inputs(job["q"], keys))
         except Exception:  # a tile too large for the chip: the tuner will skip it as well
@@ -164,50 +182,13 @@ def pairs(one, two):
     return [(one[i % len(one)], two[i % len(two)]) for i in range(n)]
 
 
-def config_lists():
-    """Without the GPU's context, which would not survive fork: the lists come from a child."""
-    read, write = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        m = kernels()
-        found = [[(c.kwargs, c.num_stages, c.num_warps) for c in part] for part in lists(m)]
-        with os.fdopen(write, "w") as out:
-            json.dump(found, out)
-        os._exit(0)
-    os.close(write)
-    text = b""
-    while piece := os.read(read, 65536):
-        text += piece
-    os.waitpid(pid, 0)
-    return json.loads(text)
-
-
-def configs_of(m, wanted):
-    """Their own configuration objects (with their hooks) for the descriptions."""
-    one, two = m._al_cl_y_fwd.configs, m._z_fwd.configs
-    pick = lambda all, part: [c for c in all if [c.kwargs, c.num_stages, c.num_warps] in part]
-    return pick(one, wanted[0]), pick(two, wanted[1])
-
-
 def compile_all(tasks):
-    """Several processes, a share of the tasks each, into Triton's cache on disk."""
+    """Into Triton's cache on disk, by several processes of this script: a share of the tasks each."""
     count = min(14, os.cpu_count(), max(1, len(tasks)))
-    children = []
-    for i in range(count):
-        pid = os.fork()
-        if pid == 0:
-            try:
-                m = kernels()
-                some = []
-                for h, keys, first, second in tasks[i::count]:
-                    one, two = configs_of(m, ([first], [second]))
-                    some.append((h, keys, one[0], two[0]))
-                compile_some(some)
-            finally:
-                os._exit(0)
-        children.append(pid)
-    for pid in children:
-        os.waitpid(pid, 0)
+    share = lambda i: json.dumps(dict(job, compile=tasks[i::count]))
+    children = [subprocess.Popen([sys.executable, __file__, share(i)]) for i in range(count)]
+    for child in children:
+        child.wait()
 
 
 def timed(call, seconds=0.4):
@@ -237,21 +218,18 @@ def graphed(call):
 
 
 def time_kernels():
-    start = time.perf_counter()
-    wanted = config_lists()
+    start, m, best = time.perf_counter(), kernels(), {}
+    wanted = lists(m)
     compile_all([(h, job["k"], a, b) for h in job["h"] for a, b in pairs(*wanted)])
     note("compiled", len(wanted[0]), "and", len(wanted[1]), "configurations a mode in",
          round(time.perf_counter() - start, 1), "s")
-    m, best = kernels(), {}
-    everything = list(m._al_cl_y_fwd.configs), list(m._z_fwd.configs)
     data = inputs(job["q"], job["k"])
     for h in job["h"]:
-        m._al_cl_y_fwd.configs, m._z_fwd.configs = everything
-        m._al_cl_y_fwd.configs, m._z_fwd.configs = configs_of(m, wanted)
+        choose(m, wanted)
         start = time.perf_counter()
         run_kernels(m, h, data)
         torch.cuda.synchronize()
-        best[h] = m._al_cl_y_fwd.best_config, m._z_fwd.best_config
+        best[h] = [[described(k.best_config)] for k in (m._al_cl_y_fwd, m._z_fwd)]
         note(f"h{h} tuned in {time.perf_counter() - start:.1f} s:", *best[h])
         called, replayed = timed(lambda: run_kernels(m, h, data)), 0
         try:
@@ -259,7 +237,6 @@ def time_kernels():
         except Exception as e:
             note("no graph:", str(e).splitlines()[0])
         print("kernel", f"h{h}", called, replayed, flush=True)
-    m._al_cl_y_fwd.configs, m._z_fwd.configs = everything
     return m, best
 
 
@@ -313,12 +290,14 @@ def run_pipeline(pipe):
 def time_pipeline(m, best):
     """Each mode with the configurations that were the best at the last chunk's shape."""
     start = time.perf_counter()
+    compile_all([(h, keys, best[h][0][0], best[h][1][0]) for h in job["h"]
+                 for keys in range(job["q"], job["k"], job["q"])])
     pipe = make_pipeline()
     note(f"pipeline made in {time.perf_counter() - start:.1f} s")
     for h in [0] + job["h"]:
         name = f"h{h}" if h else "dense"
         if h:
-            m._al_cl_y_fwd.configs, m._z_fwd.configs = [best[h][0]], [best[h][1]]
+            choose(m, best[h])
         pipe.generator.model.monarch_args = {"enable": h > 0, "h_reduce": max(h, 1)}
         start = time.perf_counter()
         run_pipeline(pipe)
@@ -330,6 +309,9 @@ def time_pipeline(m, best):
 
 sys.path.insert(0, job["path"])
 stand_ins()
-m, best = time_kernels()
-if job["clips"]:
-    time_pipeline(m, best)
+if "compile" in job:
+    compile_some(job["compile"])
+else:
+    modules, tuned = time_kernels()
+    if job["clips"]:
+        time_pipeline(modules, tuned)
