@@ -18,7 +18,7 @@ PACKAGES := build-essential pkg-config libjansson-dev libyaml-dev zlib1g-dev lib
             libswscale-dev libavfilter-dev libsqlite3-dev libncurses-dev libsixel-dev
 
 # room: folders, rooms it may use (transitively closed, link order), outside libraries
-ROOMS := base config format kernels model pipeline store ui train commands
+ROOMS := base config format kernels model pipeline store client ui engine train commands
 DIRS_base     := src/base
 DIRS_config   := src/config
 DIRS_format   := src/format
@@ -26,6 +26,10 @@ DIRS_kernels  := kernels kernels/cpu
 DIRS_model    := src/model
 DIRS_pipeline := src/pipeline
 DIRS_store    := store
+# what the studio may see of the engine is an archive of its own
+FILES_client  := $(wildcard src/engine/protocol*.c src/engine/client*.c src/engine/channel.c \
+                 src/engine/frame_ring.c src/engine/engine_paths.c)
+FILES_engine  := $(filter-out $(FILES_client),$(wildcard src/engine/*.c))
 DIRS_ui       := ui ui/graphics
 DIRS_train    := src/train
 DIRS_commands := src/commands
@@ -36,9 +40,11 @@ USES_kernels  := kernels base
 USES_model    := model config format kernels base
 USES_pipeline := pipeline model config format kernels base
 USES_store    := store base
-USES_ui       := ui config store base
+USES_client   := client base
+USES_ui       := ui client config store base
+USES_engine   := engine client store pipeline model config format kernels base
 USES_train    := train pipeline model config format kernels base
-USES_commands := commands train ui store pipeline model config format kernels base
+USES_commands := commands train engine ui client store pipeline model config format kernels base
 LIBS_base     := -ljansson -lm
 LIBS_config   := -lyaml
 LIBS_format   := -lz -lcrypto
@@ -80,7 +86,7 @@ $(BUILD)/obj/gen/migrations.o: $(BUILD)/gen/migrations.c
 	$(call say,cc,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
-sources = $(foreach d,$(DIRS_$(1)),$(wildcard $(d)/*.c))
+sources = $(FILES_$(1)) $(foreach d,$(DIRS_$(1)),$(wildcard $(d)/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1))) $(EXTRA_$(1))
 archives = $(foreach r,$(USES_$(1)),$(BUILD)/lib$(r).a)
 libraries = $(foreach r,$(USES_$(1)),$(LIBS_$(r)))
@@ -102,7 +108,7 @@ deps:
 PROMPT ?= a red butterfly flying to the right over green grass
 run: deps
 	@$(MAKE) --no-print-directory all
-	@$(BUILD)/danaus generate "$$PROMPT" -m configs/demo --show --force
+	@$(BUILD)/danaus generate --local "$$PROMPT" -m configs/demo --show --force
 export PROMPT
 
 # The demo model on held-out prompts, in three attention modes; exits 1 below the bars.

@@ -13,19 +13,26 @@ src/format: base format
 kernels: base kernels
 src/model: base config format kernels model
 src/pipeline: base config format kernels model pipeline
+src/engine: base config format kernels model pipeline store engine
 src/train: base config format kernels model pipeline train
 store: base store
-ui: base config store ui
-src/commands: base config format kernels model pipeline store ui train commands
+ui: base config store ui engine/(client|protocol|frame_ring).h
+src/commands: base config format kernels model pipeline store engine ui train commands
 '
 echo "$rules" | while IFS=: read -r folder allowed; do
     [ -n "$folder" ] || continue
-    pattern=$(echo $allowed | tr ' ' '|')
+    pattern=$(echo $allowed | tr ' ' '\n' | sed 's|^[^/]*$|&/|; s|\.h$|\\.h"|' | paste -sd '|')
     bad=$(grep -rnE '^#include "(base|config|format|kernels|model|pipeline|engine|train|store|ui|commands)/' \
               "$folder" --include='*.[ch]' --include='*.cu*' 2>/dev/null |
-          grep -vE "#include \"($pattern)/")
+          grep -vE "#include \"($pattern)")
     [ -z "$bad" ] || { echo "$bad" | sed "s|^|$folder may not include: |"; exit 1; }
 done || fail=1
+
+# what makes up the engine's client knows nothing else of the engine
+bad=$(grep -nE '^#include "(config|format|kernels|model|pipeline|store|ui|commands)/|^#include "engine/(server|worker)' \
+          src/engine/protocol*.[ch] src/engine/client*.[ch] src/engine/channel.[ch] \
+          src/engine/frame_ring.[ch] src/engine/engine_paths.[ch] 2>/dev/null)
+[ -z "$bad" ] || { echo "the client includes: $bad"; fail=1; }
 
 # command files include no other command
 bad=$(grep -n '#include "commands/cmd_' src/commands/*.[ch] 2>/dev/null)
