@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "commands/bench.h"
-#include "commands/frame_sink.h"
+#include "engine/frame_sink.h"
 
 const char *const bench_phase_names[BENCH_PHASES] = {
     [BENCH_TEXT] = "text and buffers",

@@ -7,10 +7,10 @@
 #include "base/mem.h"
 #include "commands/clip_names.h"
 #include "commands/command.h"
-#include "commands/frame_sink.h"
+#include "engine/frame_sink.h"
 #include "commands/job.h"
 #include "commands/progress.h"
-#include "commands/recipe.h"
+#include "engine/recipe.h"
 #include "commands/tensor_file.h"
 #include "config/option_value.h"
 

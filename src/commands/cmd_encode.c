@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "commands/command.h"
 #include "commands/job.h"
-#include "commands/output_file.h"
+#include "engine/output_file.h"
 #include "commands/progress.h"
 #include "commands/tensor_file.h"
 #include "config/option_value.h"

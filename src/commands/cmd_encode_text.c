@@ -7,7 +7,7 @@
 #include "base/safetext.h"
 #include "commands/command.h"
 #include "commands/job.h"
-#include "commands/output_file.h"
+#include "engine/output_file.h"
 #include "commands/prompt_list.h"
 #include "config/option_value.h"
 #include "format/safetensors_write.h"

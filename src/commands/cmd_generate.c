@@ -1,4 +1,4 @@
-/* cmd_generate: prompts to videos, in this process. */
+/* cmd_generate: prompts to videos, by the engine or in this process. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,18 +8,19 @@
 #include "commands/clip_maker.h"
 #include "commands/clip_names.h"
 #include "commands/command.h"
-#include "commands/file_hash.h"
+#include "commands/generate_engine.h"
 #include "commands/job.h"
-#include "commands/output_file.h"
 #include "commands/prompt_list.h"
 #include "config/option_value.h"
+#include "engine/model_hash.h"
+#include "engine/output_file.h"
 #include "store/media_encode.h"
 #include "store/media_import.h"
 #include "ui/term.h"
 
 struct generate_args {
     char *file;
-    bool json, quiet, show;
+    bool json, quiet, show, local, detach, next;
 };
 
 #define AT(field) .offset = offsetof(struct generate_args, field)
@@ -32,6 +33,12 @@ static const struct option own_rows[] = {
      .fallback = "false", .help = "No progress line."},
     {.name = "show", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(show), .fallback = "false",
      .help = "Play each clip in the terminal when it is done, if the terminal can show pictures."},
+    {.name = "local", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(local), .fallback = "false",
+     .help = "Work in this process, without engine, queue and library."},
+    {.name = "detach", .letter = 'd', .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(detach),
+     .fallback = "false", .help = "Queue the clips and return."},
+    {.name = "next", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(next), .fallback = "false",
+     .help = "Go before everything that waits in the queue."},
 };
 #define OWN_COUNT (sizeof own_rows / sizeof own_rows[0])
 
@@ -99,9 +106,9 @@ static bool load_model(struct generate *g, struct dn_error *err)
                      (needs.text ? (unsigned)MODEL_NEEDS_TEXT : 0);
     if (!job_open(&g->job, parts, err))
         return false;
-    struct file_hash *hash = file_hash_start(g->job.dir.transformer);
+    struct model_hash *hash = model_hash_start(g->job.dir.transformer);
     bool ok = pipeline_open(&g->job.dir, &needs, g->job.ops, g->job.ex, &g->maker.pipeline, err);
-    file_hash_finish(hash, g->sha256);
+    model_hash_finish(hash, g->sha256);
     char *whole = realpath(r->model_dir, NULL);
     const char *path = whole ? whole : r->model_dir, *slash = strrchr(path, '/');
     g->model_name = dn_strdup(slash && slash[1] ? slash + 1 : path);
@@ -122,15 +129,28 @@ static bool show_clip(const struct request *r, const uint8_t *rgb, int64_t frame
     return term_play_frames(&clip, NULL, &played, err);
 }
 
+/* A finished video of the library. */
+static bool show_file(const struct request *r, const char *path, struct dn_error *err)
+{
+    const struct media_import_options options = {
+        .max_frames = r->frames, .width = (int)r->width, .height = (int)r->height};
+    struct media_frames *frames = NULL;
+    bool ok = media_import(path, &options, &frames, err) &&
+              show_clip(r, frames->rgb24, frames->count, err);
+    media_frames_free(frames);
+    return ok;
+}
+
 /* Is there room for this clip's files? A directory is asked when it is opened. */
-static bool check_names(const struct request *r, int64_t index, int64_t clips,
+static bool check_names(const struct request *r, bool local, int64_t index, int64_t clips,
                         struct dn_error *err)
 {
+    bool named = r->output || local; /* the library has names of its own */
     uint64_t seed = r->seed + (uint64_t)(index % r->count);
     char *output = clip_output_name(r->output, index, clips, seed, r->prompt);
     char *latents = r->save_latents ? clip_output_name(r->save_latents, index, clips, seed, r->prompt)
                                     : NULL;
-    bool ok = (media_is_directory(output) || output_file_is_free(output, r->force, err)) &&
+    bool ok = (!named || media_is_directory(output) || output_file_is_free(output, r->force, err)) &&
               (!latents || output_file_is_free(latents, r->force, err));
     free(output);
     free(latents);
@@ -144,7 +164,7 @@ static bool check_clips(struct generate *g, struct dn_error *err)
     int64_t clips = g->prompts.count * r->count;
     for (int64_t i = 0; i < clips; i++)
         if ((i % r->count == 0 && !job_set_prompt(&g->job, g->prompts.prompts[i / r->count], err)) ||
-            !check_names(r, i, clips, err))
+            !check_names(r, g->args.local, i, clips, err))
             return false;
     return true;
 }
@@ -186,8 +206,6 @@ static bool generate_all(struct generate *g, struct dn_error *err)
     g->maker.progress = &g->progress;
     g->maker.stop = command_stop();
     g->maker.show = g->args.show && !g->args.json ? show_clip : NULL;
-    if (!make_output_dir(g->job.settings.request.output, clips, err))
-        return false;
     for (int64_t i = 0; i < clips; i++) {
         if (!job_set_prompt(&g->job, g->prompts.prompts[i / count], err) || !make_one(g, i, clips, err))
             return false;
@@ -195,20 +213,41 @@ static bool generate_all(struct generate *g, struct dn_error *err)
     return true;
 }
 
+static bool generate_locally(struct generate *g, struct dn_error *err)
+{
+    return pipeline_inputs_load(&g->job.settings.request, &g->inputs, err) && read_image(g, err) &&
+           load_model(g, err) && generate_all(g, err);
+}
+
+static bool generate_by_engine(struct generate *g, struct dn_error *err)
+{
+    const struct engine_plan plan = {.job = &g->job, .prompts = &g->prompts,
+                                     .kind = progress_choose(g->args.json, g->args.quiet),
+                                     .next = g->args.next, .detach = g->args.detach,
+                                     .show = g->args.show && !g->args.json ? show_file : NULL};
+    const struct request *r = &g->job.settings.request;
+    if (!r->model_dir) {
+        dn_fail(err, DN_E_MODEL, "no model: none is given and the demo model is not installed");
+        return dn_error_hint(err, "name one with -m DIR");
+    }
+    return generate_in_engine(&plan, err);
+}
+
 static int run_generate(int argc, char **argv)
 {
     struct generate g = {0};
     struct dn_error err;
     int words = 0;
-    command_catch_signals();
     option_defaults(own_rows, OWN_COUNT, &g.args);
     bool ok = job_settings(&g.job, &usage, &g.args, argc, argv, &words, &err);
     if (ok) {
+        const struct request *r = &g.job.settings.request;
         settings_warn_idle(&g.job.settings);
-        ok = collect_prompts(&g, argv + 1, words, &err) &&
-             check_clips(&g, &err) &&
-             pipeline_inputs_load(&g.job.settings.request, &g.inputs, &err) &&
-             read_image(&g, &err) && load_model(&g, &err) && generate_all(&g, &err);
+        /* a hangup leaves the engine's work alone; what is done here ends like with Ctrl-C */
+        (g.args.local ? command_catch_signals : command_catch_interrupt)();
+        ok = collect_prompts(&g, argv + 1, words, &err) && check_clips(&g, &err) &&
+             make_output_dir(r->output, g.prompts.count * r->count, &err) &&
+             (g.args.local ? generate_locally : generate_by_engine)(&g, &err);
     }
     pipeline_close(g.maker.pipeline);
     pipeline_inputs_done(&g.inputs);
@@ -231,8 +270,12 @@ const struct command cmd_generate_entry = {
     .synopsis = "[PROMPT | -f FILE | -] [-o OUT] [OPTIONS]",
     .details =
         "Makes a clip for each prompt, chunk by chunk; frames are encoded as soon as their chunk is\n"
-        "decoded. A file appears under its name only when it is whole. Ctrl-C ends after the current\n"
-        "step and keeps what is done as a valid shorter clip.\n"
+        "decoded. The engine does it (danaus engine), which is started when none runs: the clips are\n"
+        "queued and then followed here. They go into the library, and OUT becomes a copy. Closing\n"
+        "the terminal leaves them alone; danaus watch follows them again. A file appears under its\n"
+        "name only when it is whole. Ctrl-C ends after the current step and keeps what is done as a\n"
+        "valid shorter clip; a second Ctrl-C does not wait for that. With --local all happens in\n"
+        "this process and nothing goes into the library.\n"
         "\n"
         "With several clips (-f, --count) an OUT that is a directory or ends in / gets one mp4 a\n"
         "clip, and NAME.EXT becomes NAME-0001.EXT and so on. Clip k of a prompt has seed + k.\n"

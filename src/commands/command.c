@@ -51,15 +51,25 @@ static void on_signal(int number)
         _exit(128 + number);
 }
 
-void command_catch_signals(void)
+static void catch(int number)
 {
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    sigaction(number, &action, NULL);
+}
+
+void command_catch_interrupt(void)
+{
+    catch(SIGINT);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a size limit is then an ordinary write error */
+}
+
+void command_catch_signals(void)
+{
+    command_catch_interrupt();
+    catch(SIGTERM);
+    catch(SIGHUP);
 }
 
 const volatile sig_atomic_t *command_stop(void)

@@ -44,6 +44,7 @@ bool command_wants_help(int argc, char **argv);
 /* A flag that becomes nonzero on SIGINT, SIGTERM or SIGHUP once command_catch_signals() ran; polled
  * between steps. The second signal ends the process at once. */
 void command_catch_signals(void);
+void command_catch_interrupt(void); /* the same for SIGINT alone */
 const volatile sig_atomic_t *command_stop(void);
 
 #endif

@@ -6,6 +6,7 @@
 #include "config/config_files.h"
 #include "config/option_print.h"
 #include "format/weights.h"
+#include "pipeline/pipeline.h"
 
 static void print_warning(void *context, const char *line)
 {
@@ -22,24 +23,6 @@ bool job_settings(struct job *job, const struct option_usage *usage, void *own_b
            config_load(&job->settings, err);
 }
 
-static bool choose_dtype(const struct request *r, const struct ops *ops, enum dtype *out,
-                         struct dn_error *err)
-{
-    static const struct {
-        const char *name;
-        enum dtype dtype;
-    } names[] = {{"f32", DTYPE_F32}, {"bf16", DTYPE_BF16}};
-    *out = ops->best_dtype();
-    if (strcmp(r->dtype, "auto") == 0)
-        return true;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(r->dtype, names[i].name) == 0) {
-            *out = names[i].dtype;
-            return true;
-        }
-    return dn_fail(err, DN_E_ARG, "dtype %s is not one of auto, f32, bf16", r->dtype);
-}
-
 bool job_open(struct job *job, unsigned parts, struct dn_error *err)
 {
     const struct request *r = &job->settings.request;
@@ -50,7 +33,7 @@ bool job_open(struct job *job, unsigned parts, struct dn_error *err)
     }
     return model_dir_open(r->model_dir, r->checkpoint, &job->dir, err) &&
            model_dir_require(&job->dir, parts, err) && ops_select(r->backend, &job->ops, err) &&
-           choose_dtype(r, job->ops, &options.dtype, err) &&
+           pipeline_choose_dtype(r->dtype, job->ops, &options.dtype, err) &&
            job->ops->open(&options, &job->ex, err);
 }
 

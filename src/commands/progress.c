@@ -97,6 +97,7 @@ void progress_frames(struct progress *p, const struct event_frames *e)
 
 void progress_latents(struct progress *p, const struct event_latents *e)
 {
+    p->latents = e->start + e->count;
     if (p->kind == PROGRESS_JSON)
         print_event(p, json_pack("{s:s, s:I, s:I}", "event", "latents", "start",
                                  (json_int_t)e->start, "count", (json_int_t)e->count));

@@ -16,7 +16,7 @@ struct progress {
     /* PRIVATE */
     struct event_started started;
     struct event_step step;
-    int64_t frames;
+    int64_t frames, latents;
     double seconds;
     bool line_open;
 };

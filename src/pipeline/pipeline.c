@@ -236,6 +236,20 @@ bool pipeline_check(struct pipeline *p, const struct request *r, const struct pi
     return pipeline_plan(&run, err);
 }
 
+bool pipeline_chunk_start(struct pipeline *p, const struct request *r,
+                          const struct pipeline_inputs *in, int64_t chunk, int64_t *latents,
+                          struct dn_error *err)
+{
+    struct run run = {.p = p, .request = r, .in = in};
+    if (!pipeline_plan(&run, err))
+        return false;
+    int64_t chunks = chunk_plan_count(&run.job.plan);
+    if (chunk < 0 || chunk > chunks)
+        return dn_fail(err, DN_E_ARG, "chunk %" PRId64 " of a clip of %" PRId64, chunk, chunks);
+    *latents = chunk == chunks ? run.job.plan.total : chunk_plan_at(&run.job.plan, chunk).start;
+    return true;
+}
+
 bool pipeline_run(struct pipeline *p, const struct request *r, const struct pipeline_inputs *in,
                   const struct pipeline_events *events, const volatile sig_atomic_t *stop,
                   struct dn_error *err)

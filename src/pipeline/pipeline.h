@@ -33,6 +33,10 @@ bool pipeline_open(const struct model_dir *dir, const struct pipeline_needs *nee
                    struct dn_error *err);
 void pipeline_close(struct pipeline *p); /* NULL allowed */
 
+/* A request's dtype (auto, f32, bf16) as the backend's; false: it is none of these. */
+bool pipeline_choose_dtype(const char *name, const struct ops *ops, enum dtype *out,
+                           struct dn_error *err);
+
 const struct transformer_config *pipeline_transformer(const struct pipeline *p);
 const struct vae_info *pipeline_vae(const struct pipeline *p);
 
@@ -40,6 +44,11 @@ const struct vae_info *pipeline_vae(const struct pipeline *p);
  * that run would refuse before its first step. */
 bool pipeline_check(struct pipeline *p, const struct request *r, const struct pipeline_inputs *in,
                     struct dn_error *err);
+
+/* The latent frames before chunk number `chunk` (0-based) of such a clip, *latents. */
+bool pipeline_chunk_start(struct pipeline *p, const struct request *r,
+                          const struct pipeline_inputs *in, int64_t chunk, int64_t *latents,
+                          struct dn_error *err);
 
 /* Makes one clip (r->seed; count is the caller's loop). *stop nonzero ends it after the running
  * step with DN_E_CANCELLED; what was handed on until then is a valid shorter clip. */

@@ -146,3 +146,21 @@ bool pipeline_contexts(struct run *run, struct dn_error *err)
     }
     return run->job.negative != NULL;
 }
+
+bool pipeline_choose_dtype(const char *name, const struct ops *ops, enum dtype *out,
+                           struct dn_error *err)
+{
+    static const struct {
+        const char *name;
+        enum dtype dtype;
+    } names[] = {{"f32", DTYPE_F32}, {"bf16", DTYPE_BF16}};
+    *out = ops->best_dtype();
+    if (strcmp(name, "auto") == 0)
+        return true;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i].name) == 0) {
+            *out = names[i].dtype;
+            return true;
+        }
+    return dn_fail(err, DN_E_ARG, "dtype %s is not one of auto, f32, bf16", name);
+}

@@ -2,7 +2,7 @@
 # Frames to latents and back.
 . "$(dirname "$0")/harness"
 
-works generate "a red butterfly" -m "$demo" --frames 9 --size 32x48 --no-recipe \
+works generate --local "a red butterfly" -m "$demo" --frames 9 --size 32x48 --no-recipe \
     -o frames.safetensors --save-latents latents.safetensors
 works decode latents.safetensors -m "$demo" -o again.safetensors
 check "latents decode to the same frames" cmp frames.safetensors again.safetensors
@@ -10,7 +10,7 @@ for out in a.mp4 a.webm a.gif pictures/; do
     works decode latents.safetensors -m "$demo" -o $out
     check "$out is reported" grep -q "^$out: 9 frames 32x48, " "$log/out"
 done
-works generate "a red butterfly" -m "$demo" --frames 9 --size 32x48 -o b.mp4 --fps 24 \
+works generate --local "a red butterfly" -m "$demo" --frames 9 --size 32x48 -o b.mp4 --fps 24 \
     --save-latents recipe.safetensors
 works decode recipe.safetensors -m "$demo" -o c.mp4
 check "recipe and speed go along: the same mp4" cmp b.mp4 c.mp4
@@ -19,7 +19,7 @@ check "--no-recipe" lacks butterfly plain.mp4
 check "every line is an event" test -z "$(grep -vE '^\{"event":"[a-z]+",.*\}$' "$log/out")"
 check "finished" grep -qE '"finished","path":"plain.mp4".*"frames":9.*"complete":true' "$log/out"
 
-works generate "a red butterfly" -m "$demo" --frames 5 --size 32x48 -o five.safetensors \
+works generate --local "a red butterfly" -m "$demo" --frames 5 --size 32x48 -o five.safetensors \
     --save-latents five-latents.safetensors
 works decode five-latents.safetensors -m "$demo" -o five2.safetensors
 check "a clip that ends inside its chunk" cmp five.safetensors five2.safetensors
@@ -58,7 +58,7 @@ check "frames cut is said" grep -q 'note: the first 5 of 6 frames taken' "$log/e
 check "two latents" grep -q ': 2 latents' "$log/out"
 works decode cut.safetensors -m "$demo" -o cut.mp4
 check "that fit the model" grep -q '5 frames 32x32' "$log/out"
-works generate "a red star" -m "$demo" --extend e.safetensors --size 32x48 --frames 21 -o on.mp4
+works generate --local "a red star" -m "$demo" --extend e.safetensors --size 32x48 --frames 21 -o on.mp4
 
 # text
 works encode-text "a red butterfly" -m "$demo" -o text.safetensors

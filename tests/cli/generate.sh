@@ -6,7 +6,7 @@
 clip() {
     file=$1
     shift
-    works generate -m "$demo" --frames 9 --size 32x32 -o "$file" "$@"
+    works generate --local -m "$demo" --frames 9 --size 32x32 -o "$file" "$@"
 }
 
 # every kind of output, and a second time the same bytes
@@ -35,25 +35,25 @@ a red circle moving to the left
 
 a blue star growing on grass
 P
-works generate -m "$demo" --frames 5 --size 32x32 -f prompts.txt --count 2 --seed 10 -o many/
+works generate --local -m "$demo" --frames 5 --size 32x32 -f prompts.txt --count 2 --seed 10 -o many/
 check "four clips, named" test "$(ls many | tr '\n' ' ')" = "$(echo 0001-10-a-red-circle-moving-to-the-left.mp4 \
     0002-11-a-red-circle-moving-to-the-left.mp4 0003-10-a-blue-star-growing-on-grass.mp4 \
     0004-11-a-blue-star-growing-on-grass.mp4) "
-works generate -m "$demo" --frames 5 --size 32x32 "a red circle" -n 2 -s 10 -o two.safetensors
+works generate --local -m "$demo" --frames 5 --size 32x32 "a red circle" -n 2 -s 10 -o two.safetensors
 check "NAME-0001.EXT" test -s two-0001.safetensors -a -s two-0002.safetensors
-works generate -m "$demo" --frames 5 --size 32x32 "a red circle" -s 11 -o one.safetensors
+works generate --local -m "$demo" --frames 5 --size 32x32 "a red circle" -s 11 -o one.safetensors
 check "clip 2 of 2 is seed + 1" cmp two-0002.safetensors one.safetensors
-works generate -m "$demo" --frames 5 --size 32x32 "Two red STARS!" -s 5
+works generate --local -m "$demo" --frames 5 --size 32x32 "Two red STARS!" -s 5
 check "a name of its own" test -s 5-two-red-stars.mp4
-works generate -m "$demo" --frames 5 --size 32x32 -f prompts.txt
+works generate --local -m "$demo" --frames 5 --size 32x32 -f prompts.txt
 check "several names" test -s 0001-0-a-red-circle-moving-to-the-left.mp4 -a -s 0002-0-a-blue-star-growing-on-grass.mp4
-echo "a red circle" | "$DANAUS" generate - -m "$demo" --frames 5 --size 32x32 -s 11 \
+echo "a red circle" | "$DANAUS" generate --local - -m "$demo" --frames 5 --size 32x32 -s 11 \
     -o stdin.safetensors >"$log/out" 2>"$log/err"
 check "prompt from standard input" cmp stdin.safetensors one.safetensors
-echo "a red circle" | "$DANAUS" generate -f - -m "$demo" --frames 5 --size 32x32 -s 11 \
+echo "a red circle" | "$DANAUS" generate --local -f - -m "$demo" --frames 5 --size 32x32 -s 11 \
     -o stdin2.safetensors >"$log/out" 2>"$log/err"
 check "-f -" cmp stdin2.safetensors one.safetensors
-works generate -m "$demo" --frames 5 --size 32x32 -s 11 -o one.safetensors --force "a red circle"
+works generate --local -m "$demo" --frames 5 --size 32x32 -s 11 -o one.safetensors --force "a red circle"
 check "quiet when not a terminal" test ! -s "$log/err"
 
 # events
@@ -71,13 +71,13 @@ works encode-text "a red butterfly" -m "$demo" -o context.safetensors
 clip context.mp4.safetensors "other words" --seed 3 --context context.safetensors --no-recipe
 clip words.safetensors "a red butterfly" --seed 3 --no-recipe
 check "--context is the prompt" cmp context.mp4.safetensors words.safetensors
-works generate -m "$demo" --frames 5 --size 32x32 --context context.safetensors -o noprompt.mp4
+works generate --local -m "$demo" --frames 5 --size 32x32 --context context.safetensors -o noprompt.mp4
 
 # noise of our own
 clip noise1.safetensors "a red star" --seed 1 --noise "$data/cli/noise.safetensors" --no-recipe
 clip noise2.safetensors "a red star" --seed 2 --noise "$data/cli/noise.safetensors" --no-recipe
 check "given noise makes the seed idle" cmp noise1.safetensors noise2.safetensors
-refuses 2 'noise .*(3|4)' generate x -m "$demo" --frames 21 --size 32x32 -o n.mp4 \
+refuses 2 'noise .*(3|4)' generate --local x -m "$demo" --frames 21 --size 32x32 -o n.mp4 \
     --noise "$data/cli/noise.safetensors"
 
 # from a picture, and on from latents
@@ -85,11 +85,11 @@ clip first.safetensors "a red star" --image "$data/store/picture.jpg"
 check "a picture changes the clip" differ first.safetensors d.safetensors
 clip head.safetensors "a red star" --seed 6 --save-latents head-latents.safetensors
 check "latents are reported" grep -q '^head-latents.safetensors: 3 latents' "$log/out"
-works generate -m "$demo" --frames 21 --size 32x32 "a red star" --seed 6 \
+works generate --local -m "$demo" --frames 21 --size 32x32 "a red star" --seed 6 \
     --extend head-latents.safetensors --save-latents all-latents.safetensors -o extended.safetensors
 check "21 frames" grep -q '^extended.safetensors: 21 frames' "$log/out"
 works decode all-latents.safetensors -m "$demo" -o again.safetensors --no-recipe
-works generate -m "$demo" --frames 21 --size 32x32 "a red star" --seed 6 --no-recipe \
+works generate --local -m "$demo" --frames 21 --size 32x32 "a red star" --seed 6 --no-recipe \
     --extend head-latents.safetensors -o extended2.safetensors
 check "extended clip decodes to itself" cmp again.safetensors extended2.safetensors
 

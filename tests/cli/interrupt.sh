@@ -13,19 +13,19 @@ was_shorter() {
 }
 
 for out in long.mp4 long.gif long.safetensors; do
-    interrupted generate "a red butterfly" -m "$demo" --frames 1601 --size 64x64 -o $out \
+    interrupted generate --local "a red butterfly" -m "$demo" --frames 1601 --size 64x64 -o $out \
         --save-latents "$out.latents.safetensors"
     was_shorter 1601
     check "$out and its latents are told" grep -q "\"path\":\"$out\",\"latents\":\"$out.latents" "$log/events"
     works encode $out -m "$demo" -o "$out.again.safetensors" --json
     check "$out holds what was told" test "$(last_number frames "$log/out")" = "$frames"
 done
-interrupted generate "a red butterfly" -m "$demo" --frames 1601 --size 64x64 -o long/
+interrupted generate --local "a red butterfly" -m "$demo" --frames 1601 --size 64x64 -o long/
 was_shorter 1601
 check "pictures" test "$(ls long/*.png | wc -l)" -eq "$frames"
 
 # latents for a long decode and encode: a clip that extends itself needs no drawing
-works generate x -m "$demo" --frames 401 --size 64x64 -o film.safetensors --save-latents l.safetensors
+works generate --local x -m "$demo" --frames 401 --size 64x64 -o film.safetensors --save-latents l.safetensors
 interrupted decode l.safetensors -m "$demo" -o d.webm
 was_shorter 401
 works encode d.webm -m "$demo" -o d.safetensors --json

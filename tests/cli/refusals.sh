@@ -1,7 +1,7 @@
 #!/bin/sh
 # What cannot be done is refused in one line, and nothing half-written stays.
 . "$(dirname "$0")/harness"
-g="generate -m $demo --frames 5 --size 32x32"
+g="generate --local -m $demo --frames 5 --size 32x32"
 
 # outputs
 : >there.mp4
@@ -32,7 +32,7 @@ refuses 2 'x1B circle' $g -f second.txt
 # a full disk: a limit on file sizes everywhere, a small tmpfs where one can be mounted
 for out in x.mp4 x.webm x.gif x.safetensors x/; do
     ls -A >"$log/before"
-    (ulimit -f 4 && exec "$DANAUS" generate -m "$demo" --frames 9 --size 128x128 x -o $out) \
+    (ulimit -f 4 && exec "$DANAUS" generate --local -m "$demo" --frames 9 --size 128x128 x -o $out) \
         >"$log/out" 2>"$log/err"
     status=$?
     was_refused "$out over the size limit" 1 'large'
@@ -40,10 +40,10 @@ done
 mkdir disk
 if mount -t tmpfs -o size=4k none disk 2>/dev/null; then
     for out in x.mp4 x.webm x.gif x.safetensors x/; do
-        refuses 1 'No space left' generate -m "$demo" --frames 9 --size 128x128 --quality 4 x -o disk/$out
+        refuses 1 'No space left' generate --local -m "$demo" --frames 9 --size 128x128 --quality 4 x -o disk/$out
         check "nothing on the full disk ($out)" test -z "$(ls -A disk)"
     done
-    run generate -m "$demo" --frames 9 --size 128x128 x -o y.mp4 --save-latents disk/l.safetensors
+    run generate --local -m "$demo" --frames 9 --size 128x128 x -o y.mp4 --save-latents disk/l.safetensors
     check "latents on a full disk" grep -q 'l.safetensors.*No space left' "$log/err"
     check "status 1 then" test $status -eq 1
     check "the clip beside it is whole" grep -q '^y.mp4: 9 frames' "$log/out"
@@ -54,24 +54,24 @@ fi
 mkdir parts && cp "$demo"/*.json "$demo"/*.safetensors "$demo"/*.pth parts/ && cp -r "$demo/google" parts/
 for part in diffusion_pytorch_model.safetensors Wan2.1_VAE.pth models_t5_umt5-xxl-enc-bf16.pth google; do
     mv parts/$part away
-    refuses 1 'model parts has no .*put ' generate -m parts x -o x.mp4
+    refuses 1 'model parts has no .*put ' generate --local -m parts x -o x.mp4
     mv away parts/$part
 done
-refuses 1 'nowhere' generate -m nowhere x -o x.mp4
-refuses 1 'nothing.pt' generate -m "$demo" --checkpoint nothing.pt x -o x.mp4
+refuses 1 'nowhere' generate --local -m nowhere x -o x.mp4
+refuses 1 'nothing.pt' generate --local -m "$demo" --checkpoint nothing.pt x -o x.mp4
 refuses 1 'the checkpoint .*base.safetensors' $g x -o x.mp4 --checkpoint "$data/format/base.safetensors"
 head -c 100000 "$demo/diffusion_pytorch_model.safetensors" >parts/diffusion_pytorch_model.safetensors
-refuses 1 'diffusion_pytorch_model.safetensors' generate -m parts x -o x.mp4
+refuses 1 'diffusion_pytorch_model.safetensors' generate --local -m parts x -o x.mp4
 cp "$data/model/dit/tiny16/diffusion_pytorch_model.safetensors" "$data/model/dit/tiny16/config.json" parts/
-refuses 1 'context rows of 128.*takes 4096' generate -m parts x -o x.mp4
+refuses 1 'context rows of 128.*takes 4096' generate --local -m parts x -o x.mp4
 
 # sizes and lengths
-refuses 2 '33x32.*multiples of 16.*32x32' generate -m "$demo" --frames 5 x -o x.mp4 --size 33x32
-refuses 2 'size' generate -m "$demo" x -o x.mp4 --size 0x32
-refuses 2 'size' generate -m "$demo" x -o x.mp4 --size 32
-refuses 2 'frames 10.*nearest are 9 and 13' generate -m "$demo" x -o x.mp4 --frames 10
-refuses 2 'frames' generate -m "$demo" x -o x.mp4 --frames 99999999999999999999
-refuses 2 'frames' generate -m "$demo" x -o x.mp4 --frames -3
+refuses 2 '33x32.*multiples of 16.*32x32' generate --local -m "$demo" --frames 5 x -o x.mp4 --size 33x32
+refuses 2 'size' generate --local -m "$demo" x -o x.mp4 --size 0x32
+refuses 2 'size' generate --local -m "$demo" x -o x.mp4 --size 32
+refuses 2 'frames 10.*nearest are 9 and 13' generate --local -m "$demo" x -o x.mp4 --frames 10
+refuses 2 'frames' generate --local -m "$demo" x -o x.mp4 --frames 99999999999999999999
+refuses 2 'frames' generate --local -m "$demo" x -o x.mp4 --frames -3
 
 # prompts
 refuses 2 'prompt is empty' $g "" -o x.mp4
@@ -90,7 +90,7 @@ refuses 2 'latin.txt:2: .*UTF-8' $g -f latin.txt -o x.mp4
 refuses 2 '\\x1B\[31m' $g "a $(printf '\033')[31mred star" -o x.mp4
 printf 'a \033]0;owned\007 star\n' >escape.txt
 refuses 2 '\\x1B' $g -f escape.txt -o x.mp4
-refuses 1 '\\x1B' generate -m "$(printf 'no\033[2Jmodel')" x -o x.mp4
+refuses 1 '\\x1B' generate --local -m "$(printf 'no\033[2Jmodel')" x -o x.mp4
 works $g "ein roter Schmetterling, 蝴蝶, 🦋" -o unicode.mp4
 
 # words

@@ -1,5 +1,5 @@
-/* file_hash: see file_hash.h */
-#include "commands/file_hash.h"
+/* model_hash: see model_hash.h */
+#include "engine/model_hash.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "format/weights.h"
 
-struct file_hash {
+struct model_hash {
     pthread_t thread;
     bool running;
     const char *path;
@@ -18,22 +18,22 @@ struct file_hash {
 
 static void *work(void *context)
 {
-    struct file_hash *hash = context;
+    struct model_hash *hash = context;
     struct dn_error err;
     if (!weights_sha256(hash->path, hash->hex, &err))
         hash->hex[0] = '\0';
     return NULL;
 }
 
-struct file_hash *file_hash_start(const char *path)
+struct model_hash *model_hash_start(const char *path)
 {
-    struct file_hash *hash = dn_calloc(1, sizeof *hash);
+    struct model_hash *hash = dn_calloc(1, sizeof *hash);
     hash->path = path;
     hash->running = pthread_create(&hash->thread, NULL, work, hash) == 0;
     return hash;
 }
 
-void file_hash_finish(struct file_hash *hash, char hex[65])
+void model_hash_finish(struct model_hash *hash, char hex[65])
 {
     if (hash->running)
         pthread_join(hash->thread, NULL);

@@ -1,7 +1,7 @@
 /* frame_sink: where frames go: a media file, a directory of pictures, or a .safetensors file of
  * floats. Whole or not at all; refuses what exists before any work. */
-#ifndef DANAUS_COMMANDS_FRAME_SINK_H
-#define DANAUS_COMMANDS_FRAME_SINK_H
+#ifndef DANAUS_ENGINE_FRAME_SINK_H
+#define DANAUS_ENGINE_FRAME_SINK_H
 
 #include <stdbool.h>
 #include <stdint.h>

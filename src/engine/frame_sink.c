@@ -1,5 +1,5 @@
 /* frame_sink: see frame_sink.h */
-#include "commands/frame_sink.h"
+#include "engine/frame_sink.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
-#include "commands/frame_queue.h"
-#include "commands/output_file.h"
+#include "engine/frame_queue.h"
+#include "engine/output_file.h"
 #include "format/safetensors_write.h"
 #include "store/media_encode.h"
 

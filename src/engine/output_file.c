@@ -1,5 +1,5 @@
 /* output_file: see output_file.h */
-#include "commands/output_file.h"
+#include "engine/output_file.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* recipe: see recipe.h */
-#include "commands/recipe.h"
+#include "engine/recipe.h"
 
 #include <jansson.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* output_file: can a result get its name? Asked before hours of work, not after. */
-#ifndef DANAUS_COMMANDS_OUTPUT_FILE_H
-#define DANAUS_COMMANDS_OUTPUT_FILE_H
+#ifndef DANAUS_ENGINE_OUTPUT_FILE_H
+#define DANAUS_ENGINE_OUTPUT_FILE_H
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* frame_queue: frames go to a media writer on a thread of its own, so that whoever makes them need
  * not wait for the encoder. Order stays; so do the bytes of the file. */
-#ifndef DANAUS_COMMANDS_FRAME_QUEUE_H
-#define DANAUS_COMMANDS_FRAME_QUEUE_H
+#ifndef DANAUS_ENGINE_FRAME_QUEUE_H
+#define DANAUS_ENGINE_FRAME_QUEUE_H
 
 #include <stddef.h>
 

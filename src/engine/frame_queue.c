@@ -1,6 +1,6 @@
 /* frame_queue: see frame_queue.h. A list under one lock; the thread that adds and the one that
  * encodes wait for each other on one condition. */
-#include "commands/frame_queue.h"
+#include "engine/frame_queue.h"
 
 #include <assert.h>
 #include <pthread.h>
