@@ -184,14 +184,14 @@ static bool prepare(struct run *run, struct dn_error *err)
 {
     struct worker_model *model = &run->worker->model;
     struct clip_output_options options = {.request = &run->request,
-                                          .folder = protocol_text(run->order, "folder"),
-                                          .attempt = protocol_int(run->order, "attempt", 1)};
+                                          .folder = protocol_text(run->order, "folder")};
     int64_t start_ns = dn_now_ns();
     if (!read_order(run, err) || !worker_model_fit(model, &run->request, &run->worker->options, err))
         return false;
     run->load_seconds = (double)(dn_now_ns() - start_ns) / 1e9;
     run->recipe = recipe_make(model->name, model->sha256, &run->request);
     options.recipe = run->request.embed_recipe ? run->recipe : NULL;
+    options.background = strcmp(model->ops->name, "cpu") != 0;
     return read_inputs(run, err) &&
            pipeline_check(model->pipeline, &run->request, &run->inputs, err) &&
            clip_output_open(&options, &run->output, err) && read_made(run, err) &&

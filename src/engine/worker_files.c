@@ -91,7 +91,8 @@ bool clip_output_open(const struct clip_output_options *options, struct clip_out
     struct frame_sink_options sink = {.width = r->width, .height = r->height, .fps = r->fps,
                                       .quality = r->quality, .force = true,
                                       .recipe = options->recipe,
-                                      .title = options->recipe && r->prompt[0] ? r->prompt : NULL};
+                                      .title = options->recipe && r->prompt[0] ? r->prompt : NULL,
+                                      .background = options->background};
     char *video = path_in(o, VIDEO_NAME);
     bool ok = open_copy(o, &sink, err) && frame_sink_open(video, &sink, &o->video, err);
     free(video);

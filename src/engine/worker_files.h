@@ -13,7 +13,7 @@ struct clip_output_options {
     const struct request *request; /* borrowed while it is open */
     const char *folder;            /* of the clip, in the library */
     const char *recipe;            /* JSON, borrowed; NULL = none is stored */
-    int64_t attempt;               /* 1 = the first */
+    bool background;               /* encode on threads of their own: frames come from a GPU */
 };
 
 /* Opens what can be refused before any work. False: nothing is left behind. */

@@ -4,7 +4,7 @@
 #include <sys/resource.h>
 
 #include "check.h"
-#include "commands/frame_sink.h"
+#include "engine/frame_sink.h"
 #include "store/media_fixture.h"
 
 enum { FRAMES = 40, WIDTH = 96, HEIGHT = 64 };
