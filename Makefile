@@ -30,7 +30,7 @@ DIRS_store    := store
 FILES_client  := $(wildcard src/engine/protocol*.c src/engine/client*.c src/engine/channel.c \
                  src/engine/frame_ring.c src/engine/engine_paths.c)
 FILES_engine  := $(filter-out $(FILES_client),$(wildcard src/engine/*.c))
-DIRS_ui       := ui ui/graphics
+DIRS_ui       := ui ui/graphics ui/studio
 DIRS_train    := src/train
 DIRS_commands := src/commands
 USES_base     := base
@@ -51,7 +51,7 @@ LIBS_format   := -lz -lcrypto
 LIBS_kernels  := -ldnnl
 LIBS_model    := -lutf8proc
 LIBS_store    := -lavformat -lavfilter -lavcodec -lswscale -lavutil -lsqlite3
-LIBS_ui       := -lsixel -lncursesw
+LIBS_ui       := -lsixel -lncursesw -ltinfo -lutf8proc
 
 # V=1 shows whole commands.
 Q   := $(if $(V),,@)
@@ -104,7 +104,8 @@ deps:
 	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq $$missing
 
-# One clip from a prompt with the demo model: PROMPT="..." make run
+# The studio on the demo model, a prompt ready in it; without a terminal one clip of that prompt:
+# PROMPT="..." make run
 PROMPT ?= a red butterfly flying to the right over green grass
 run: deps
 	@$(MAKE) --no-print-directory all

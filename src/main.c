@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/safetext.h"
 #include "commands/command.h"
@@ -17,7 +18,7 @@ static void print_overview(FILE *out)
           out);
     for (const struct command *const *c = command_table; *c; c++)
         fprintf(out, "  %-12s %s\n", (*c)->name, (*c)->summary);
-    fputs("\n`danaus COMMAND --help` tells more; `man danaus` tells all.\n", out);
+    fputs("\n`danaus` alone, in a terminal, opens the studio. `danaus COMMAND --help` tells more; `man danaus` tells all.\n", out);
 }
 
 static int unknown_command(const char *name)
@@ -36,6 +37,10 @@ static int unknown_command(const char *name)
 int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
+    if (argc < 2 && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
+        char *studio[] = {"studio", NULL};
+        return command_find(studio[0])->run(1, studio);
+    }
     if (argc < 2) {
         print_overview(stderr);
         return EXIT_USAGE;

@@ -3,12 +3,14 @@
 
 #include "commands/command.h"
 
+extern const struct command cmd_studio_entry;
 extern const struct command cmd_engine_entry, cmd_worker_entry, cmd_queue_entry, cmd_watch_entry;
 extern const struct command cmd_generate_entry, cmd_encode_text_entry, cmd_encode_entry;
 extern const struct command cmd_decode_entry, cmd_model_entry, cmd_verify_entry;
 extern const struct command cmd_quality_entry, cmd_man_entry, cmd_doctor_entry, cmd_bench_entry;
 
 const struct command *const command_table[] = {
+    &cmd_studio_entry,
     &cmd_generate_entry, &cmd_queue_entry,       &cmd_watch_entry,   &cmd_engine_entry,
     &cmd_worker_entry,   &cmd_encode_text_entry, &cmd_encode_entry,  &cmd_decode_entry,
     &cmd_model_entry,    &cmd_verify_entry,      &cmd_quality_entry, &cmd_man_entry,

@@ -82,6 +82,8 @@ static bool blocks_encode(struct graphics *g, const uint8_t *rgb, struct strbuf 
     (void)err;
     for (int row = 0; row < g->rows; row++) {
         int upper_last = -1, lower_last = -1;
+        if (g->row > 0)
+            strbuf_printf(out, "\033[%d;%dH", g->row + row, g->col);
         for (int x = 0; x < g->cols; x++) {
             int upper[3], lower[3];
             mean_colour(g, rgb, x, 2 * row, upper);
@@ -90,7 +92,7 @@ static bool blocks_encode(struct graphics *g, const uint8_t *rgb, struct strbuf 
             set_colour(g, lower, 48, &lower_last, out);
             strbuf_append_text(out, "\342\226\200");
         }
-        strbuf_append_text(out, row + 1 < g->rows ? "\033[m\r\n" : "\033[m");
+        strbuf_append_text(out, row + 1 < g->rows && g->row == 0 ? "\033[m\r\n" : "\033[m");
     }
     return true;
 }

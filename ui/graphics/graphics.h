@@ -2,7 +2,7 @@
  *
  * A way to draw is an entry of graphics_table.c, best first. What the terminal can do comes from
  * probe.h. A picture is drawn at the cursor and covers cols x rows cells; where the cursor is
- * afterwards is not defined. */
+ * afterwards is not defined. Only blocks must know where that is on a screen: see row. */
 #ifndef DANAUS_UI_GRAPHICS_GRAPHICS_H
 #define DANAUS_UI_GRAPHICS_GRAPHICS_H
 
@@ -34,6 +34,8 @@ struct graphics {
     struct graphics_caps caps;
     int width, height; /* of the frames, px */
     int cols, rows;    /* cells that they cover */
+    int row, col;      /* of the upper left cell, from 1; 0 = the cursor, in the first column */
+    int number;        /* kitty: of several pictures at once, from 0 */
     int scale, divide; /* sixel: screen px per px, or px per screen px; one of them is 1 */
     struct graphics_palette *palette; /* sixel: one for the clip */
     uint8_t *indexed;                 /* sixel: scratch, scaled picture */
@@ -49,6 +51,8 @@ struct graphics_entry {
     /* Appends one picture, rgb [height, width, 3]. */
     bool (*encode)(struct graphics *g, const uint8_t *rgb, struct strbuf *out,
                    struct dn_error *err);
+    /* Appends what takes the picture away where overwriting its cells does not; may be NULL. */
+    void (*remove)(struct graphics *g, struct strbuf *out);
 };
 
 extern const struct graphics_entry *const graphics_table[]; /* ends with NULL */
@@ -70,6 +74,7 @@ struct graphics *graphics_open_wish(const char *wish, const struct graphics_caps
                                     int height, const uint8_t *samples, int64_t count);
 bool graphics_encode(struct graphics *g, const uint8_t *rgb, struct strbuf *out,
                      struct dn_error *err);
+void graphics_remove(struct graphics *g, struct strbuf *out);
 void graphics_close(struct graphics *g); /* NULL is allowed */
 
 #endif

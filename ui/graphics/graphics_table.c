@@ -69,6 +69,12 @@ bool graphics_encode(struct graphics *g, const uint8_t *rgb, struct strbuf *out,
     return g->entry->encode(g, rgb, out, err);
 }
 
+void graphics_remove(struct graphics *g, struct strbuf *out)
+{
+    if (g->entry->remove)
+        g->entry->remove(g, out);
+}
+
 void graphics_close(struct graphics *g)
 {
     if (!g)

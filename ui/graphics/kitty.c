@@ -45,11 +45,17 @@ static void append_base64(struct strbuf *out, const uint8_t *bytes, int64_t size
     strbuf_append(out, text, used);
 }
 
+/* Other programs on the same screen have pictures too. */
+static int picture_id(const struct graphics *g)
+{
+    return ((int)(getpid() & 0xFFFF) + 1) * 64 + g->number % 64;
+}
+
 static bool kitty_encode(struct graphics *g, const uint8_t *rgb, struct strbuf *out,
                          struct dn_error *err)
 {
     (void)err;
-    int id = (int)(getpid() & 0xFFFF) + 1;
+    int id = picture_id(g);
     int64_t size = (int64_t)g->width * g->height * 3;
     enum { PIECE = CHUNK / 4 * 3 };
     for (int64_t at = 0; at < size; at += PIECE) {
@@ -66,9 +72,15 @@ static bool kitty_encode(struct graphics *g, const uint8_t *rgb, struct strbuf *
     return true;
 }
 
+static void kitty_remove(struct graphics *g, struct strbuf *out)
+{
+    strbuf_printf(out, "\033_Ga=d,d=I,i=%d,q=2\033\\", picture_id(g));
+}
+
 const struct graphics_entry graphics_kitty_entry = {
     .name = "kitty",
     .supported = supported,
     .open = kitty_open,
     .encode = kitty_encode,
+    .remove = kitty_remove,
 };

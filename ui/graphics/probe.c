@@ -1,6 +1,7 @@
 /* probe: see probe.h */
 #include "ui/graphics/probe.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { GROUND, ESCAPE, CSI, STRING, STRING_ESCAPE };
@@ -158,6 +159,27 @@ void probe_feed(struct probe *probe, const char *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++)
         feed_byte(probe, bytes[i]);
+}
+
+const char *probe_background_question(void)
+{
+    return "\033]11;?\033\\";
+}
+
+bool probe_background(const char *sequence, size_t length, bool *light)
+{
+    char text[64];
+    unsigned c[3];
+    if (length >= sizeof text)
+        return false;
+    memcpy(text, sequence, length);
+    text[length] = '\0';
+    if (sscanf(text, "\033]11;rgb:%4x/%4x/%4x", &c[0], &c[1], &c[2]) != 3)
+        return false;
+    /* as many digits as the terminal likes: 4 (xterm) or 2 */
+    unsigned full = strchr(text, '/') - strchr(text, ':') > 3 ? 0xFFFF : 0xFF;
+    *light = (0.299 * c[0] + 0.587 * c[1] + 0.114 * c[2]) / full > 0.5;
+    return true;
 }
 
 static bool is_cell(int width, int height)

@@ -36,6 +36,11 @@ const char *probe_questions(void);
 /* Asks for the acknowledgement that probe.acknowledged counts. */
 const char *probe_acknowledge(void);
 
+/* Asks for the background colour (OSC 11), and reads the answer, a whole sequence: false when it is
+ * none. light: black reads better on it than white. */
+const char *probe_background_question(void);
+bool probe_background(const char *sequence, size_t length, bool *light);
+
 /* Takes bytes from the terminal, in whatever pieces they come. */
 void probe_feed(struct probe *probe, const char *bytes, size_t size);
 

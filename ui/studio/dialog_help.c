@@ -1,0 +1,175 @@
+/* dialog_help: keys and commands that work now, from the tables; typing narrows the list. */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "ui/studio/studio_internal.h"
+
+struct help {
+    struct editor filter;
+    const struct screen *about; /* the screen it was asked on */
+    bool about_text;            /* text was typed there */
+    int first;
+    int shown; /* rows at the last drawing */
+};
+
+static struct help *get(struct studio *s)
+{
+    return s->state[DIALOG_HELP];
+}
+
+static void *help_open(struct studio *s)
+{
+    struct help *h = dn_calloc(1, sizeof *h);
+    (void)s;
+    h->filter.one_line = true;
+    return h;
+}
+
+static void help_close(struct studio *s)
+{
+    editor_done(&get(s)->filter);
+    free(get(s));
+}
+
+static void help_enter(struct studio *s)
+{
+    struct help *h = get(s);
+    h->about = s->stack[s->depth - 2];
+    h->about_text = h->about->editor && h->about->editor(s);
+    h->first = 0;
+    editor_set(&h->filter, "");
+}
+
+static struct editor *help_editor(struct studio *s)
+{
+    return &get(s)->filter;
+}
+
+static bool matches(const struct action *a, const char *keys, const char *filter)
+{
+    return strcasestr(a->name, filter) || strcasestr(a->help, filter) || strcasestr(keys, filter);
+}
+
+/* One table; *row goes from -h->first on. Returns false when nothing of it matched. */
+static void draw_table(struct studio *s, struct rect r, const char *title,
+                       const struct action *table, int *row)
+{
+    struct help *h = get(s);
+    const char *filter = editor_text(&h->filter);
+    bool titled = false;
+    int keys_cols = r.cols > 90 ? 26 : 20, name_cols = r.cols > 90 ? 22 : 16;
+    for (const struct action *a = table; a && a->name; a++) {
+        char keys[128];
+        action_keys_text(a, keys, sizeof keys);
+        if (!matches(a, keys, filter))
+            continue;
+        if (!titled) {
+            if (*row >= 0 && *row < r.rows)
+                canvas_text(s->canvas, r.row + *row, r.col, r.cols, ROLE_TITLE, title);
+            ++*row;
+            titled = true;
+        }
+        if (*row >= 0 && *row < r.rows) {
+            int y = r.row + *row;
+            canvas_text(s->canvas, y, r.col + 1, keys_cols - 1, ROLE_KEY, keys);
+            canvas_printf(s->canvas, y, r.col + 1 + keys_cols, name_cols - 1, ROLE_DIM, ":%s",
+                          a->name);
+            canvas_text(s->canvas, y, r.col + 1 + keys_cols + name_cols,
+                        r.cols - keys_cols - name_cols - 1, ROLE_TEXT, a->help);
+        }
+        ++*row;
+    }
+    *row += titled;
+}
+
+static void help_draw(struct studio *s, struct rect area)
+{
+    struct help *h = get(s);
+    struct rect box = {area.row, area.col, area.rows, area.cols};
+    canvas_fill(s->canvas, box, ROLE_TEXT);
+    canvas_box(s->canvas, box, "Help", true);
+    struct rect r = canvas_inside(box);
+    int used = canvas_text(s->canvas, r.row, r.col + 1, 12, ROLE_DIM, "find");
+    editor_draw(&h->filter, s->canvas, (struct rect){r.row, r.col + 2 + used, 1, r.cols - used - 4},
+                true, "type to narrow the list; Up and Down scroll; Esc closes");
+    struct rect list = {r.row + 2, r.col + 1, r.rows - 2, r.cols - 2};
+    int row = -h->first;
+    draw_table(s, list, h->about->title, h->about->actions, &row);
+    if (h->about_text)
+        draw_table(s, list, "While text is typed", editor_actions, &row);
+    draw_table(s, list, "Everywhere", global_actions, &row);
+    if (!h->about_text)
+        draw_table(s, list, "While text is typed", editor_actions, &row);
+    int total = row + h->first - 1;
+    h->shown = list.rows;
+    if (h->first > 0 && h->first > total - list.rows)
+        h->first = total > list.rows ? total - list.rows : 0;
+}
+
+static void scroll(struct studio *s, int by)
+{
+    struct help *h = get(s);
+    h->first = h->first + by < 0 ? 0 : h->first + by; /* the end is found when drawing */
+}
+
+static void do_up(struct studio *s, const char *argument)
+{
+    (void)argument;
+    scroll(s, -1);
+}
+
+static void do_down(struct studio *s, const char *argument)
+{
+    (void)argument;
+    scroll(s, 1);
+}
+
+static void do_page_up(struct studio *s, const char *argument)
+{
+    (void)argument;
+    scroll(s, -get(s)->shown + 1);
+}
+
+static void do_page_down(struct studio *s, const char *argument)
+{
+    (void)argument;
+    scroll(s, get(s)->shown - 1);
+}
+
+static void help_click(struct studio *s, const struct input_event *event)
+{
+    if (event->button == BUTTON_WHEEL_UP)
+        scroll(s, -3);
+    else if (event->button == BUTTON_WHEEL_DOWN)
+        scroll(s, 3);
+}
+
+static void do_close(struct studio *s, const char *argument)
+{
+    (void)argument;
+    studio_close_dialog(s);
+}
+
+static const struct action help_actions[] = {
+    {"scroll-up", "Up", WHERE_ANY, NULL, "one line up", do_up},
+    {"scroll-down", "Down", WHERE_ANY, NULL, "one line down", do_down},
+    {"page-up", "PgUp", WHERE_ANY, NULL, "one page up", do_page_up},
+    {"page-down", "PgDn", WHERE_ANY, NULL, "one page down", do_page_down},
+    {"close", "Esc Enter F12", WHERE_ANY, NULL, "close the help", do_close},
+    {0},
+};
+
+const struct screen dialog_help_entry = {
+    .number = DIALOG_HELP,
+    .name = "help",
+    .title = "Help",
+    .actions = help_actions,
+    .open = help_open,
+    .close = help_close,
+    .enter = help_enter,
+    .draw = help_draw,
+    .editor = help_editor,
+    .click = help_click,
+};

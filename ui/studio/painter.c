@@ -1,0 +1,329 @@
+/* painter: see painter.h */
+#include "ui/studio/painter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "ui/graphics/probe.h"
+
+enum { FRAMES_OUT = 2, ANSWER_MS = 2000, STILL_MS = 1000 };
+
+struct place {
+    struct painter_picture wanted; /* frames held; frame NULL = empty */
+    bool mentioned, stale;
+    struct graphics *graphics;     /* NULL while a thread has it, or none was made */
+    struct rect graphics_area;     /* what graphics was made for */
+    uint64_t graphics_clip;
+    int graphics_width, graphics_height;
+    struct rect covered;           /* cells that show a picture now; rows 0 = none */
+};
+
+struct painter {
+    struct tasks *tasks;
+    struct graphics_caps caps;
+    const struct graphics_entry *entry;
+    struct place places[PAINTER_PLACES];
+    int next;              /* place to be looked at first */
+    bool encoding;
+    struct strbuf ready;   /* an encoded picture that waits to be sent */
+    int ready_place;       /* -1 = none */
+    struct rect ready_covered;
+    int out;               /* unanswered pictures */
+    int64_t sent_ms;
+    bool silent;           /* the terminal does not answer */
+};
+
+/* What a thread works on. */
+struct encoding {
+    struct painter *painter;
+    int place;
+    struct painter_picture picture;
+    struct graphics *graphics;
+    struct graphics_caps caps;
+    const struct graphics_entry *entry;
+    struct strbuf bytes;
+    bool ok;
+};
+
+struct painter *painter_new(struct tasks *tasks)
+{
+    struct painter *p = dn_calloc(1, sizeof *p);
+    p->tasks = tasks;
+    p->ready_place = -1;
+    return p;
+}
+
+static void drop_picture(struct painter_picture *picture)
+{
+    frame_drop(&picture->frame);
+    for (int i = 0; i < picture->sample_count; i++)
+        frame_drop(&picture->samples[i]);
+    picture->sample_count = 0;
+}
+
+static void hold_picture(struct painter_picture *to, const struct painter_picture *from)
+{
+    *to = *from;
+    frame_hold(to->frame);
+    for (int i = 0; i < to->sample_count; i++)
+        frame_hold(to->samples[i]);
+}
+
+/* Whether or not a thread has its graphics just now. */
+static void remove_picture(const struct painter *p, const struct place *place, struct strbuf *out)
+{
+    struct graphics g = {.entry = p->entry, .number = (int)(place - p->places)};
+    if (p->entry && place->covered.rows > 0)
+        graphics_remove(&g, out);
+}
+
+void painter_free(struct painter *p, struct strbuf *out)
+{
+    if (!p)
+        return;
+    for (int i = 0; i < PAINTER_PLACES; i++) {
+        struct place *place = &p->places[i];
+        remove_picture(p, place, out);
+        drop_picture(&place->wanted);
+        graphics_close(place->graphics);
+    }
+    strbuf_done(&p->ready);
+    free(p);
+}
+
+void painter_set_caps(struct painter *p, const struct graphics_caps *caps, const char *wish)
+{
+    p->caps = *caps;
+    p->entry = wish && strcmp(wish, "none") == 0 ? NULL : graphics_choose(wish, caps);
+    for (int i = 0; i < PAINTER_PLACES; i++)
+        p->places[i].graphics_area = (struct rect){0}; /* made for another size of cells */
+    painter_forget(p);
+}
+
+const char *painter_way(const struct painter *p)
+{
+    return p->entry ? p->entry->name : NULL;
+}
+
+void painter_forget(struct painter *p)
+{
+    for (int i = 0; i < PAINTER_PLACES; i++)
+        p->places[i].stale = p->places[i].wanted.frame != NULL;
+}
+
+/* --- placing --- */
+
+void painter_begin(struct painter *p)
+{
+    for (int i = 0; i < PAINTER_PLACES; i++)
+        p->places[i].mentioned = false;
+}
+
+static bool same_rect(struct rect a, struct rect b)
+{
+    return a.row == b.row && a.col == b.col && a.rows == b.rows && a.cols == b.cols;
+}
+
+void painter_place(struct painter *p, int number, const struct painter_picture *picture)
+{
+    struct place *place = &p->places[number];
+    if (!p->entry || !picture->frame || picture->area.rows < 1 || picture->area.cols < 2)
+        return;
+    bool moved = !same_rect(place->wanted.area, picture->area);
+    place->mentioned = true;
+    place->stale = place->stale || moved || place->wanted.frame != picture->frame;
+    struct painter_picture before = place->wanted;
+    hold_picture(&place->wanted, picture);
+    drop_picture(&before);
+}
+
+/* Takes a picture off the screen. Its neighbours on the same rows are drawn over as well. */
+static void uncover(struct painter *p, struct place *place, struct canvas *c, struct strbuf *out)
+{
+    struct rect r = place->covered;
+    if (r.rows == 0)
+        return;
+    remove_picture(p, place, out);
+    canvas_damage(c, r.row, r.rows);
+    place->covered = (struct rect){0};
+    for (int i = 0; i < PAINTER_PLACES; i++) {
+        struct place *other = &p->places[i];
+        bool meets = other->covered.row < r.row + r.rows &&
+                     r.row < other->covered.row + other->covered.rows;
+        other->stale = other->stale || (meets && other->wanted.frame);
+    }
+}
+
+static bool covers(struct rect outer, struct rect inner)
+{
+    return inner.row >= outer.row && inner.col >= outer.col &&
+           inner.row + inner.rows <= outer.row + outer.rows &&
+           inner.col + inner.cols <= outer.col + outer.cols;
+}
+
+void painter_end(struct painter *p, struct canvas *c, struct strbuf *out)
+{
+    for (int i = 0; i < PAINTER_PLACES; i++) {
+        struct place *place = &p->places[i];
+        if (!place->mentioned) {
+            drop_picture(&place->wanted);
+            place->wanted.area = (struct rect){0};
+            place->stale = false;
+        }
+        if (!place->mentioned || !covers(place->wanted.area, place->covered))
+            uncover(p, place, c, out);
+    }
+}
+
+/* --- encoding --- */
+
+/* Colours are chosen from the samples, or from the picture itself. */
+static void open_graphics(struct encoding *e)
+{
+    const struct painter_picture *pic = &e->picture;
+    size_t size = (size_t)pic->frame->width * (size_t)pic->frame->height * 3;
+    uint8_t *samples = dn_malloc(size * (size_t)(pic->sample_count + 1));
+    int count = 0;
+    for (int i = 0; i < pic->sample_count; i++)
+        if (pic->samples[i]->width == pic->frame->width &&
+            pic->samples[i]->height == pic->frame->height)
+            memcpy(samples + size * (size_t)count++, pic->samples[i]->rgb24, size);
+    if (count == 0)
+        memcpy(samples + size * (size_t)count++, pic->frame->rgb24, size);
+    struct graphics_caps caps = e->caps;
+    caps.cols = pic->area.cols;
+    caps.rows = pic->area.rows + 2; /* the ways leave two rows free, for use without a screen */
+    e->graphics = graphics_open(e->entry, &caps, pic->frame->width, pic->frame->height, samples,
+                                count);
+    free(samples);
+}
+
+static void encode(void *data)
+{
+    struct encoding *e = data;
+    struct dn_error err;
+    if (!e->graphics)
+        open_graphics(e);
+    struct graphics *g = e->graphics;
+    if (!g)
+        return;
+    g->number = e->place;
+    g->row = e->picture.area.row + (e->picture.area.rows - g->rows) / 2 + 1;
+    g->col = e->picture.area.col + (e->picture.area.cols - g->cols) / 2 + 1;
+    if (e->caps.sync)
+        strbuf_append_text(&e->bytes, "\033[?2026h");
+    /* foot keeps ncurses' scroll region of before when its window grows */
+    strbuf_printf(&e->bytes, "\0337\033[r\033[%d;%dH", g->row, g->col);
+    e->ok = graphics_encode(g, e->picture.frame->rgb24, &e->bytes, &err);
+    strbuf_append_text(&e->bytes, e->caps.sync ? "\0338\033[?2026l" : "\0338");
+    strbuf_append_text(&e->bytes, probe_acknowledge());
+}
+
+static void encoded(void *data, bool dropped)
+{
+    struct encoding *e = data;
+    struct painter *p = e->painter;
+    if (!dropped) {
+        struct place *place = &p->places[e->place];
+        p->encoding = false;
+        place->graphics = e->graphics;
+        bool fits = same_rect(place->wanted.area, e->picture.area) && place->wanted.frame;
+        if (e->ok && fits) {
+            strbuf_done(&p->ready);
+            p->ready = e->bytes;
+            e->bytes = (struct strbuf){0};
+            p->ready_place = e->place;
+            p->ready_covered = (struct rect){e->graphics->row - 1, e->graphics->col - 1,
+                                             e->graphics->rows, e->graphics->cols};
+        }
+    } else {
+        graphics_close(e->graphics);
+    }
+    drop_picture(&e->picture);
+    strbuf_done(&e->bytes);
+    free(e);
+}
+
+static void start_encoding(struct painter *p, int number)
+{
+    struct place *place = &p->places[number];
+    struct frame *f = place->wanted.frame;
+    struct encoding *e = dn_calloc(1, sizeof *e);
+    bool fits = same_rect(place->graphics_area, place->wanted.area) &&
+                place->graphics_clip == place->wanted.clip && place->graphics_width == f->width &&
+                place->graphics_height == f->height;
+    if (!fits) {
+        graphics_close(place->graphics);
+        place->graphics = NULL;
+    }
+    e->painter = p;
+    e->place = number;
+    e->graphics = place->graphics;
+    e->caps = p->caps;
+    e->entry = p->entry;
+    hold_picture(&e->picture, &place->wanted);
+    place->graphics = NULL;
+    place->graphics_area = place->wanted.area;
+    place->graphics_clip = place->wanted.clip;
+    place->graphics_width = f->width;
+    place->graphics_height = f->height;
+    place->stale = false;
+    p->encoding = true;
+    p->next = (number + 1) % PAINTER_PLACES;
+    tasks_add(p->tasks, LANE_PAINT, (struct task){encode, encoded, e});
+}
+
+/* --- sending --- */
+
+static void send_ready(struct painter *p, int64_t now_ms, struct strbuf *out)
+{
+    struct place *place = &p->places[p->ready_place];
+    bool fits = place->wanted.frame && covers(place->wanted.area, p->ready_covered);
+    if (fits) {
+        strbuf_append(out, p->ready.data, p->ready.length);
+        place->covered = p->ready_covered;
+        p->out++;
+        p->sent_ms = now_ms;
+    }
+    p->ready_place = -1;
+    strbuf_done(&p->ready);
+}
+
+static bool may_send(const struct painter *p, int64_t now_ms)
+{
+    return p->silent ? now_ms >= p->sent_ms + STILL_MS : p->out < FRAMES_OUT;
+}
+
+void painter_pump(struct painter *p, int64_t now_ms, struct strbuf *out)
+{
+    if (p->out > 0 && now_ms >= p->sent_ms + ANSWER_MS) {
+        p->silent = true;
+        p->out = 0;
+    }
+    if (p->ready_place >= 0 && may_send(p, now_ms))
+        send_ready(p, now_ms, out);
+    if (p->encoding || p->ready_place >= 0 || !p->entry)
+        return;
+    for (int i = 0; i < PAINTER_PLACES; i++) {
+        int number = (p->next + i) % PAINTER_PLACES;
+        if (p->places[number].stale && p->places[number].wanted.frame) {
+            start_encoding(p, number);
+            return;
+        }
+    }
+}
+
+void painter_acknowledge(struct painter *p, int count, int64_t now_ms)
+{
+    (void)now_ms;
+    p->out = p->out > count ? p->out - count : 0;
+    p->silent = false;
+}
+
+int64_t painter_due(const struct painter *p)
+{
+    if (p->ready_place >= 0 && p->silent)
+        return p->sent_ms + STILL_MS;
+    return p->out > 0 ? p->sent_ms + ANSWER_MS : -1;
+}

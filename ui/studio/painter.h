@@ -1,0 +1,54 @@
+/* painter: the pictures on the screen. Screens say each time they draw which picture belongs where;
+ * the painter makes the terminal show it, at the pace that the terminal can take.
+ *
+ * States of a place:  empty -> wanted (a frame, not shown yet) -> encoding (a thread has it) -> sent
+ * -> wanted again when another frame is meant, or when something was written over its cells.
+ * A picture owns its cells: nothing else is drawn there while it is placed. When it goes or moves,
+ * kitty is told to delete it, and the rows are drawn anew as text, which removes sixels and blocks.
+ *
+ * Each picture sent ends with a question (CSI 5 n); at most two are unanswered. So a slow line shows
+ * fewer pictures, and keys wait for two at most. A terminal that does not answer gets stills.
+ * Belongs to the main thread. */
+#ifndef DANAUS_UI_STUDIO_PAINTER_H
+#define DANAUS_UI_STUDIO_PAINTER_H
+
+#include "ui/graphics/graphics.h"
+#include "ui/studio/canvas.h"
+#include "ui/studio/frame.h"
+#include "ui/studio/tasks.h"
+
+enum { PAINTER_PLACES = 32, PAINTER_SAMPLES = 8 };
+
+struct painter;
+
+struct painter *painter_new(struct tasks *tasks);
+void painter_free(struct painter *p, struct strbuf *out); /* out: takes the pictures away */
+/* What the terminal can do and the way to draw; wish as in graphics_choose. */
+void painter_set_caps(struct painter *p, const struct graphics_caps *caps, const char *wish);
+/* Pictures can be shown at all; the name of the way, NULL = none. */
+const char *painter_way(const struct painter *p);
+
+/* One picture: the frame in the middle of area. clip tells which frames share their colours;
+ * samples are some of them. */
+struct painter_picture {
+    struct rect area;
+    struct frame *frame;
+    uint64_t clip;
+    struct frame *samples[PAINTER_SAMPLES];
+    int sample_count;
+};
+void painter_begin(struct painter *p);
+void painter_place(struct painter *p, int place, const struct painter_picture *picture);
+/* Places that were not mentioned since painter_begin are emptied, before the canvas ends. */
+void painter_end(struct painter *p, struct canvas *c, struct strbuf *out);
+
+/* Appends a picture if one is ready and the terminal has time for it, and prepares the next. */
+void painter_pump(struct painter *p, int64_t now_ms, struct strbuf *out);
+/* The terminal has drawn so many more. */
+void painter_acknowledge(struct painter *p, int count, int64_t now_ms);
+/* All is to be drawn again: the terminal was cleared. */
+void painter_forget(struct painter *p);
+/* When painter_pump wants to be called next, -1 = only when something happens. */
+int64_t painter_due(const struct painter *p);
+
+#endif

@@ -1,0 +1,26 @@
+/* preview: the clip that is being made, as it grows. */
+#ifndef DANAUS_UI_STUDIO_PREVIEW_H
+#define DANAUS_UI_STUDIO_PREVIEW_H
+
+#include "ui/studio/studio_internal.h"
+
+struct preview {
+    int64_t job;          /* 0 = nothing yet */
+    struct playback playback;
+    int64_t rounds_until_ms; /* a finished clip is played over and over until then */
+    uint64_t colours;     /* which frames share a palette: one for each chunk while it grows */
+};
+
+void preview_take(struct preview *p, struct studio *s, const struct link_frames *frames);
+void preview_job(struct preview *p, struct studio *s, const struct link_job *job);
+void preview_tick(struct preview *p, struct studio *s);
+int64_t preview_due(const struct preview *p);
+/* False: there is no picture, nothing was drawn. */
+bool preview_draw(struct preview *p, struct studio *s, struct rect area);
+void preview_pause(struct preview *p, struct studio *s);
+void preview_done(struct preview *p);
+
+/* One line on how far a job is. */
+void progress_draw(struct studio *s, const struct link_job *job, int row, int col, int cols);
+
+#endif

@@ -1,0 +1,22 @@
+/* prompt_grid: a prompt with alternatives, "a {red|blue} {cat|dog}", as the prompts it stands for.
+ * Braces nest; \{ \| \} and \\ are those characters themselves. */
+#ifndef DANAUS_UI_STUDIO_PROMPT_GRID_H
+#define DANAUS_UI_STUDIO_PROMPT_GRID_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+enum { PROMPT_GRID_MAX = 256 };
+
+struct prompt_grid {
+    char **prompts; /* [count], the last braces vary fastest */
+    size_t count;
+};
+
+/* False: more than PROMPT_GRID_MAX prompts. Braces without a | or without their partner are text. */
+bool prompt_grid_expand(const char *text, struct prompt_grid *out, struct dn_error *err);
+void prompt_grid_done(struct prompt_grid *grid);
+
+#endif

@@ -1,0 +1,47 @@
+/* screen: one full screen of the studio, or a dialog over it. Each is a file screen_NAME.c or
+ * dialog_NAME.c that exports one const entry, listed in screen_table.c. */
+#ifndef DANAUS_UI_STUDIO_SCREEN_H
+#define DANAUS_UI_STUDIO_SCREEN_H
+
+#include "ui/studio/action.h"
+#include "ui/studio/canvas.h"
+#include "ui/studio/editor.h"
+#include "ui/studio/input.h"
+#include "ui/studio/link.h"
+
+enum screen_number {
+    SCREEN_STUDIO,
+    SCREEN_QUEUE,
+    SCREEN_ENGINE,
+    SCREEN_FULL_COUNT, /* the others are dialogs */
+    DIALOG_HELP = SCREEN_FULL_COUNT,
+    DIALOG_COMMAND,
+    DIALOG_ASK,
+    SCREEN_COUNT
+};
+
+struct screen {
+    enum screen_number number;
+    const char *name;  /* also of the action that shows it */
+    const char *title; /* in the top bar */
+    const struct action *actions;
+    bool small; /* a dialog that leaves the pictures below it alone */
+    void *(*open)(struct studio *s); /* its state */
+    void (*close)(struct studio *s);
+    void (*enter)(struct studio *s); /* it is shown now; may be NULL, as all below */
+    void (*leave)(struct studio *s); /* another one is, or a dialog is over it and small is not set */
+    void (*draw)(struct studio *s, struct rect area);
+    /* The text that is typed into now, NULL = none. */
+    struct editor *(*editor)(struct studio *s);
+    void (*click)(struct studio *s, const struct input_event *event); /* the mouse */
+    void (*job)(struct studio *s, const struct link_job *job);  /* a job has changed */
+    void (*frames)(struct studio *s, const struct link_frames *frames);
+    void (*tick)(struct studio *s);                             /* after anything happened */
+    int64_t (*due)(struct studio *s); /* when tick wants to be called, ms, -1 = not */
+    void (*hint)(struct studio *s, const char **names); /* NULL-terminated actions for the bottom line */
+};
+
+extern const struct screen *const screen_table[SCREEN_COUNT];
+extern const struct action global_actions[], editor_actions[];
+
+#endif

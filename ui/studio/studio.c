@@ -1,0 +1,419 @@
+/* studio: see studio.h. The one event loop: keys, the engine, finished tasks, time; then drawing.
+ *
+ * Nothing is drawn while bytes still wait for the terminal: what is drawn next is the newest state,
+ * never a backlog. Without events the loop sleeps; there is no regular wake-up. */
+#define _GNU_SOURCE
+#include "ui/studio/studio.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "store/catalog.h"
+#include "ui/studio/studio_internal.h"
+#include "ui/term_env.h"
+#include "ui/tty.h"
+
+enum { ANSWER_MS = 3000 };
+
+/* Ends an open sequence; updates, mouse, paste, colours, cursor, keypad, scroll region, and the
+ * other screen's content: all as before. Also from the crash handler. */
+static const char restore_bytes[] =
+    "\033\\\033[?2026l\033[?1006l\033[?1002l\033[?1000l\033[?2004l\033[m\033[?25h\033[?1l\033>\033[r"
+    "\033[?1049l";
+static const char enter_bytes[] = "\033[?2004h";
+static const char mouse_bytes[] = "\033[?1000h\033[?1002h\033[?1006h";
+
+/* --- telling the user --- */
+
+void studio_tell(struct studio *s, enum role role, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(s->notice, sizeof s->notice, fmt, ap);
+    va_end(ap);
+    s->notice_role = role;
+    s->notice_until_ms = s->now_ms + NOTICE_MS;
+    s->dirty = true;
+}
+
+void studio_tell_error(struct studio *s, const struct dn_error *err)
+{
+    if (err->hint[0])
+        studio_tell(s, ROLE_BAD, "%s (%s)", err->message, err->hint);
+    else
+        studio_tell(s, ROLE_BAD, "%s", err->message);
+}
+
+/* --- screens --- */
+
+const struct screen *studio_top(const struct studio *s)
+{
+    return s->stack[s->depth - 1];
+}
+
+const struct screen *studio_main(const struct studio *s)
+{
+    return s->stack[0];
+}
+
+static void ensure_open(struct studio *s, const struct screen *screen)
+{
+    if (!s->state[screen->number] && screen->open)
+        s->state[screen->number] = screen->open(s);
+}
+
+void studio_show(struct studio *s, enum screen_number number)
+{
+    while (s->depth > 1)
+        studio_close_dialog(s);
+    const struct screen *before = s->depth ? s->stack[0] : NULL, *screen = screen_table[number];
+    if (before == screen)
+        return;
+    if (before && before->leave)
+        before->leave(s);
+    ensure_open(s, screen);
+    s->stack[0] = screen;
+    s->depth = 1;
+    s->chord = 0;
+    s->dirty = true;
+    if (screen->enter)
+        screen->enter(s);
+}
+
+void studio_open_dialog(struct studio *s, enum screen_number number)
+{
+    const struct screen *screen = screen_table[number];
+    if (s->depth == STACK_MAX || studio_top(s) == screen)
+        return;
+    ensure_open(s, screen);
+    s->stack[s->depth++] = screen;
+    s->dirty = true;
+    if (screen->enter)
+        screen->enter(s);
+}
+
+void studio_close_dialog(struct studio *s)
+{
+    if (s->depth < 2)
+        return;
+    const struct screen *screen = s->stack[--s->depth];
+    if (screen->leave)
+        screen->leave(s);
+    s->dirty = true;
+}
+
+struct catalog *studio_catalog(struct studio *s)
+{
+    struct dn_error err;
+    if (!s->catalog && catalog_exists(s->options->library) &&
+        !catalog_open(s->options->library, CATALOG_READ, &s->catalog, &err))
+        studio_tell_error(s, &err);
+    return s->catalog;
+}
+
+/* --- what the engine tells --- */
+
+static void on_job(void *context, const struct link_job *job)
+{
+    struct studio *s = context;
+    for (int i = 0; i < SCREEN_COUNT; i++)
+        if (s->state[i] && screen_table[i]->job)
+            screen_table[i]->job(s, job);
+    s->dirty = true;
+}
+
+static void on_frames(void *context, const struct link_frames *frames)
+{
+    struct studio *s = context;
+    for (int i = 0; i < SCREEN_COUNT; i++)
+        if (s->state[i] && screen_table[i]->frames)
+            screen_table[i]->frames(s, frames);
+    s->dirty = true;
+}
+
+static void on_queued(void *context, int64_t job, int tag)
+{
+    studio_tell(context, ROLE_GOOD, tag ? "clip %lld is queued" : "clip %lld is on its way",
+                (long long)job);
+}
+
+static void on_trouble(void *context, const char *text)
+{
+    studio_tell(context, ROLE_BAD, "%s", text);
+}
+
+static void on_changed(void *context)
+{
+    ((struct studio *)context)->dirty = true;
+}
+
+/* --- the terminal --- */
+
+static void take_caps(struct studio *s)
+{
+    struct tty_size size;
+    struct graphics_caps caps = {0};
+    tty_get_size(&size);
+    struct probe_window window = {size.cols, size.rows, size.width_px, size.height_px};
+    probe_caps(&s->probe, &window, &caps);
+    caps.utf8 = canvas_is_utf8(s->canvas);
+    caps.colours = term_text_colours(&s->probe);
+    painter_set_caps(s->painter, &caps, s->options->graphics);
+    s->answer_by_ms = 0;
+    s->dirty = true;
+}
+
+static void on_answer(struct studio *s, const struct input_event *event)
+{
+    bool was_done = s->probe.done, light;
+    probe_feed(&s->probe, event->text, event->length);
+    if (s->probe.acknowledged != s->acknowledged) {
+        painter_acknowledge(s->painter, s->probe.acknowledged - s->acknowledged, s->now_ms);
+        s->acknowledged = s->probe.acknowledged;
+    }
+    if (probe_background(event->text, event->length, &light) && s->canvas) {
+        canvas_set_light(s->canvas, light);
+        s->dirty = true;
+    }
+    if (s->probe.done && !was_done)
+        take_caps(s);
+}
+
+static void on_input(void *context, const struct input_event *event)
+{
+    struct studio *s = context;
+    if (event->kind == INPUT_ANSWER)
+        on_answer(s, event);
+    else if (event->kind != INPUT_FOCUS)
+        keys_take(s, event);
+}
+
+static void ask_terminal(struct studio *s)
+{
+    if (!term_may_ask()) {
+        take_caps(s);
+        return;
+    }
+    /* the background first: the fence, which comes last, must come last */
+    strbuf_append_text(&s->out, probe_background_question());
+    strbuf_append_text(&s->out, probe_questions());
+    s->answer_by_ms = s->now_ms + ANSWER_MS;
+}
+
+static void resize(struct studio *s)
+{
+    struct tty_size size;
+    if (!tty_get_size(&size))
+        return;
+    canvas_resize(s->canvas, size.rows, size.cols);
+    take_caps(s);
+    s->forget = s->dirty = true;
+}
+
+static void suspend(struct studio *s)
+{
+    tty_suspend();
+    strbuf_append_text(&s->out, enter_bytes);
+    if (s->options->mouse)
+        strbuf_append_text(&s->out, mouse_bytes);
+    strbuf_append_text(&s->out, "\033[?1049h");
+    resize(s);
+}
+
+static void draw(struct studio *s)
+{
+    if (s->forget) {
+        canvas_damage_all(s->canvas);
+        painter_forget(s->painter);
+        s->forget = false;
+    }
+    s->dirty = false;
+    canvas_begin(s->canvas);
+    painter_begin(s->painter);
+    studio_draw_screens(s);
+    painter_end(s->painter, s->canvas, &s->out);
+    canvas_end(s->canvas, &s->out);
+}
+
+static void flush(struct studio *s)
+{
+    while (s->out_start < s->out.length) {
+        long n = tty_write_some(s->out.data + s->out_start, s->out.length - s->out_start);
+        s->hung_up = s->hung_up || n < 0;
+        if (n <= 0)
+            return;
+        s->out_start += (size_t)n;
+    }
+    s->out.length = s->out_start = 0;
+}
+
+/* --- the loop --- */
+
+static int64_t earliest(int64_t a, int64_t b)
+{
+    return a < 0 ? b : b < 0 ? a : a < b ? a : b;
+}
+
+/* When something is due that no file descriptor will tell, -1 = never. */
+static int64_t next_due(struct studio *s)
+{
+    int64_t due = earliest(painter_due(s->painter), link_due(s->link));
+    if (s->notice[0])
+        due = earliest(due, s->notice_until_ms);
+    if (s->answer_by_ms)
+        due = earliest(due, s->answer_by_ms);
+    for (int i = 0; i < SCREEN_COUNT; i++)
+        if (s->state[i] && screen_table[i]->due)
+            due = earliest(due, screen_table[i]->due(s));
+    return due;
+}
+
+static void wait_for_something(struct studio *s, bool *tty_ready)
+{
+    struct pollfd fds[5] = {{.fd = 0, .events = POLLIN},
+                            {.fd = tty_event_fd(), .events = POLLIN},
+                            {.fd = tasks_fd(s->tasks), .events = POLLIN},
+                            {.fd = link_fd(s->link), .events = POLLIN},
+                            {.fd = s->out.length ? tty_output_fd() : -1, .events = POLLOUT}};
+    int64_t due = next_due(s), now = dn_now_ms();
+    int wait = due < 0 ? -1 : due <= now ? 0 : due - now > 60000 ? 60000 : (int)(due - now);
+    int key_wait = input_wait_ms(&s->input);
+    if (key_wait >= 0 && (wait < 0 || key_wait < wait))
+        wait = key_wait;
+    int n = poll(fds, 5, wait);
+    s->now_ms = dn_now_ms();
+    *tty_ready = n > 0 && fds[0].revents;
+    if (n == 0 && key_wait >= 0 && key_wait == wait)
+        input_timeout(&s->input);
+    if (n > 0 && fds[1].revents)
+        tty_clear_events();
+    if (n > 0 && fds[3].revents)
+        link_read(s->link, s->now_ms);
+    if (n > 0 && fds[2].revents)
+        tasks_collect(s->tasks);
+}
+
+static void take_signals(struct studio *s)
+{
+    if (tty_take_suspend())
+        suspend(s);
+    if (tty_take_resize())
+        resize(s);
+    s->ending = s->ending || tty_stop_signal() || s->hung_up;
+}
+
+static void tick(struct studio *s)
+{
+    link_tick(s->link, s->now_ms);
+    for (int i = 0; i < SCREEN_COUNT; i++)
+        if (s->state[i] && screen_table[i]->tick)
+            screen_table[i]->tick(s);
+    if (s->notice[0] && s->now_ms >= s->notice_until_ms) {
+        s->notice[0] = '\0';
+        s->dirty = true;
+    }
+    if (s->answer_by_ms && s->now_ms >= s->answer_by_ms)
+        take_caps(s); /* it will not answer: what can be known without */
+}
+
+static void loop(struct studio *s)
+{
+    while (!s->ending) {
+        bool tty_ready;
+        char bytes[4096];
+        wait_for_something(s, &tty_ready);
+        if (tty_ready) {
+            int n = tty_read(bytes, sizeof bytes);
+            s->hung_up = s->hung_up || n < 0;
+            if (n > 0)
+                input_feed(&s->input, bytes, (size_t)n);
+        }
+        take_signals(s);
+        tick(s);
+        if (s->out.length == 0) {
+            if (s->dirty)
+                draw(s);
+            painter_pump(s->painter, s->now_ms, &s->out);
+        }
+        flush(s);
+    }
+}
+
+/* --- from start to end --- */
+
+static bool open_terminal(struct studio *s, struct dn_error *err)
+{
+    struct tty_size size;
+    if (!tty_is_foreground() || !tty_enter(restore_bytes))
+        return dn_fail(err, DN_E_ARG, "the studio needs a terminal");
+    if (!canvas_open(getenv("TERM"), term_is_utf8(), !term_no_color(), &s->canvas, err)) {
+        tty_leave();
+        return false;
+    }
+    tty_be_events();
+    if (tty_get_size(&size))
+        canvas_resize(s->canvas, size.rows, size.cols);
+    return true;
+}
+
+static void close_terminal(struct studio *s)
+{
+    painter_free(s->painter, &s->out);
+    canvas_close(s->canvas, &s->out);
+    strbuf_append_text(&s->out, restore_bytes);
+    if (!s->hung_up)
+        tty_write_all(s->out.data + s->out_start, s->out.length - s->out_start);
+    tty_leave();
+}
+
+static void start(struct studio *s)
+{
+    struct link_sink sink = {s, on_job, on_frames, on_queued, on_trouble, on_changed};
+    s->now_ms = dn_now_ms();
+    s->tasks = tasks_new();
+    s->painter = painter_new(s->tasks);
+    s->link = link_new(s->tasks, s->options->library, &sink);
+    s->input = (struct input){.sink = on_input, .context = s};
+    strbuf_append_text(&s->out, enter_bytes);
+    if (s->options->mouse)
+        strbuf_append_text(&s->out, mouse_bytes);
+    studio_show(s, SCREEN_STUDIO);
+    draw(s); /* first of all something to see */
+    flush(s);
+    ask_terminal(s);
+    flush(s);
+}
+
+static void finish(struct studio *s)
+{
+    /* what was typed is saved before a signal may end us in tty_leave() */
+    for (int i = SCREEN_COUNT - 1; i >= 0; i--)
+        if (s->state[i] && screen_table[i]->close)
+            screen_table[i]->close(s);
+    close_terminal(s);
+    link_free(s->link);
+    tasks_free(s->tasks);
+    catalog_close(s->catalog);
+    input_done(&s->input);
+    strbuf_done(&s->out);
+}
+
+bool studio_run(const struct studio_options *options, struct dn_error *err)
+{
+    struct studio *s = dn_calloc(1, sizeof *s);
+    s->options = options;
+    s->settings = options->settings;
+    bool ok = open_terminal(s, err);
+    if (ok) {
+        start(s);
+        loop(s);
+        finish(s);
+    }
+    free(s);
+    return ok;
+}

@@ -1,0 +1,153 @@
+/* studio_draw: the bars round a screen, the screen, the dialogs over it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "ui/studio/studio_internal.h"
+
+bool studio_area(const struct studio *s, struct rect *area)
+{
+    int rows = canvas_rows(s->canvas), cols = canvas_cols(s->canvas);
+    *area = (struct rect){1, 0, rows - 2, cols};
+    return rows >= MIN_ROWS && cols >= MIN_COLS;
+}
+
+/* --- top --- */
+
+/* What the engine does, in a few words; returns how that feels. */
+static enum role engine_words(const struct studio *s, char *out, size_t size)
+{
+    const struct link_job *jobs;
+    size_t count;
+    int running = 0, waiting = 0;
+    if (link_state(s->link) == LINK_STARTING) {
+        snprintf(out, size, "starting the engine");
+        return ROLE_WARN;
+    }
+    if (link_state(s->link) == LINK_LOST) {
+        snprintf(out, size, "no engine");
+        return ROLE_BAD;
+    }
+    jobs = link_jobs(s->link, &count);
+    for (size_t i = 0; i < count; i++) {
+        running += jobs[i].state == JOB_RUNNING;
+        waiting += jobs[i].state == JOB_QUEUED;
+    }
+    if (link_queue_paused(s->link)) {
+        snprintf(out, size, "queue paused, %d wait", waiting);
+        return ROLE_WARN;
+    }
+    if (running && waiting)
+        snprintf(out, size, "making %d, %d wait", running, waiting);
+    else if (running)
+        snprintf(out, size, "making a clip");
+    else
+        snprintf(out, size, waiting ? "%d wait" : "engine ready", waiting);
+    return running ? ROLE_ACCENT : ROLE_GOOD;
+}
+
+static void draw_top(struct studio *s)
+{
+    struct canvas *c = s->canvas;
+    int cols = canvas_cols(c), col = 1;
+    char words[96];
+    bool narrow = cols < 76;
+    canvas_fill(c, (struct rect){0, 0, 1, cols}, ROLE_BAR);
+    if (!narrow)
+        col += canvas_text(c, 0, col, 8, ROLE_BAR, "danaus") + 2;
+    for (int i = 0; i < SCREEN_FULL_COUNT; i++) {
+        bool on = studio_main(s) == screen_table[i];
+        col += canvas_printf(c, 0, col, cols - col, on ? ROLE_BAR_ON : ROLE_BAR, "%d %s", i + 1,
+                             screen_table[i]->title);
+        col += narrow ? 1 : 2;
+    }
+    engine_words(s, words, sizeof words);
+    int width = canvas_width(c, words, strlen(words));
+    if (col + width + 4 < cols) {
+        canvas_symbol(c, 0, cols - width - 3, ROLE_BAR_ON, SYMBOL_DOT);
+        canvas_text(c, 0, cols - width - 1, width, ROLE_BAR, words);
+    }
+}
+
+/* --- bottom --- */
+
+static const struct action *find_action(const struct studio *s, const char *name)
+{
+    size_t length = strlen(name);
+    const struct action *a = action_named(studio_top(s)->actions, name, length);
+    return a ? a : action_named(global_actions, name, length);
+}
+
+/* The first of its keys that works now. */
+static void hint_key(const struct action *a, bool text, char *out, size_t size)
+{
+    char all[128];
+    action_keys_text(a, all, sizeof all);
+    char *key = all;
+    for (char *comma; text && (comma = strstr(key, ", ")) && comma - key == 1;)
+        key = comma + 2; /* a character is typed here, the next one may be no character */
+    char *end = strstr(key, ", ");
+    if (end)
+        *end = '\0';
+    snprintf(out, size, "%s", key);
+}
+
+static void draw_hints(struct studio *s, int row)
+{
+    struct canvas *c = s->canvas;
+    const char *names[16] = {NULL};
+    const struct screen *top = studio_top(s);
+    bool text = top->editor && top->editor(s);
+    int col = 1, cols = canvas_cols(c);
+    if (top->hint)
+        top->hint(s, names);
+    for (int i = 0; i < 16 && names[i]; i++) {
+        const struct action *a = find_action(s, names[i]);
+        char key[128];
+        if (!a)
+            continue;
+        hint_key(a, text, key, sizeof key);
+        int width = canvas_width(c, key, strlen(key)) + 1 + canvas_width(c, a->name, strlen(a->name));
+        if (!key[0] || col + width + 1 > cols)
+            continue;
+        col += canvas_text(c, row, col, cols - col, ROLE_KEY, key) + 1;
+        col += canvas_text(c, row, col, cols - col, ROLE_DIM, a->name) + 2;
+    }
+}
+
+static void draw_bottom(struct studio *s)
+{
+    int row = canvas_rows(s->canvas) - 1;
+    if (s->notice[0])
+        canvas_text(s->canvas, row, 1, canvas_cols(s->canvas) - 2, s->notice_role, s->notice);
+    else
+        draw_hints(s, row);
+}
+
+/* --- all --- */
+
+static void draw_too_small(struct studio *s)
+{
+    struct canvas *c = s->canvas;
+    int row = canvas_rows(c) / 2, cols = canvas_cols(c);
+    char text[96];
+    snprintf(text, sizeof text, "%d%s%d is too small", cols, canvas_symbol_text(c, SYMBOL_TIMES),
+             canvas_rows(c));
+    canvas_text(c, row > 0 ? row - 1 : 0, 0, cols, ROLE_TEXT, text);
+    canvas_printf(c, row > 0 ? row : 1, 0, cols, ROLE_DIM, "danaus likes %d%s%d", MIN_COLS,
+                  canvas_symbol_text(c, SYMBOL_TIMES), MIN_ROWS);
+}
+
+void studio_draw_screens(struct studio *s)
+{
+    struct rect area;
+    if (!studio_area(s, &area)) {
+        draw_too_small(s);
+        return;
+    }
+    draw_top(s);
+    for (int i = 0; i < s->depth; i++)
+        if (s->stack[i]->draw)
+            s->stack[i]->draw(s, area);
+    if (!studio_top(s)->small || studio_top(s)->number != DIALOG_COMMAND)
+        draw_bottom(s);
+}

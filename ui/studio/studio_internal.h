@@ -1,0 +1,76 @@
+/* studio_internal: what the studio's screens share. Belongs to the main thread. */
+#ifndef DANAUS_UI_STUDIO_STUDIO_INTERNAL_H
+#define DANAUS_UI_STUDIO_STUDIO_INTERNAL_H
+
+#include "store/catalog_clips.h"
+#include "ui/graphics/probe.h"
+#include "ui/studio/painter.h"
+#include "ui/studio/screen.h"
+#include "ui/studio/studio.h"
+
+enum { STACK_MAX = 8, NOTICE_MS = 6000, MIN_COLS = 60, MIN_ROWS = 16 };
+
+struct studio {
+    const struct studio_options *options;
+    struct settings *settings;
+    struct canvas *canvas;
+    struct painter *painter;
+    struct tasks *tasks;
+    struct link *link;
+    struct catalog *catalog;   /* read only; NULL until there is one */
+    int64_t catalog_changes;
+    struct probe probe;
+    struct input input;
+    struct strbuf out;         /* bytes that wait for the terminal */
+    size_t out_start;
+
+    const struct screen *stack[STACK_MAX]; /* [0] a full screen, dialogs above it */
+    int depth;
+    void *state[SCREEN_COUNT];
+    uint32_t chord;            /* the first of two keys, 0 = none */
+
+    char notice[512];          /* one line for the user */
+    enum role notice_role;
+    int64_t notice_until_ms;
+    int64_t now_ms;
+    bool dirty;                /* something is to be drawn */
+    bool forget;               /* the terminal shows who knows what */
+    bool ending, hung_up;
+    int64_t answer_by_ms;      /* when the probe gives up, 0 = has */
+    int acknowledged;
+};
+
+/* --- studio.c: for the screens --- */
+
+void studio_show(struct studio *s, enum screen_number number);
+void studio_open_dialog(struct studio *s, enum screen_number number);
+void studio_close_dialog(struct studio *s);
+const struct screen *studio_top(const struct studio *s);
+const struct screen *studio_main(const struct studio *s);
+/* A line for the user until the next one, or NOTICE_MS. */
+void studio_tell(struct studio *s, enum role role, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void studio_tell_error(struct studio *s, const struct dn_error *err);
+/* The action called name of the present screen or of everywhere, with its argument. */
+bool studio_run_command(struct studio *s, const char *line);
+/* The catalog if it can be opened by now. */
+struct catalog *studio_catalog(struct studio *s);
+/* The text with a yes or no behind it; yes runs run with data. */
+void studio_ask(struct studio *s, const char *question, void (*run)(struct studio *s, int64_t data),
+                int64_t data);
+
+/* studio_draw.c, studio_keys.c: for the loop. */
+void studio_draw_screens(struct studio *s);
+void keys_take(struct studio *s, const struct input_event *event);
+/* Inside this area full screens are drawn; false: the window is too small. */
+bool studio_area(const struct studio *s, struct rect *area);
+
+/* --- what screens do for each other --- */
+
+/* screen_studio.c: takes over what a clip was made from. */
+enum recall { RECALL_ALL, RECALL_BUT_SEED, RECALL_PROMPT };
+void studio_recall(struct studio *s, int64_t clip, enum recall what);
+/* The request that a clip was made from, as JSON with some values replaced; NULL: told the user. */
+char *studio_request_of(struct studio *s, int64_t clip, const char *prompt, bool new_seed);
+
+#endif
