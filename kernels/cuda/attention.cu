@@ -1,10 +1,12 @@
-/* attention: out = softmax(scale * q k^T + bias) v, for every head.
+/* attention: out = softmax(scale * q k^T + bias) v, for every head. Calls that a faster way fits
+ * (attention.h) are done there; this file's kernel does all others, of any dtype, on any GPU.
  *
  * q, out [queries, heads, d]; k, v [keys, heads, d]; row strides free. A block is a head and up to
  * 32 queries (attention_tile.cuh). Under a mask a block walks the keys from the first to the last
  * that any of its queries sees. FLOPs: 4 d a query and key. Bytes: q and out once, k and v once a
  * block. Products run on the float32 units, not the tensor cores. Share of the limit: not measured
  * yet. */
+#include "kernels/cuda/attention.h"
 #include "kernels/cuda/attention_tile.cuh"
 
 struct attention_source {
@@ -66,14 +68,17 @@ __global__ void attention_kernel(attention_source s, int d, int size)
 }
 
 static void check(const struct tensor *out, const struct tensor *q, const struct tensor *k,
-                  const struct tensor *v)
+                  const struct tensor *v, const struct attention_args *args)
 {
+    const struct tensor *bias = args->bias, *key_bias = args->key_bias;
     const struct tensor *all[] = {out, q, k, v};
     for (int i = 0; i < 4; i++) {
         assert(all[i]->ndim == 3 && all[i]->stride[2] == 1);
         assert(all[i]->shape[1] == q->shape[1] && all[i]->shape[2] == q->shape[2]);
     }
     assert(out->shape[0] == q->shape[0] && k->shape[0] == v->shape[0]);
+    assert(!bias || (bias->dtype == DTYPE_F32 && bias->stride[2] == 1));
+    assert(!key_bias || (key_bias->dtype == DTYPE_F32 && tensor_count(key_bias) == k->shape[0]));
 }
 
 /* The mask's two arrays, on the device. */
@@ -102,7 +107,14 @@ extern "C" bool cuda_attention(struct exec *ex, const struct tensor *out, const 
                                const struct tensor *k, const struct tensor *v,
                                const struct attention_args *args, struct dn_error *err)
 {
-    check(out, q, k, v);
+    check(out, q, k, v, args);
+    if (q->shape[0] == 0)
+        return true;
+    const struct attention_call call = {out, q, k, v, args};
+    if (attention_tiles_fit(ex, &call))
+        return attention_mma(ex, &call, err);
+    if (attention_products_fits(ex, &call))
+        return attention_products(ex, &call, err);
     attention_source s = {};
     s.q = cuda_array_of(q);
     s.k = cuda_array_of(k);
@@ -119,18 +131,13 @@ extern "C" bool cuda_attention(struct exec *ex, const struct tensor *out, const 
     s.queries = q->shape[0];
     s.keys = k->shape[0];
     s.scale = args->scale;
-    if (s.queries == 0)
-        return true;
     if (args->bias) {
-        assert(args->bias->dtype == DTYPE_F32 && args->bias->stride[2] == 1);
         s.bias = (const float *)args->bias->data;
         s.bias_head_stride = args->bias->stride[0];
         s.bias_stride = args->bias->stride[1];
     }
-    if (args->key_bias) {
-        assert(args->key_bias->dtype == DTYPE_F32 && tensor_count(args->key_bias) == s.keys);
+    if (args->key_bias)
         s.key_bias = (const float *)args->key_bias->data;
-    }
     if (args->mask && !send_mask(ex, &s, args->mask, err))
         return false;
     int64_t d = q->shape[2];

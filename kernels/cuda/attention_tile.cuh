@@ -77,6 +77,7 @@ __device__ void attention_tile(const Source &s, int64_t first, int64_t end, int6
             float weight = expf(x - safe), sum = cuda_warp_sum(weight);
             if (lane < size)
                 z[i * (size + 1) + lane] = weight;
+            __syncwarp(); /* all lanes have read `highest` */
             if (lane == 0) {
                 rescale[i] = expf(before - safe);
                 total[i] = total[i] * rescale[i] + sum;
