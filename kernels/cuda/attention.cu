@@ -111,6 +111,10 @@ extern "C" bool cuda_attention(struct exec *ex, const struct tensor *out, const 
     if (q->shape[0] == 0)
         return true;
     const struct attention_call call = {out, q, k, v, args};
+#ifndef DANAUS_EMULATE
+    if (attention_sm90_fits(ex, &call))
+        return attention_sm90(ex, &call, err);
+#endif
     if (attention_tiles_fit(ex, &call))
         return attention_mma(ex, &call, err);
     if (attention_products_fits(ex, &call))

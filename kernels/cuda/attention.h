@@ -10,8 +10,14 @@ struct attention_call {
     const struct attention_args *args;
 };
 
-/* Tensor cores of any GPU: bf16, d to 128, addresses and strides of 16 bytes. */
+/* What both kernels on tensor cores ask for: bf16, d to 128, addresses and strides of 16 bytes. */
 bool attention_tiles_fit(const struct exec *ex, const struct attention_call *c);
+
+/* Hopper's tensor cores. */
+bool attention_sm90_fits(const struct exec *ex, const struct attention_call *c);
+bool attention_sm90(struct exec *ex, const struct attention_call *c, struct dn_error *err);
+
+/* Tensor cores of any GPU; asked for with attention_tiles_fit. */
 bool attention_mma(struct exec *ex, const struct attention_call *c, struct dn_error *err);
 
 /* Two matrix products with a softmax between: bf16, any d, no mask, no bias; logits pass through

@@ -180,6 +180,35 @@ __device__ inline void hopper_load_5d(void *to, const CUtensorMap *map, uint64_t
                  : "memory");
 }
 
+/* A box from shared memory to a tensor; what lies outside of the tensor is left away. */
+__device__ inline void hopper_store_3d(const CUtensorMap *map, const void *from, int c0, int c1,
+                                       int c2)
+{
+    asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%0, {%2, %3, %4}], "
+                 "[%1];" ::"l"(map),
+                 "r"(hopper_shared(from)), "r"(c0), "r"(c1), "r"(c2)
+                 : "memory");
+}
+
+/* Until this thread's stores have read their shared memory. */
+__device__ inline void hopper_stores_read()
+{
+    asm volatile("cp.async.bulk.commit_group;\ncp.async.bulk.wait_group.read 0;" ::: "memory");
+}
+
+/* --- barriers of some warps of a block: id 1..15, threads in all --- */
+
+__device__ inline void hopper_warps_sync(int id, int threads)
+{
+    asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
+
+/* Counts for the others without waiting. */
+__device__ inline void hopper_warps_arrive(int id, int threads)
+{
+    asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
+
 /* --- registers: all warps of a warpgroup, once; COUNT a multiple of 8 --- */
 
 template <int COUNT> __device__ inline void hopper_registers_up()
@@ -252,6 +281,7 @@ template <int N> struct hopper_product;
 #define HOPPER_D32(i) HOPPER_D16(i), HOPPER_D16(i + 16)
 #define HOPPER_D48(i) HOPPER_D32(i), HOPPER_D16(i + 32)
 #define HOPPER_D64(i) HOPPER_D32(i), HOPPER_D32(i + 32)
+#define HOPPER_D88(i) HOPPER_D64(i), HOPPER_D16(i + 64), HOPPER_D8(i + 80)
 #define HOPPER_D96(i) HOPPER_D64(i), HOPPER_D32(i + 64)
 #define HOPPER_D128(i) HOPPER_D64(i), HOPPER_D64(i + 64)
 #define HOPPER_D4(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
@@ -262,6 +292,9 @@ template <int N> struct hopper_product;
 #define HOPPER_P32 HOPPER_P16 ",%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31"
 #define HOPPER_P48 HOPPER_P32 ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47"
 #define HOPPER_P64 HOPPER_P48 ",%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
+#define HOPPER_P88                                                                                 \
+    HOPPER_P64 ",%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,%77,%78,%79"                  \
+               ",%80,%81,%82,%83,%84,%85,%86,%87"
 #define HOPPER_P96                                                                                 \
     HOPPER_P64 ",%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,%77,%78,%79"                  \
                ",%80,%81,%82,%83,%84,%85,%86,%87,%88,%89,%90,%91,%92,%93,%94,%95"
@@ -300,6 +333,7 @@ HOPPER_PRODUCT(32, 16, 16, 17, 18, 19, 20, 21, 22);
 HOPPER_PRODUCT(64, 32, 32, 33, 34, 35, 36, 37, 38);
 HOPPER_PRODUCT(96, 48, 48, 49, 50, 51, 52, 53, 54);
 HOPPER_PRODUCT(128, 64, 64, 65, 66, 67, 68, 69, 70);
+HOPPER_PRODUCT(176, 88, 88, 89, 90, 91, 92, 93, 94);
 HOPPER_PRODUCT(192, 96, 96, 97, 98, 99, 100, 101, 102);
 HOPPER_PRODUCT(256, 128, 128, 129, 130, 131, 132, 133, 134);
 #endif
