@@ -211,10 +211,11 @@ void bench_monarchrt_run(struct bench_rival *rival, const struct bench_compared 
                          const char *checkout, bool all_configs, int64_t clips);
 
 /* Runs a script (written into the temporary directory as NAME) with the JSON job in python3 and
- * hands on its lines of output; its complaints are not shown. True: there was a first line. */
+ * hands on its lines of output; its complaints are not shown. True: there was a first line, and
+ * *status is how it ended, as of waitpid. */
 typedef void bench_line_fn(void *context, const char *line);
 bool bench_python_run(const struct bench_model *m, const char *name, const char *script,
-                      const json_t *job, bench_line_fn *line, void *context);
+                      const json_t *job, bench_line_fn *line, void *context, int *status);
 extern const char bench_torch_script[], bench_monarchrt_script[]; /* bench_scripts.c */
 
 /* What nvidia-smi says of the first GPU; empty where there is none. */

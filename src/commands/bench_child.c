@@ -8,15 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "commands/bench.h"
+#include "commands/command.h"
 
 extern char **environ;
 
-enum { LIMIT_MS = 900 * 1000 };
+enum { LIMIT_MS = 900 * 1000, END_MS = 5000 };
 
 /* Starts argv, its output into *out; its complaints are shown where BENCH_STDERR is set. */
 static bool start(char *const argv[], pid_t *pid, int *out)
@@ -66,18 +68,34 @@ static int64_t read_lines(int fd, bench_line_fn *take, void *context)
     return count;
 }
 
+/* The child's status as of waitpid; it gets some seconds to end after its last word. */
+static int end(pid_t pid)
+{
+    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    int status = 0;
+    for (int i = 0; i < END_MS / 20; i++) {
+        if (waitpid(pid, &status, WNOHANG) == pid)
+            return status;
+        nanosleep(&pause, NULL);
+    }
+    kill(pid, SIGTERM);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return status;
+}
+
 /* True: the child said something. */
-static bool ask(char *const argv[], bench_line_fn *take, void *context)
+static bool ask(char *const argv[], bench_line_fn *take, void *context, int *status)
 {
     pid_t pid;
-    int out, status;
+    int out;
     if (!start(argv, &pid, &out))
         return false;
     int64_t lines = read_lines(out, take, context);
     close(out);
-    kill(pid, SIGTERM);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
+    if (*command_stop())
+        kill(pid, SIGTERM);
+    *status = end(pid);
     return lines > 0;
 }
 
@@ -90,7 +108,7 @@ static bool write_script(const char *path, const char *script)
 }
 
 bool bench_python_run(const struct bench_model *m, const char *name, const char *script,
-                      const json_t *job, bench_line_fn *take, void *context)
+                      const json_t *job, bench_line_fn *take, void *context, int *status)
 {
     /* the system's python has Debian's torch even where another one comes first */
     static const char *const pythons[] = {"/usr/bin/python3", "python3"};
@@ -98,7 +116,7 @@ bool bench_python_run(const struct bench_model *m, const char *name, const char 
     bool done = false;
     for (size_t i = 0; text && !done && i < sizeof pythons / sizeof pythons[0]; i++) {
         char *const argv[] = {(char *)pythons[i], path, text, NULL};
-        done = write_script(path, script) && ask(argv, take, context);
+        done = write_script(path, script) && ask(argv, take, context, status);
     }
     unlink(path);
     free(path);
@@ -120,6 +138,7 @@ void bench_gpu_ask(struct bench_gpu *gpu)
 {
     char *const argv[] = {(char *)"nvidia-smi", (char *)"--query-gpu=name,memory.used",
                           (char *)"--format=csv,noheader,nounits", NULL};
+    int status;
     *gpu = (struct bench_gpu){.name = ""};
-    ask(argv, take_gpu, gpu);
+    ask(argv, take_gpu, gpu, &status);
 }

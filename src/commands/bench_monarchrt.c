@@ -1,7 +1,9 @@
 /* bench_monarchrt: the public MonarchRT on the same GPU, from a checkout of it. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -20,13 +22,27 @@ static struct bench_mode *find_mode(const struct bench_compared *c, const char *
     return NULL;
 }
 
+__attribute__((format(printf, 2, 3))) static void add_note(struct bench_rival *rival,
+                                                           const char *format, ...)
+{
+    size_t used = strlen(rival->notes), left = sizeof rival->notes - used;
+    va_list list;
+    if (left < 4)
+        return;
+    va_start(list, format);
+    int n = snprintf(rival->notes + used, left, "  ");
+    vsnprintf(rival->notes + used + n, left - (size_t)n, format, list);
+    va_end(list);
+    used = strlen(rival->notes);
+    snprintf(rival->notes + used, sizeof rival->notes - used, "\n");
+}
+
 static void take_line(void *context, const char *line)
 {
     struct answer *a = context;
     char name[32];
     double s[3];
     struct bench_mode *mode;
-    size_t used = strlen(a->rival->notes);
     if (sscanf(line, "kernel %31s %lf %lf", name, &s[0], &s[1]) == 3) {
         if ((mode = find_mode(a->compared, name)))
             memcpy(mode->rival_kernel, s, 2 * sizeof *s);
@@ -34,7 +50,7 @@ static void take_line(void *context, const char *line)
         if ((mode = find_mode(a->compared, name)))
             memcpy(mode->rival_clip, s, sizeof s);
     } else if (strncmp(line, "note ", 5) == 0) {
-        snprintf(a->rival->notes + used, sizeof a->rival->notes - used, "  %s\n", line + 5);
+        add_note(a->rival, "%s", line + 5);
     }
 }
 
@@ -70,10 +86,14 @@ void bench_monarchrt_run(struct bench_rival *rival, const struct bench_compared 
         (json_int_t)p->keys, "rows", (json_int_t)p->rows, "cols", (json_int_t)p->cols, "heads",
         (json_int_t)c->config->heads, "d", (json_int_t)transformer_head_dim(c->config), "clips",
         (json_int_t)clips);
+    int status = 0;
     if (!bench_python_run(c->model, "monarchrt.py", bench_monarchrt_script, job, take_line,
-                          &answer))
+                          &answer, &status))
         snprintf(rival->why, sizeof rival->why, "not compared: it did not run (%s)",
                  c->gpu ? "DANAUS_BENCH_STDERR=1 shows why" : "it needs a GPU");
+    else if (status != 0)
+        add_note(rival, "it ended early, with %s %d", WIFSIGNALED(status) ? "signal" : "status",
+                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     free(whole);
     json_decref(job);
 }

@@ -10,6 +10,7 @@ Argument: a JSON object; prints lines "kernel NAME CALLED REPLAYED" (seconds of 
 from python and replayed as a graph), "pipeline NAME TOTAL DIFFUSION VAE" and "note TEXT". Configurations of the autotuner are compiled by several processes beforehand, for a
 single one takes minutes; the tuner then chooses among all of them as it would have."""
 import contextlib
+import faulthandler
 import io
 import json
 import os
@@ -26,6 +27,7 @@ import triton.language as tl
 
 job = json.loads(sys.argv[1])
 torch.set_grad_enabled(False)
+faulthandler.enable()
 BF16 = torch.bfloat16
 
 

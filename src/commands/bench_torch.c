@@ -70,6 +70,7 @@ void bench_torch_run(struct bench_torch *t, const struct bench_compared *c)
     json_t *job = job_json(c);
     snprintf(t->why, sizeof t->why, "not compared: python3 has no torch%s",
              c->gpu ? " that can use the GPU" : " (package python3-torch)");
-    bench_python_run(c->model, "torch.py", bench_torch_script, job, take_line, &answer);
+    int status;
+    bench_python_run(c->model, "torch.py", bench_torch_script, job, take_line, &answer, &status);
     json_decref(job);
 }
