@@ -176,6 +176,11 @@ enum bench_clip_kind {
 bool bench_clip_run(const struct bench_setup *setup, unsigned kinds, struct bench_clips *clips,
                     struct dn_error *err);
 
+/* Frames a second from memory to a finished mp4, of a drawn clip of the request's size
+ * (bench_encode.c). */
+bool bench_encode_run(const struct bench_setup *setup, double *frames_per_second,
+                      struct dn_error *err);
+
 /* --- beside others, in python3 (bench_torch.c, bench_monarchrt.c, bench_child.c) --- */
 
 struct bench_torch {
@@ -244,6 +249,7 @@ struct bench_result {
     double load_seconds;
     double load_processor; /* seconds of all threads: what loading costs on a busy machine as well */
     int64_t peak_bytes;
+    double encoding;   /* frames a second to mp4, of a drawn clip; 0: not measured */
     int64_t gpu_bytes; /* in use on the GPU by all, after the clips; 0: not known */
 };
 /* Of a row: the seconds that count (on a GPU the median, for all clocks and caches are in it), and

@@ -110,6 +110,8 @@ void bench_print_json(const struct bench_result *r)
         (json_int_t)r->gpu_bytes, "floor_flops_per_second", r->floor.flops,
         "floor_bytes_per_second", r->floor.bytes, "modes", modes, "ops", ops_json(r));
     free(name);
+    if (r->encoding > 0)
+        json_object_set_new(all, "encoded_frames_per_second", json_real(r->encoding));
     if (r->torch)
         json_object_set_new(all, "torch", torch_json(r));
     if (r->rival && r->rival->why[0])

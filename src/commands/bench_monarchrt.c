@@ -87,7 +87,7 @@ void bench_monarchrt_run(struct bench_rival *rival, const struct bench_compared 
         (json_int_t)c->config->heads, "d", (json_int_t)transformer_head_dim(c->config), "clips",
         (json_int_t)clips);
     int status = 0;
-    if (!bench_python_run(c->model, "monarchrt.py", bench_monarchrt_script, job, take_line,
+    if (!bench_python_run(c->model, "compare_monarchrt.py", bench_monarchrt_script, job, take_line,
                           &answer, &status))
         snprintf(rival->why, sizeof rival->why, "not compared: it did not run (%s)",
                  c->gpu ? "DANAUS_BENCH_STDERR=1 shows why" : "it needs a GPU");

@@ -129,6 +129,10 @@ static void print_machine(const struct bench_result *r)
     printf("peak memory    %.0f MB", (double)r->peak_bytes / 1e6);
     if (r->gpu_bytes > 0)
         printf(", %.2f GiB in use on the GPU", (double)r->gpu_bytes / 0x1p30);
+    if (r->encoding > 0)
+        printf("\nencoding       %.0f frames/s to mp4 of a drawn clip; random weights make noise, which "
+               "takes longer",
+               r->encoding);
     if (r->gpu)
         printf("\nfloor          %.0f TFLOP/s, %.0f GB/s: a product of 8192 (f32: 4096) cubed, a "
                "copy of 1 GiB, just now",

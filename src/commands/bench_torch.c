@@ -71,6 +71,6 @@ void bench_torch_run(struct bench_torch *t, const struct bench_compared *c)
     snprintf(t->why, sizeof t->why, "not compared: python3 has no torch%s",
              c->gpu ? " that can use the GPU" : " (package python3-torch)");
     int status;
-    bench_python_run(c->model, "torch.py", bench_torch_script, job, take_line, &answer, &status);
+    bench_python_run(c->model, "compare_torch.py", bench_torch_script, job, take_line, &answer, &status);
     json_decref(job);
 }

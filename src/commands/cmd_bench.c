@@ -80,7 +80,7 @@ struct bench {
     struct pipeline *pipeline;
     struct pipeline_inputs inputs;
     struct transformer_config config;
-    double load_seconds, load_processor;
+    double load_seconds, load_processor, encoding;
     int64_t peak_bytes;
     int threads;
 };
@@ -226,7 +226,8 @@ static bool make_clips(struct bench *b, struct bench_mode *mode, struct dn_error
         ok = make_some(b, &setup, BENCH_CLIP_WARM, 1, clips, err) &&
              make_some(b, &setup, BENCH_CLIP_FRAMES, b->args.repeat, clips, err) &&
              make_some(b, &setup, BENCH_CLIP_WHOLE, (b->args.repeat + 1) / 2, clips, err) &&
-             make_some(b, &setup, BENCH_CLIP_PHASES, 1, clips, err);
+             make_some(b, &setup, BENCH_CLIP_PHASES, 1, clips, err) &&
+             (b->encoding > 0 || bench_encode_run(&setup, &b->encoding, err));
     else if (ok)
         ok = make_some(b, &setup, BENCH_CLIP_WHOLE | BENCH_CLIP_PHASES, b->args.repeat, clips, err);
     free(setup.output);
@@ -297,7 +298,7 @@ static void report(const struct bench *b)
         .rival = b->args.compare_monarchrt ? &b->rival : NULL, .gpu = job_queues(b->job.ops),
         .gpu_name = b->gpu.name[0] ? b->gpu.name : b->job.ops->name, .floor = b->floor,
         .dtype = exec_dtype(b->job.ex), .threads = b->threads, .load_seconds = b->load_seconds,
-        .load_processor = b->load_processor, .peak_bytes = b->peak_bytes,
+        .load_processor = b->load_processor, .encoding = b->encoding, .peak_bytes = b->peak_bytes,
         .gpu_bytes = b->gpu.used};
     (b->args.json ? bench_print_json : bench_print)(&result);
 }

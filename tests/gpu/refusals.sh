@@ -13,7 +13,7 @@ unset CUDA_VISIBLE_DEVICES
 
 # some hundred GiB of cache and activations
 # shellcheck disable=SC2086
-refuses 1 'GiB.* free' $clip --size 4096x4096 --frames 8001
+refuses 1 'GiB.* free' $clip --size 8192x8192 --frames 401
 # shellcheck disable=SC2086
 works $clip --frames 5
 finish
