@@ -8,7 +8,7 @@ prompt="a red butterfly flying to the right over green grass"
 make_clip() {
     name=$1
     shift
-    works generate -m "$demo" "$prompt" --seed 7 --frames 81 --no-recipe -o "$name.safetensors" \
+    works generate --local -m "$demo" "$prompt" --seed 7 --frames 81 --no-recipe -o "$name.safetensors" \
         --save-latents "$name-latents.safetensors" "$@"
 }
 # near A B DECIBELS: frames and latents
@@ -44,7 +44,7 @@ done
 
 # finished files: encoded in the background, the same bytes as well
 for name in a b; do
-    works generate -m "$demo" "$prompt" --seed 7 --frames 21 --no-recipe --backend cuda -o $name.mp4
+    works generate --local -m "$demo" "$prompt" --seed 7 --frames 21 --no-recipe --backend cuda -o $name.mp4
 done
 check "mp4 twice" cmp a.mp4 b.mp4
 finish

@@ -2,11 +2,11 @@
 # What cannot be had is said in one line: no GPU, not enough of its memory. Nothing is left behind.
 . "$(dirname "$0")/harness"
 
-clip="generate x -m $demo -o clip.mp4 --backend cuda"
+clip="generate --local x -m $demo -o clip.mp4 --backend cuda"
 export CUDA_VISIBLE_DEVICES=""
 # shellcheck disable=SC2086
 refuses 1 'backend cuda: no GPU' $clip
-works generate x -m "$demo" -o cpu.mp4 --frames 5 # auto takes the CPU, and says so
+works generate --local x -m "$demo" -o cpu.mp4 --frames 5 # auto takes the CPU, and says so
 check "auto says why" grep -q 'running on the CPU' "$log/err"
 rm -f cpu.mp4
 unset CUDA_VISIBLE_DEVICES
