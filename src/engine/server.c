@@ -240,6 +240,7 @@ bool server_run(const struct server_options *options, struct dn_error *err)
 {
     struct server *s = dn_malloc(sizeof *s);
     bool ok = server_open(s, options, err);
+    bool started = ok;
     tell_starter(options->ready_fd, ok ? NULL : err);
     int64_t stop_by = 0;
     while (ok) {
@@ -249,10 +250,8 @@ bool server_run(const struct server_options *options, struct dn_error *err)
             break;
         ok = turn(s, err);
     }
-    if (!ok)
-        dn_log(DN_LOG_ERROR, "%s", err->message);
-    else
-        dn_info("the engine ends");
+    if (started) /* else the caller is told, and there may be no log */
+        dn_info("the engine ends%s%s", ok ? "" : ": ", ok ? "" : err->message);
     server_done(s);
     free(s);
     return ok;
