@@ -26,6 +26,8 @@ const struct message_field message_job_fields[] = {
     {.name = "width", .kind = FIELD_INT, .help = "Pixels."},
     {.name = "height", .kind = FIELD_INT, .help = "Pixels."},
     {.name = "frames", .kind = FIELD_INT, .help = "Frames asked for."},
+    {.name = "chunks", .kind = FIELD_INT, .help = "Chunks in all; 0 until it was started."},
+    {.name = "chunks_done", .kind = FIELD_INT, .help = "Whole chunks that are on disk."},
     {.name = "deaths", .kind = FIELD_INT, .help = "Workers that died of it."},
     {.name = "reason", .kind = FIELD_TEXT, .optional = true, .help = "Why it failed."},
     {.name = "path", .kind = FIELD_TEXT, .optional = true, .help = "The finished video."},

@@ -13,6 +13,10 @@ cp "$log/out" danaus.1
 [ -z "${DANAUS_UPDATE:-}" ] || cp danaus.1 "$top/man/danaus.1"
 check "man/danaus.1 is what danaus man prints (else run with DANAUS_UPDATE=1)" \
     cmp danaus.1 "$top/man/danaus.1"
+works man protocol
+[ -z "${DANAUS_UPDATE:-}" ] || cp "$log/out" "$top/man/danaus-protocol.7"
+check "man/danaus-protocol.7 is what danaus man protocol prints" cmp "$log/out" "$top/man/danaus-protocol.7"
+refuses 2 'no page "x"' man x
 for name in $commands; do
     works $name --help
     check "usage of $name" grep -q "^usage: danaus $name" "$log/out"
@@ -42,7 +46,7 @@ has encode -m -o --backend
 has verify --backend
 check "model info and check" grep -q 'info|check' model.help
 
-for page in danaus.1 danaus.yaml.5; do
+for page in danaus.1 danaus.yaml.5 danaus-protocol.7; do
     if command -v man >/dev/null && command -v groff >/dev/null; then
         man -l --warnings -Tutf8 "$top/man/$page" >page.txt 2>page.err
         check "$page renders" test -s page.txt
