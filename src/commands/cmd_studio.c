@@ -79,10 +79,11 @@ const struct command cmd_studio_entry = {
     .summary = "Type prompts and watch the clips grow, in the terminal",
     .synopsis = "[OPTIONS] [PROMPT]",
     .details =
-        "Opens the studio: prompt, settings and live preview, the queue and the engine, all by\n"
-        "keyboard, also over SSH. It is a window on the engine, which it starts when none runs and\n"
-        "which goes on working when the studio is left. PROMPT stands ready in it; without one it\n"
-        "is what was typed last time. `danaus` alone, in a terminal, is the same.",
+        "Opens the studio: prompt, settings and live preview, the library, a player, the queue and\n"
+        "the engine, all by keyboard, also over SSH. It is a window on the engine, which it starts\n"
+        "when none runs and which goes on working when the studio is left. PROMPT stands ready in\n"
+        "it; without one it is what was typed last time. In a prompt {red|blue} makes a clip of\n"
+        "each. `danaus` alone, in a terminal, is the same.",
     .print_options = print_options,
     .run = run_studio,
 };

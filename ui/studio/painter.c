@@ -32,6 +32,7 @@ struct painter {
     int out;               /* unanswered pictures */
     int64_t sent_ms;
     bool silent;           /* the terminal does not answer */
+    bool hidden;           /* painter_hide */
 };
 
 /* What a thread works on. */
@@ -114,8 +115,14 @@ void painter_forget(struct painter *p)
 
 /* --- placing --- */
 
+void painter_hide(struct painter *p, bool hidden)
+{
+    p->hidden = hidden;
+}
+
 void painter_begin(struct painter *p)
 {
+    p->hidden = false;
     for (int i = 0; i < PAINTER_PLACES; i++)
         p->places[i].mentioned = false;
 }
@@ -128,7 +135,7 @@ static bool same_rect(struct rect a, struct rect b)
 void painter_place(struct painter *p, int number, const struct painter_picture *picture)
 {
     struct place *place = &p->places[number];
-    if (!p->entry || !picture->frame || picture->area.rows < 1 || picture->area.cols < 2)
+    if (!p->entry || p->hidden || !picture->frame || picture->area.rows < 1 || picture->area.cols < 2)
         return;
     bool moved = !same_rect(place->wanted.area, picture->area);
     place->mentioned = true;

@@ -38,6 +38,8 @@ struct painter_picture {
     int sample_count;
 };
 void painter_begin(struct painter *p);
+/* Whether what is placed from here on is left out: something will lie over it. */
+void painter_hide(struct painter *p, bool hidden);
 void painter_place(struct painter *p, int place, const struct painter_picture *picture);
 /* Places that were not mentioned since painter_begin are emptied, before the canvas ends. */
 void painter_end(struct painter *p, struct canvas *c, struct strbuf *out);

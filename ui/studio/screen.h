@@ -11,12 +11,16 @@
 
 enum screen_number {
     SCREEN_STUDIO,
+    SCREEN_LIBRARY,
+    SCREEN_PLAYER,
     SCREEN_QUEUE,
     SCREEN_ENGINE,
     SCREEN_FULL_COUNT, /* the others are dialogs */
     DIALOG_HELP = SCREEN_FULL_COUNT,
     DIALOG_COMMAND,
     DIALOG_ASK,
+    DIALOG_TEXT,
+    DIALOG_EXPORT,
     SCREEN_COUNT
 };
 

@@ -374,6 +374,17 @@ static void do_preview_pause(struct studio *s, const char *argument)
     preview_pause(&get(s)->preview, s);
 }
 
+static void do_open(struct studio *s, const char *argument)
+{
+    struct studio_screen *v = get(s);
+    const struct link_job *job = link_find_job(s->link, v->preview.job);
+    (void)argument;
+    if (job && job->state == JOB_DONE)
+        player_open(s, job->id);
+    else if (v->recent.count)
+        player_open(s, v->recent.items[0].id);
+}
+
 /* --- panes and settings --- */
 
 static void next_pane(struct studio *s, int by)
@@ -455,7 +466,7 @@ static void do_enter(struct studio *s, const char *argument)
     if (v->pane == PANE_SETTINGS)
         report(s, settings_pane_edit(&v->settings, &err), &err);
     else
-        do_preview_pause(s, argument);
+        do_open(s, argument);
 }
 
 static void do_set(struct studio *s, const char *argument)
@@ -714,7 +725,7 @@ void studio_recall(struct studio *s, int64_t id, enum recall what)
 
 static const struct action screen_actions[] = {
     {"make", "Enter", WHERE_TEXT, NULL, "make the clip that prompt and settings describe", do_make},
-    {"enter", "Enter", WHERE_LIST, NULL, "type the setting's value; pause the preview", do_enter},
+    {"enter", "Enter", WHERE_LIST, NULL, "type the setting's value; play the preview's clip", do_enter},
     {"take", "Alt-n", WHERE_ANY, NULL, "one more take, before all that wait", do_take},
     {"sweep", "x", WHERE_LIST, "[N]", "N clips with seeds one after the other (4)", do_sweep},
     {"stop", "X", WHERE_LIST, NULL, "stop what is being made; what is there is kept", do_stop},

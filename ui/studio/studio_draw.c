@@ -145,9 +145,14 @@ void studio_draw_screens(struct studio *s)
         return;
     }
     draw_top(s);
-    for (int i = 0; i < s->depth; i++)
+    for (int i = 0; i < s->depth; i++) {
+        bool covered = false;
+        for (int above = i + 1; above < s->depth; above++)
+            covered = covered || !s->stack[above]->small;
+        painter_hide(s->painter, covered);
         if (s->stack[i]->draw)
             s->stack[i]->draw(s, area);
-    if (!studio_top(s)->small || studio_top(s)->number != DIALOG_COMMAND)
+    }
+    if (studio_top(s)->number != DIALOG_COMMAND)
         draw_bottom(s);
 }

@@ -59,6 +59,16 @@ struct catalog *studio_catalog(struct studio *s);
 void studio_ask(struct studio *s, const char *question, void (*run)(struct studio *s, int64_t data),
                 int64_t data);
 
+/* dialog_text.c: asks for text and hands it to run. Strings are copied. */
+struct text_question {
+    const char *title, *text; /* text: what stands there already, NULL = nothing */
+    const char *empty;        /* shown while nothing does; must stay valid */
+    bool one_line;
+    void (*run)(struct studio *s, int64_t data, const char *text);
+    int64_t data;
+};
+void studio_ask_text(struct studio *s, const struct text_question *question);
+
 /* studio_draw.c, studio_keys.c: for the loop. */
 void studio_draw_screens(struct studio *s);
 void keys_take(struct studio *s, const struct input_event *event);
@@ -72,5 +82,16 @@ enum recall { RECALL_ALL, RECALL_BUT_SEED, RECALL_PROMPT };
 void studio_recall(struct studio *s, int64_t clip, enum recall what);
 /* The request that a clip was made from, as JSON with some values replaced; NULL: told the user. */
 char *studio_request_of(struct studio *s, int64_t clip, const char *prompt, bool new_seed);
+/* screen_player.c */
+void player_open(struct studio *s, int64_t clip);
+void player_compare(struct studio *s, int64_t left, int64_t right);
+/* dialog_export.c: count clips, at most 64; frames first to last of each, last -1 = to the end */
+struct export_range {
+    int64_t first, last;
+};
+void export_open(struct studio *s, const int64_t *clips, int count);
+void export_open_range(struct studio *s, const int64_t *clips, int count, struct export_range range);
+/* One frame as a JPEG file that must not exist yet. */
+bool export_picture(const char *path, const struct frame *f, struct dn_error *err);
 
 #endif

@@ -4,6 +4,7 @@
  * then in the one for everywhere; a character that no table wants is text. */
 #define _GNU_SOURCE
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ui/studio/studio_internal.h"
@@ -103,6 +104,20 @@ static void do_studio(struct studio *s, const char *argument)
     studio_show(s, SCREEN_STUDIO);
 }
 
+static void do_library(struct studio *s, const char *argument)
+{
+    (void)argument;
+    studio_show(s, SCREEN_LIBRARY);
+}
+
+static void do_player(struct studio *s, const char *argument)
+{
+    if (argument)
+        player_open(s, strtoll(argument, NULL, 10));
+    else
+        studio_show(s, SCREEN_PLAYER);
+}
+
 static void do_queue(struct studio *s, const char *argument)
 {
     (void)argument;
@@ -166,8 +181,10 @@ static void do_pause_queue(struct studio *s, const char *argument)
 
 const struct action global_actions[] = {
     {"studio", "1 F1", WHERE_ANY, NULL, "prompt, settings and live preview", do_studio},
-    {"queue", "2 F2", WHERE_ANY, NULL, "what waits and runs", do_queue},
-    {"engine", "3 F3", WHERE_ANY, NULL, "the engine and its workers", do_engine},
+    {"library", "2 F2", WHERE_ANY, NULL, "everything ever made", do_library},
+    {"player", "3 F3", WHERE_ANY, "[CLIP]", "play a clip", do_player},
+    {"queue", "4 F4", WHERE_ANY, NULL, "what waits and runs", do_queue},
+    {"engine", "5 F5", WHERE_ANY, NULL, "the engine and its workers", do_engine},
     {"help", "? F12", WHERE_ANY, NULL, "keys and commands of this screen", do_help},
     {"command", ": Alt-x", WHERE_ANY, NULL, "type a command by name", do_command},
     {"pause-queue", "P", WHERE_ANY, NULL, "pause the whole queue, or let it go on", do_pause_queue},

@@ -1,0 +1,158 @@
+/* export_work: see export_work.h */
+#include "ui/studio/export_work.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "store/media_encode.h"
+#include "store/media_import.h"
+
+void export_work_free(struct export_work *w)
+{
+    for (int i = 0; i < w->count; i++) {
+        free(w->clips[i].video);
+        free(w->clips[i].recipe);
+        free(w->clips[i].title);
+        free(w->clips[i].output);
+    }
+    free(w);
+}
+
+static bool open_writer(const struct export_work *w, const struct export_clip *clip, int width,
+                        int height, struct media_writer **out, struct dn_error *err)
+{
+    double fps = clip->fps > 0 ? clip->fps : 16;
+    int den = fps == floor(fps) ? 1 : 1000;
+    struct media_options options = {.width = width, .height = height,
+                                    .fps_num = (int)lround(fps * den), .fps_den = den,
+                                    .quality = w->quality, .recipe_json = clip->recipe,
+                                    .title = clip->title};
+    return media_writer_open(clip->output, &options, out, err);
+}
+
+static bool finish(struct export_work *w, struct media_writer *writer, bool ok, struct dn_error *err)
+{
+    struct media_result result = {0};
+    if (!ok) {
+        media_writer_abort(writer);
+        return false;
+    }
+    ok = media_writer_finish(writer, &result, err);
+    w->bytes += result.bytes;
+    return ok;
+}
+
+/* The clip's frames of the range, in the size of the first clip when width is not 0. */
+static bool read_clip(const struct export_work *w, const struct export_clip *clip, int width,
+                      int height, struct media_frames **out, struct dn_error *err)
+{
+    struct media_import_options options = {.width = width, .height = height,
+                                           .max_frames = w->last >= 0 ? w->last + 1 : 0};
+    if (!media_import(clip->video, &options, out, err))
+        return false;
+    if ((*out)->count > w->first)
+        return true;
+    media_frames_free(*out);
+    *out = NULL;
+    return dn_fail(err, DN_E_ARG, "the clip has no frame %lld", (long long)w->first + 1);
+}
+
+/* Adds the frames of the range; parts and part tell the progress. */
+static bool add_frames(struct export_work *w, struct media_writer *writer,
+                       const struct media_frames *f, int part, int parts, struct dn_error *err)
+{
+    int64_t size = (int64_t)f->width * f->height * 3, count = f->count - w->first;
+    for (int64_t i = 0; i < count; i++) {
+        if (w->cancel)
+            return dn_fail(err, DN_E_CANCELLED, "the export was stopped");
+        if (!media_writer_add(writer, f->rgb24 + (w->first + i) * size, 1, err))
+            return false;
+        w->permille = (int)((part * 1000 + 950 * (i + 1) / count) / parts);
+    }
+    return true;
+}
+
+static bool run_each(struct export_work *w, struct dn_error *err)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < w->count; i++) {
+        struct media_frames *frames = NULL;
+        struct media_writer *writer = NULL;
+        ok = read_clip(w, &w->clips[i], 0, 0, &frames, err) &&
+             open_writer(w, &w->clips[i], frames->width, frames->height, &writer, err);
+        if (ok)
+            ok = finish(w, writer, add_frames(w, writer, frames, i, w->count, err), err);
+        media_frames_free(frames);
+    }
+    return ok;
+}
+
+/* One after the other, in the size of the first. */
+static bool run_joined(struct export_work *w, struct dn_error *err)
+{
+    struct media_writer *writer = NULL;
+    int width = 0, height = 0;
+    bool ok = true;
+    for (int i = 0; ok && i < w->count; i++) {
+        struct media_frames *frames = NULL;
+        ok = read_clip(w, &w->clips[i], width, height, &frames, err);
+        if (ok && i == 0) {
+            width = frames->width;
+            height = frames->height;
+            ok = open_writer(w, &w->clips[0], width, height, &writer, err);
+        }
+        ok = ok && add_frames(w, writer, frames, i, w->count, err);
+        media_frames_free(frames);
+    }
+    return writer ? finish(w, writer, ok, err) : ok;
+}
+
+/* Side by side, the shorter ones hold their last frame. */
+static bool add_beside(struct export_work *w, struct media_writer *writer,
+                       struct media_frames *const *clips, int count, struct dn_error *err)
+{
+    size_t row = (size_t)clips[0]->width * 3, height = (size_t)clips[0]->height;
+    uint8_t *picture = dn_malloc(dn_mul_or_abort(row * (size_t)count, height));
+    int64_t most = 0;
+    bool ok = true;
+    for (int k = 0; k < count; k++)
+        most = clips[k]->count > most ? clips[k]->count : most;
+    for (int64_t i = w->first; ok && i < most; i++) {
+        for (int k = 0; k < count; k++) {
+            int64_t n = i < clips[k]->count ? i : clips[k]->count - 1;
+            const uint8_t *from = clips[k]->rgb24 + (size_t)n * row * height;
+            for (size_t y = 0; y < height; y++)
+                memcpy(picture + (y * (size_t)count + (size_t)k) * row, from + y * row, row);
+        }
+        w->permille = (int)(950 * (i - w->first + 1) / (most - w->first));
+        ok = w->cancel ? dn_fail(err, DN_E_CANCELLED, "the export was stopped")
+                       : media_writer_add(writer, picture, 1, err);
+    }
+    free(picture);
+    return ok;
+}
+
+static bool run_beside(struct export_work *w, struct dn_error *err)
+{
+    struct media_frames *clips[EXPORT_CLIPS] = {NULL};
+    struct media_writer *writer = NULL;
+    bool ok = w->count <= 4 || dn_fail(err, DN_E_ARG, "at most 4 clips go side by side");
+    for (int i = 0; ok && i < w->count; i++)
+        ok = read_clip(w, &w->clips[i], i ? clips[0]->width : 0, i ? clips[0]->height : 0, &clips[i],
+                       err);
+    ok = ok && open_writer(w, &w->clips[0], clips[0]->width * w->count, clips[0]->height, &writer, err);
+    if (ok)
+        ok = finish(w, writer, add_beside(w, writer, clips, w->count, err), err);
+    for (int i = 0; i < w->count; i++)
+        media_frames_free(clips[i]);
+    return ok;
+}
+
+void export_work_run(struct export_work *w)
+{
+    w->ok = w->how == EXPORT_EACH ? run_each(w, &w->err)
+            : w->how == EXPORT_JOINED ? run_joined(w, &w->err) : run_beside(w, &w->err);
+    w->permille = 1000;
+}

@@ -1,0 +1,42 @@
+/* export_work: clips of the library as files, made in the background. */
+#ifndef DANAUS_UI_STUDIO_EXPORT_WORK_H
+#define DANAUS_UI_STUDIO_EXPORT_WORK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum { EXPORT_CLIPS = 64 };
+
+enum export_how { EXPORT_EACH, EXPORT_JOINED, EXPORT_BESIDE };
+
+struct export_clip {
+    char *video;  /* path */
+    char *recipe; /* JSON or NULL: none goes along */
+    char *title;
+    char *output; /* path; of the first clip where all go into one file */
+    double fps;
+    int64_t frames; /* about so many, for the progress */
+};
+
+/* Filled by the dialog, then the working thread's until done. */
+struct export_work {
+    struct export_clip clips[EXPORT_CLIPS];
+    int count;
+    enum export_how how;
+    int quality;              /* 0 = the format's default */
+    int64_t first, last;      /* frames of each clip, last -1 = to the end */
+    atomic_int permille;      /* of the whole */
+    atomic_bool cancel;
+    bool ok;
+    struct dn_error err;
+    int64_t bytes;            /* written */
+};
+
+/* In a thread of its own. */
+void export_work_run(struct export_work *w);
+void export_work_free(struct export_work *w);
+
+#endif
