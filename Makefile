@@ -259,6 +259,11 @@ bench-gpu-built: all
 # End-to-end tests drive the real binary; rules look at the sources.
 CLI_TESTS  := $(wildcard tests/cli/*.sh)
 RULE_TESTS := $(wildcard tests/rules/*.sh)
+# Kills, full disks, crowds: the full counts by `make torture`, hours.
+TORTURE_TESTS := $(wildcard tests/torture/*.sh)
+.PHONY: torture
+torture: all $(UNIT_TESTS)
+	@TORTURE=full RUN_LIMIT=7200 DANAUS=$(abspath $(BUILD)/danaus) tests/run.sh $(TORTURE_TESTS)
 
 check: deps
 	@$(MAKE) --no-print-directory check-built

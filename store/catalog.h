@@ -56,6 +56,13 @@ bool catalog_check(struct catalog *catalog, struct dn_error *err);
 /* A copy of the catalog as one file that must not exist yet; by any connection. */
 bool catalog_backup(struct catalog *catalog, const char *path, struct dn_error *err);
 
+/* What can still be read of a damaged catalog, written as a whole new one to path, which must not
+ * exist yet; the old file is not touched. *clips counts those that were saved, *lost the places in
+ * its tables that could not be read (both may be NULL). Search is built anew. False when nothing
+ * can be read at all. */
+bool catalog_salvage(const char *library, const char *path, int64_t *clips, int64_t *lost,
+                     struct dn_error *err);
+
 /* Small facts that outlive the engine. *value is NULL when there is none; the caller frees. */
 bool catalog_get_setting(struct catalog *catalog, const char *name, char **value,
                          struct dn_error *err);

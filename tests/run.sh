@@ -6,7 +6,7 @@ failed=0
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 for t in "$@"; do
-    if timeout 600 "$t" >"$log" 2>&1; then status=0; else status=$?; fi
+    if timeout "${RUN_LIMIT:-600}" "$t" >"$log" 2>&1; then status=0; else status=$?; fi
     line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
     p=$(echo "$line" | sed -n 's/^\([0-9]*\) passed.*/\1/p')
     f=$(echo "$line" | sed -n 's/.*passed, \([0-9]*\) failed.*/\1/p')

@@ -160,6 +160,105 @@ TEST(damaged_copies)
     fixture_clear();
 }
 
+/* Salvages the catalog and returns how many clips the new one holds, -1 = none could be made. */
+static int64_t salvage(int64_t *lost)
+{
+    char from[512], to[600];
+    int64_t clips = -1, counted = -1;
+    struct catalog *c = NULL;
+    struct catalog_totals totals;
+    snprintf(from, sizeof from, "%s/saved", fixture_library);
+    CHECK(mkdir(from, 0700) == 0);
+    snprintf(to, sizeof to, "%s/catalog.db", from);
+    if (!catalog_salvage(fixture_library, to, &clips, lost, &err)) {
+        CHECK(access(to, F_OK) != 0);
+        return -1;
+    }
+    CHECK_OK(catalog_open(from, CATALOG_WRITE, &c, &err), err);
+    if (!c)
+        return -1;
+    CHECK_OK(catalog_check(c, &err), err);
+    CHECK_OK(catalog_get_totals(c, &totals, &err), err);
+    counted = totals.clips;
+    CHECK_MSG(counted == clips, "%lld, not %lld", (long long)counted, (long long)clips);
+    use(c);
+    catalog_close(c);
+    return clips;
+}
+
+static void put(const uint8_t *bytes, size_t size)
+{
+    char path[512];
+    fixture_clear();
+    CHECK(mkdir(fixture_library, 0700) == 0);
+    snprintf(path, sizeof path, "%s/catalog.db", fixture_library);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    CHECK(write(fd, bytes, size) == (ssize_t)size);
+    close(fd);
+}
+
+/* The pages that belong to tables, by SQLite's own account; the others are indexes' and search's. */
+static bool *table_pages(sqlite3 *db, size_t pages)
+{
+    bool *is_table = calloc(pages + 1, sizeof *is_table);
+    sqlite3_stmt *s;
+    CHECK(sqlite3_prepare_v2(db,
+                             "SELECT pageno FROM dbstat WHERE name IN (SELECT name FROM"
+                             " sqlite_schema WHERE type = 'table' AND name NOT LIKE 'clip_words%'"
+                             " AND name NOT LIKE 'clip_parts%') OR name = 'sqlite_schema'", -1, &s,
+                             NULL) == SQLITE_OK);
+    while (sqlite3_step(s) == SQLITE_ROW)
+        is_table[sqlite3_column_int64(s, 0)] = true;
+    sqlite3_finalize(s);
+    is_table[1] = true;
+    return is_table;
+}
+
+TEST(salvage_saves_what_can_be_read)
+{
+    enum { CLIPS = 500, PAGE = 4096 };
+    long copies = number("SALVAGE_COPIES", 8);
+    struct catalog *c = fixture_open(CATALOG_WRITE);
+    int64_t lost = -1, saved = 0, least = CLIPS;
+    char path[512];
+    size_t size;
+    fill(c, CLIPS);
+    bool *is_table = table_pages(c->db, 100000);
+    catalog_close(c);
+    CHECK(salvage(&lost) == CLIPS && lost == 0);
+    snprintf(path, sizeof path, "%s/catalog.db", fixture_library);
+    uint8_t *whole = read_all(path, &size), *bytes = malloc(size);
+    size_t pages = size / PAGE;
+    /* every index and search page at once */
+    memcpy(bytes, whole, size);
+    for (size_t p = 1; p <= pages; p++)
+        if (!is_table[p])
+            memset(bytes + (p - 1) * PAGE, 0xA5, PAGE);
+    put(bytes, size);
+    CHECK_MSG((saved = salvage(&lost)) == CLIPS, "%lld saved", (long long)saved);
+    /* single pages of tables: a clip's page holds about ten */
+    for (long i = 0; i < copies; i++) {
+        size_t p;
+        do
+            p = 2 + random_below((uint32_t)pages - 1);
+        while (!is_table[p]);
+        memcpy(bytes, whole, size);
+        memset(bytes + (p - 1) * PAGE, 0, PAGE);
+        put(bytes, size);
+        saved = salvage(&lost);
+        least = saved < 0 ? least : saved < least ? saved : least;
+        CHECK_MSG(saved == CLIPS || lost > 0, "page %zu: %lld saved, none lost", p,
+                  (long long)saved);
+    }
+    printf("of %d clips the worst of %ld lost pages left %lld\n", CLIPS, copies, (long long)least);
+    put((const uint8_t *)"no database", 11);
+    CHECK(salvage(&lost) == -1);
+    free(is_table);
+    free(whole);
+    free(bytes);
+    fixture_clear();
+}
+
 /* A reader's life: what it sees is whole, and the number of clips never falls. */
 static void read_for(int64_t until_ms)
 {
@@ -295,4 +394,4 @@ TEST(sqlite_without_memory)
     fixture_clear();
 }
 
-TESTS(T(damaged_copies), T(readers_beside_a_writer), T(sqlite_without_memory))
+TESTS(T(damaged_copies), T(salvage_saves_what_can_be_read), T(readers_beside_a_writer), T(sqlite_without_memory))

@@ -6,8 +6,10 @@
  * each so-many-th call; make torture takes all. */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
 #include "catalog_fixture.h"
@@ -220,6 +222,109 @@ TEST(killed_at_calls)
     printf("%lld kills at calls\n", (long long)kills);
 }
 
+/* Lives on and on until somebody ends it. */
+static void live_on(void)
+{
+    struct catalog *c = NULL;
+    bool ok = start(&c);
+    while (ok) {
+        ok = enqueue(c) && enqueue(c) && work(c) && throw_away(c, said->finished);
+    }
+    fprintf(stderr, "%s\n", err.message);
+    _exit(1);
+}
+
+TEST(killed_at_random_moments)
+{
+    const char *text = getenv("KILLS");
+    int kills = text ? atoi(text) : 15;
+    uint64_t random = 4711;
+    for (int i = 0; i < kills; i++) {
+        *said = (struct acknowledged){0};
+        pid_t pid = fork();
+        if (pid == 0)
+            live_on();
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        usleep((useconds_t)(1000 + (random >> 33) % 150000));
+        kill(pid, SIGKILL);
+        int status = 0;
+        waitpid(pid, &status, 0);
+        CHECK_MSG(WIFSIGNALED(status), "life %d ended by itself", i);
+        if (catalog_exists(fixture_library)) {
+            struct catalog *c = NULL;
+            struct job_list jobs = {0};
+            struct clip clip;
+            int64_t faults = -1;
+            unsigned waiting = 1u << JOB_QUEUED | 1u << JOB_RUNNING;
+            CHECK_MSG(start(&c) && catalog_check(c, &err), "kill %d: %s", i, err.message);
+            CHECK_OK(clip_files_verify(c, 0, true, NULL, NULL, &faults, &err), err);
+            CHECK_MSG(faults == 0, "kill %d: %lld faults", i, (long long)faults);
+            /* the newest acknowledged clip is there, or was thrown away by this very life */
+            bool there = said->enqueued == 0 || catalog_get_clip(c, said->enqueued, &clip, &err);
+            CHECK_MSG(there || said->enqueued == said->finished, "kill %d: clip %lld is lost", i,
+                      (long long)said->enqueued);
+            if (there && said->enqueued)
+                clip_done(&clip);
+            CHECK_OK(catalog_list_jobs(c, waiting, 100, &jobs, &err), err);
+            CHECK_MSG(jobs.count <= 3, "kill %d: %zu jobs wait", i, jobs.count);
+            job_list_done(&jobs);
+            CHECK_OK(work(c), err);
+            catalog_close(c);
+        }
+        if (i % 10 == 9)
+            fixture_clear();
+    }
+    printf("%d kills at random moments\n", kills);
+    fixture_clear();
+}
+
+/* On a file system of so many KiB, in a mount namespace of its own. Exit status: 0 it was enough,
+ * 1 it was not and all promises were kept when it grew, 2 something is wrong, 77 not allowed. */
+static void live_on_small_disk(int size_kib)
+{
+    char size[64];
+    snprintf(size, sizeof size, "size=%dk,mode=700", size_kib);
+    mkdir(fixture_library, 0700);
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("disk", fixture_library, "tmpfs", 0, size) != 0)
+        _exit(77);
+    err = (struct dn_error){0};
+    bool ok = life();
+    if (!ok && (err.code != DN_E_IO || !err.message[0] || strchr(err.message, '\n'))) {
+        fprintf(stderr, "%d KiB: \"%s\"\n", size_kib, err.message);
+        _exit(2);
+    }
+    if (mount("disk", fixture_library, "tmpfs", MS_REMOUNT, "size=64m,mode=700") != 0)
+        _exit(77);
+    check_promises(size_kib);
+    _exit(check_failures ? 2 : !ok);
+}
+
+TEST(small_disks)
+{
+    const char *text = getenv("DISK_SIZES");
+    int sizes = text ? atoi(text) : 12, enough = 0, full = 0;
+    enum { NEED_KIB = 300 }; /* about what a life takes, log included */
+    for (int i = 1; i <= sizes; i++) {
+        *said = (struct acknowledged){0};
+        pid_t pid = fork();
+        if (pid == 0)
+            live_on_small_disk(4 + 2 * NEED_KIB * i / sizes);
+        int status = 0;
+        waitpid(pid, &status, 0);
+        fixture_clear();
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+            printf("small_disks skipped: no right to mount here\n");
+            return;
+        }
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) < 2);
+        enough += WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        full += WIFEXITED(status) && WEXITSTATUS(status) == 1;
+    }
+    printf("%d sizes of disk: enough %d times, full %d times\n", sizes, enough, full);
+    CHECK(enough > 0 && full > 0);
+}
+
 __attribute__((constructor(300))) static void begin(void)
 {
     const char *text = getenv("FAULT_STEP");
@@ -228,4 +333,4 @@ __attribute__((constructor(300))) static void begin(void)
     fault_vfs_begin();
 }
 
-TESTS(T(calls_fail), T(killed_at_calls))
+TESTS(T(calls_fail), T(killed_at_calls), T(killed_at_random_moments), T(small_disks))

@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "catalog_fixture.h"
@@ -117,28 +118,50 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Prints and checks the 95th percentile. */
-static void judge(const char *what, double *ms, int n, double limit_ms)
+/* A time by the clock and in processor time. */
+struct took {
+    double wall_ms, cpu_ms;
+};
+
+static double cpu_now_ms(void)
 {
-    qsort(ms, (size_t)n, sizeof *ms, by_value);
-    double p95 = ms[(int)ceil(0.95 * n) - 1];
-    printf("%-34s p50 %7.2f ms  p95 %7.2f ms  max %7.2f ms  (%d)\n", what, ms[n / 2], p95,
-           ms[n - 1], n);
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+/* Prints both and checks the 95th percentile: in processor time, which a busy machine does not
+ * change; by the clock when CATALOG_CLOCK asks for it, on a machine that has nothing else to do. */
+static void judge(const char *what, const struct took *took, int n, double limit_ms)
+{
+    double wall[MANY], cpu[MANY];
+    for (int i = 0; i < n; i++) {
+        wall[i] = took[i].wall_ms;
+        cpu[i] = took[i].cpu_ms;
+    }
+    qsort(wall, (size_t)n, sizeof *wall, by_value);
+    qsort(cpu, (size_t)n, sizeof *cpu, by_value);
+    int at = (int)ceil(0.95 * n) - 1;
+    double p95 = getenv("CATALOG_CLOCK") ? wall[at] : cpu[at];
+    printf("%-34s p50 %6.2f  p95 %6.2f  max %6.2f ms; processor p50 %6.2f  p95 %6.2f  max %6.2f ms"
+           " (%d)\n", what, wall[n / 2], wall[at], wall[n - 1], cpu[n / 2], cpu[at], cpu[n - 1], n);
+    fflush(stdout);
     CHECK_MSG(p95 < limit_ms, "%s: p95 %.2f ms, allowed %.0f", what, p95, limit_ms);
 }
 
 /* One page, timed with everything that a search takes, parsing included. */
-static double time_page(struct catalog *c, const char *text, struct catalog_page page,
-                        struct clip_list *out)
+static struct took time_page(struct catalog *c, const char *text, struct catalog_page page,
+                             struct clip_list *out)
 {
     struct clip_query *q;
     int64_t start = dn_now_ns();
+    double cpu = cpu_now_ms();
     page.limit = PAGE;
     bool ok = clip_query_parse(text, &q, &err) && catalog_search(c, q, &page, out, &err);
-    double ms = (double)(dn_now_ns() - start) / 1e6;
+    struct took took = {(double)(dn_now_ns() - start) / 1e6, cpu_now_ms() - cpu};
     CHECK_MSG(ok, "%s: %s", text, err.message);
     clip_query_free(q);
-    return ms;
+    return took;
 }
 
 enum kind { ONE_WORD, COMMON_WORD, TWO_WORDS, SUBSTRING, PREFIX, NO_HIT, KINDS };
@@ -178,23 +201,23 @@ static void make_query(enum kind kind, char *out, size_t size)
 static void searches(struct catalog *c, double extra_ms)
 {
     for (int kind = 0; kind < KINDS; kind++) {
-        double ms[MANY];
+        struct took took[MANY];
         for (int i = 0; i < MANY; i++) {
             char text[64];
             struct clip_list list;
             make_query((enum kind)kind, text, sizeof text);
-            ms[i] = time_page(c, text, (struct catalog_page){0}, &list);
+            took[i] = time_page(c, text, (struct catalog_page){0}, &list);
             CHECK_MSG(kind != NO_HIT || list.count == 0, "%s", text);
             CHECK_MSG(kind != COMMON_WORD || list.count == PAGE, "%s", text);
             clip_list_done(&list);
         }
-        judge(kind_names[kind], ms, MANY, 50 + extra_ms);
+        judge(kind_names[kind], took, MANY, 50 + extra_ms);
     }
 }
 
 static void pages(struct catalog *c, const char *text, const char *name)
 {
-    double ms[MANY];
+    struct took took[MANY];
     for (int i = 0; i < MANY; i++) {
         struct clip_list list;
         int64_t id = 1 + (int64_t)(random_below(1u << 30) / (double)(1u << 30) * (double)clips);
@@ -205,10 +228,10 @@ static void pages(struct catalog *c, const char *text, const char *name)
             page.before = id;
         else
             page.after = id;
-        ms[i] = time_page(c, text, page, &list);
+        took[i] = time_page(c, text, page, &list);
         clip_list_done(&list);
     }
-    judge(name, ms, MANY, 10);
+    judge(name, took, MANY, 10);
 }
 
 static void filtered(struct catalog *c)
@@ -222,11 +245,11 @@ static void filtered(struct catalog *c)
         struct clip_list list;
         double best = 1e9;
         for (int k = 0; k < 3; k++) {
-            double ms = time_page(c, texts[i], (struct catalog_page){0}, &list);
-            best = ms < best ? ms : best;
+            struct took took = time_page(c, texts[i], (struct catalog_page){0}, &list);
+            best = took.cpu_ms < best ? took.cpu_ms : best;
             clip_list_done(&list);
         }
-        printf("%-34s best %7.2f ms\n", texts[i], best);
+        printf("%-34s best %7.2f ms\n", texts[i], best), fflush(stdout);
     }
 }
 
@@ -242,23 +265,33 @@ static void first_page_child(void)
     _exit(ok ? 0 : 1);
 }
 
+static double cpu_of(const struct rusage *u)
+{
+    return (double)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) * 1e3 +
+           (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) / 1e3;
+}
+
 TEST(first_page)
 {
     enum { TIMES = 20 };
-    double ms[TIMES];
+    struct took took[TIMES];
+    struct rusage before, after;
     char *const argv[] = {(char[]){"first_page"}, NULL};
     setenv("CATALOG_FIRST_PAGE", fixture_library, 1);
     for (int i = 0; i < TIMES; i++) {
         pid_t pid;
         int status = 1;
         int64_t start = dn_now_ns();
+        getrusage(RUSAGE_CHILDREN, &before);
         CHECK(posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ) == 0);
         waitpid(pid, &status, 0);
-        ms[i] = (double)(dn_now_ns() - start) / 1e6;
+        getrusage(RUSAGE_CHILDREN, &after);
+        took[i] = (struct took){(double)(dn_now_ns() - start) / 1e6,
+                                cpu_of(&after) - cpu_of(&before)};
         CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     }
     unsetenv("CATALOG_FIRST_PAGE");
-    judge("first page from process start", ms, TIMES, 200);
+    judge("first page from process start", took, TIMES, 200);
 }
 
 TEST(filling)
