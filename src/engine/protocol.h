@@ -38,6 +38,7 @@ enum message_type {
     MESSAGE_MOVE,
     MESSAGE_WATCH,
     MESSAGE_UNWATCH,
+    MESSAGE_EDIT,
     MESSAGE_STOP,
     MESSAGE_REQUEST_COUNT,
     /* replies */
@@ -55,6 +56,7 @@ enum message_type {
     MESSAGE_FRAMES,
     MESSAGE_IMAGE,
     MESSAGE_RING,
+    MESSAGE_CHANGED,
     MESSAGE_LOST,
     MESSAGE_COUNT
 };

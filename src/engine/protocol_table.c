@@ -102,6 +102,20 @@ const struct message message_table[MESSAGE_COUNT] = {
          {.name = "width", .kind = FIELD_INT, .optional = true, .min = 16, .max = 640,
           .help = "Longest side of a jpeg in pixels; 256."}}},
     [MESSAGE_UNWATCH] = {"unwatch", MESSAGE_REQUEST, "No more events.", {{0}}},
+    [MESSAGE_EDIT] = {
+        "edit", MESSAGE_REQUEST,
+        "Changes what the catalog says of a clip. Only the engine writes to it.",
+        {{.name = "what", .kind = FIELD_TEXT,
+          .choices = "rate|favourite|note|tag|untag|collect|uncollect|forget|trash|restore|empty",
+          .help = "rate, favourite: to number. note, tag, untag, collect, uncollect: value. forget: "
+                  "the collection named value. trash and restore move the clip. empty: what is in the "
+                  "trash goes for good, of all clips."},
+         {.name = "clip", .kind = FIELD_INT, .optional = true, .min = 1, .max = INT64_MAX,
+          .help = "The clip; not of forget and empty."},
+         {.name = "value", .kind = FIELD_TEXT, .optional = true, .help = "A note, tag or name."},
+         {.name = "number", .kind = FIELD_INT, .optional = true, .min = 0, .max = INT64_MAX,
+          .help = "0 to 5 of rate, 0 or 1 of favourite; of empty, only what went to the trash before "
+                  "that time (milliseconds since 1970)."}}},
     [MESSAGE_STOP] = {
         "stop", MESSAGE_REQUEST,
         "Ends the engine. What runs goes back into the queue and continues at its last whole chunk "
@@ -190,6 +204,10 @@ const struct message message_table[MESSAGE_COUNT] = {
          {.name = "width", .kind = FIELD_INT, .help = "Pixels."},
          {.name = "height", .kind = FIELD_INT, .help = "Pixels."},
          {.name = "slots", .kind = FIELD_INT, .help = "Frames that it holds."}}},
+    [MESSAGE_CHANGED] = {
+        "changed", MESSAGE_EVENT, "An edit was made; for those that watch all jobs, or that one.",
+        {{.name = "clip", .kind = FIELD_INT, .help = "The clip; 0 = any."},
+         {.name = "what", .kind = FIELD_TEXT, .help = "As in edit."}}},
     [MESSAGE_LOST] = {
         "lost", MESSAGE_EVENT, "This client was too slow: events were dropped. Replies and state "
         "never are.",

@@ -101,6 +101,9 @@ void server_tell_images(struct server *s, struct worker_slot *w, int64_t job);
 /* Handles every line that p has sent. */
 void peer_read(struct server *s, struct peer *p);
 
+/* --- server_edit: what the catalog says of clips --- */
+bool server_edit(struct server *s, const json_t *message, struct dn_error *err);
+
 /* --- server_jobs: jobs as rows --- */
 /* The job as clients see it. NULL: err, there is none. */
 json_t *job_describe(struct server *s, int64_t id, struct dn_error *err);

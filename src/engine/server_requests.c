@@ -269,6 +269,14 @@ static bool do_unwatch(struct server *s, struct peer *p, const json_t *m, json_t
     return true;
 }
 
+static bool do_edit(struct server *s, struct peer *p, const json_t *m, json_t **reply,
+                    struct dn_error *err)
+{
+    (void)p;
+    (void)reply;
+    return server_edit(s, m, err);
+}
+
 static bool do_stop(struct server *s, struct peer *p, const json_t *m, json_t **reply,
                     struct dn_error *err)
 {
@@ -284,7 +292,8 @@ static request_fn *const requests[MESSAGE_REQUEST_COUNT] = {
     [MESSAGE_HELLO] = do_hello,   [MESSAGE_STATUS] = do_status, [MESSAGE_ENQUEUE] = do_enqueue,
     [MESSAGE_JOBS] = do_jobs,     [MESSAGE_CANCEL] = do_cancel, [MESSAGE_PAUSE] = do_pause,
     [MESSAGE_RESUME] = do_resume, [MESSAGE_RETRY] = do_retry,   [MESSAGE_MOVE] = do_move,
-    [MESSAGE_WATCH] = do_watch,   [MESSAGE_UNWATCH] = do_unwatch, [MESSAGE_STOP] = do_stop,
+    [MESSAGE_WATCH] = do_watch,   [MESSAGE_UNWATCH] = do_unwatch, [MESSAGE_EDIT] = do_edit,
+    [MESSAGE_STOP] = do_stop,
 };
 
 static void handle(struct server *s, struct peer *p, const char *line, size_t length)

@@ -383,6 +383,51 @@ TEST(a_socket_that_went_away)
     engine_close(&e);
 }
 
+static bool edit(struct client *c, const char *text, struct dn_error *err)
+{
+    return client_ask(c, json_loads(text, 0, NULL), NULL, err);
+}
+
+TEST(edits)
+{
+    struct engine e = engine_open(1, 0);
+    struct client *c = client_of(&e);
+    struct dn_error err;
+    int64_t job = enqueue(c, "x", NULL); /* clip 1 */
+    CHECK(reaches(c, job, "done"));
+    static const char *const good[] = {
+        "\"rate\",\"clip\":1,\"number\":4",
+        "\"favourite\",\"clip\":1,\"number\":1",
+        "\"note\",\"clip\":1,\"value\":\"hm\"",
+        "\"tag\",\"clip\":1,\"value\":\"red\"",
+        "\"untag\",\"clip\":1,\"value\":\"red\"",
+        "\"collect\",\"clip\":1,\"value\":\"best\"",
+        "\"uncollect\",\"clip\":1,\"value\":\"best\"",
+        "\"forget\",\"value\":\"best\"",
+        "\"trash\",\"clip\":1",
+        "\"restore\",\"clip\":1",
+        "\"trash\",\"clip\":1",
+        "\"empty\"",
+    };
+    static const char *const bad[] = {
+        "\"rate\",\"clip\":1",    "\"rate\",\"clip\":1,\"number\":6",    "\"rate\",\"number\":3",
+        "\"tag\",\"clip\":1",     "\"tag\",\"clip\":77,\"value\":\"x\"", "\"burn\",\"clip\":1",
+        "\"restore\",\"clip\":1",
+    };
+    char text[128];
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        snprintf(text, sizeof text, "{\"type\":\"edit\",\"what\":%s}", bad[i]);
+        CHECK_MSG(!edit(c, text, &err), "%s", text);
+    }
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        snprintf(text, sizeof text, "{\"type\":\"edit\",\"what\":%s}", good[i]);
+        CHECK_MSG(edit(c, text, &err), "%s: %s", text, err.message);
+    }
+    CHECK(!edit(c, "{\"type\":\"edit\",\"what\":\"rate\",\"clip\":1,\"number\":1}", &err));
+    client_close(c);
+    engine_close(&e);
+}
+
 TEST(only_one)
 {
     struct engine e = engine_open(1, 0);
@@ -405,4 +450,4 @@ TEST(only_one)
 TESTS(T(first_words), T(requests_that_cannot_be_met), T(jobs_and_their_states),
       T(a_job_that_kills_its_workers), T(live_frames), T(a_client_that_never_reads),
       T(many_jobs_leave_nothing_behind), T(another_user), T(no_descriptor_left),
-      T(a_socket_that_went_away), T(only_one))
+      T(a_socket_that_went_away), T(edits), T(only_one))
