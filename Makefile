@@ -259,16 +259,23 @@ bench-gpu-built: all
 # End-to-end tests drive the real binary; rules look at the sources.
 CLI_TESTS  := $(wildcard tests/cli/*.sh)
 RULE_TESTS := $(wildcard tests/rules/*.sh)
-# Kills, full disks, crowds: the full counts by `make torture`, hours.
+# Kills, full disks, crowds; a few of each here, the full counts by `make torture`.
 TORTURE_TESTS := $(wildcard tests/torture/*.sh)
+# the store's are unit tests at their short counts
+TORTURE_SHORT := $(filter-out tests/torture/store_%,$(TORTURE_TESTS))
+CHECK_LIBRARY := $(BUILD)/tests/torture/check_library
+$(CHECK_LIBRARY): $(BUILD)/obj/tests/torture/check_library.o $(call archives,store)
+	@mkdir -p $(@D)
+	$(call say,ld,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libraries,store) -lm
 .PHONY: torture
-torture: all $(UNIT_TESTS)
+torture: all $(UNIT_TESTS) $(CHECK_LIBRARY)
 	@TORTURE=full RUN_LIMIT=7200 DANAUS=$(abspath $(BUILD)/danaus) tests/run.sh $(TORTURE_TESTS)
 
 check: deps
 	@$(MAKE) --no-print-directory check-built
-check-built: all $(UNIT_TESTS) $(EMULATE_TESTS)
-	@DANAUS=$(abspath $(BUILD)/danaus) tests/run.sh $(RULE_TESTS) $(UNIT_TESTS) $(EMULATE_TESTS) $(CLI_TESTS)
+check-built: all $(UNIT_TESTS) $(EMULATE_TESTS) $(CHECK_LIBRARY)
+	@DANAUS=$(abspath $(BUILD)/danaus) tests/run.sh $(RULE_TESTS) $(UNIT_TESTS) $(EMULATE_TESTS) $(CLI_TESTS) $(TORTURE_SHORT)
 
 # The whole suite under AddressSanitizer and UBSan, in its own build folder.
 check-asan: deps
