@@ -101,6 +101,11 @@ struct ops {
      * faster than F32. open refuses a dtype that it cannot do. */
     enum dtype (*best_dtype)(void);
     bool (*open)(const struct exec_options *options, struct exec **out, struct dn_error *err);
+    /* Another exec of the same device and dtype whose work runs beside ex's and goes before it where
+     * both want the same; its tensors are its own. *out NULL: the backend gains nothing by that. */
+    bool (*open_beside)(struct exec *ex, struct exec **out, struct dn_error *err);
+    /* Bytes of device memory that tensor_alloc could still give, or INT64_MAX: no such limit. */
+    bool (*memory_free)(struct exec *ex, int64_t *bytes, struct dn_error *err);
     void (*close)(struct exec *ex); /* NULL allowed; frees nothing that the caller allocated */
     /* Uninitialised memory for a contiguous tensor; freed by tensor_free (which clears *t). */
     bool (*tensor_alloc)(struct exec *ex, struct tensor *t, enum dtype dtype, int ndim,

@@ -151,6 +151,8 @@ static inline float cpu_inverse_rms(const float *x, int64_t n, float eps)
 enum dtype cpu_best_dtype(void);
 const struct video_habits *cpu_video_habits(void);
 bool cpu_open(const struct exec_options *options, struct exec **out, struct dn_error *err);
+bool cpu_open_beside(struct exec *ex, struct exec **out, struct dn_error *err);
+bool cpu_memory_free(struct exec *ex, int64_t *bytes, struct dn_error *err);
 void cpu_close(struct exec *ex);
 bool cpu_tensor_alloc(struct exec *ex, struct tensor *t, enum dtype dtype, int ndim,
                       const int64_t *shape, struct dn_error *err);

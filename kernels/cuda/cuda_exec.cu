@@ -67,23 +67,31 @@ static bool wished(const char *name)
     return value && strcmp(value, "1") == 0;
 }
 
-extern "C" bool cuda_open(const struct exec_options *options, struct exec **out,
-                          struct dn_error *err)
+/* Streams of a higher priority (a lower number) get the blocks that become free first. */
+static bool open_stream(struct exec *ex, bool first, struct dn_error *err)
 {
-    *out = NULL;
-    if (options->dtype != DTYPE_F32 && options->dtype != DTYPE_BF16)
-        return dn_fail(err, DN_E_UNSUPPORTED, "backend cuda computes in F32 or BF16, not %s",
-                       dtype_name(options->dtype));
-    if (!device_works(options->device, err))
-        return false;
+    int least = 0, greatest = 0;
+    CUDA_TRY("backend cuda", cudaDeviceGetStreamPriorityRange(&least, &greatest), err);
+    CUDA_TRY(
+        "backend cuda",
+        cudaStreamCreateWithPriority(&ex->stream, cudaStreamNonBlocking, first ? greatest : least),
+        err);
+    return true;
+}
+
+static bool open_on(int device, enum dtype dtype, bool first, struct exec **out,
+                    struct dn_error *err)
+{
     struct exec *ex = (struct exec *)dn_calloc(1, sizeof *ex);
-    ex->dtype = options->dtype;
-    ex->device = options->device;
+    ex->dtype = dtype;
+    ex->device = device;
     ex->sync_each = wished("DANAUS_SYNC");
     ex->poison = wished("DANAUS_POISON");
     bool ok = cuda_enter(ex, "backend cuda", err) &&
-              cuda_ok(cudaStreamCreateWithFlags(&ex->stream, cudaStreamNonBlocking), "backend cuda",
-                      err) &&
+              cuda_ok(cudaDeviceGetAttribute(&ex->multiprocessors, cudaDevAttrMultiProcessorCount,
+                                             device),
+                      "backend cuda", err) &&
+              open_stream(ex, first, err) &&
               cuda_pool_open(ex->device, err) && cuda_gemm_open(&ex->gemm, err);
     if (!ok) {
         cuda_close(ex);
@@ -91,6 +99,23 @@ extern "C" bool cuda_open(const struct exec_options *options, struct exec **out,
     }
     *out = ex;
     return true;
+}
+
+extern "C" bool cuda_open(const struct exec_options *options, struct exec **out,
+                          struct dn_error *err)
+{
+    *out = NULL;
+    if (options->dtype != DTYPE_F32 && options->dtype != DTYPE_BF16)
+        return dn_fail(err, DN_E_UNSUPPORTED, "backend cuda computes in F32 or BF16, not %s",
+                       dtype_name(options->dtype));
+    return device_works(options->device, err) &&
+           open_on(options->device, options->dtype, false, out, err);
+}
+
+extern "C" bool cuda_open_beside(struct exec *ex, struct exec **out, struct dn_error *err)
+{
+    *out = NULL;
+    return open_on(ex->device, ex->dtype, true, out, err);
 }
 
 extern "C" void cuda_close(struct exec *ex)

@@ -11,6 +11,8 @@ extern "C" {
 
 enum dtype cuda_best_dtype(void);
 bool cuda_open(const struct exec_options *options, struct exec **out, struct dn_error *err);
+bool cuda_open_beside(struct exec *ex, struct exec **out, struct dn_error *err);
+bool cuda_memory_free(struct exec *ex, int64_t *bytes, struct dn_error *err);
 void cuda_close(struct exec *ex);
 bool cuda_tensor_alloc(struct exec *ex, struct tensor *t, enum dtype dtype, int ndim,
                        const int64_t *shape, struct dn_error *err);
@@ -23,7 +25,6 @@ bool cuda_copy(struct exec *ex, const struct tensor *dst, const struct tensor *s
                struct dn_error *err);
 bool cuda_fill_zero(struct exec *ex, const struct tensor *dst, struct dn_error *err);
 bool cuda_sync(struct exec *ex, struct dn_error *err);
-bool cuda_memory_free(struct exec *ex, int64_t *bytes, struct dn_error *err);
 const struct video_habits *cuda_video_habits(void);
 
 bool cuda_linear_pack(struct exec *ex, const struct tensor *parts, const struct tensor *biases,

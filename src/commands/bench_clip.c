@@ -215,7 +215,8 @@ bool bench_clip_run(const struct bench_setup *setup, unsigned kinds, struct benc
                                                .force = true,
                                                .background = job_queues(setup->ops)};
     struct clip c = {.setup = setup, .clips = clips, .kinds = kinds, .start = dn_now_ns()};
-    const struct pipeline_events events = {.user = &c, .started = on_started, .step = on_step,
+    const struct pipeline_events events = {.user = &c, .in_turn = kinds & BENCH_CLIP_PHASES,
+                                           .started = on_started, .step = on_step,
                                            .latents = on_latents, .frames = on_frames};
     if (!pipeline_check(setup->pipeline, r, setup->inputs, err) ||
         (kinds & BENCH_CLIP_WHOLE && !frame_sink_open(setup->output, &options, &c.sink, err)))

@@ -1,8 +1,9 @@
 /* events: what a running pipeline tells; the only way out of it.
  *
- * Called on the thread that runs the pipeline, in the order started, then steps, latents and frames
- * as they come, then finished (also after a failure, once started was called). Data is borrowed for
- * the call. Every function may be NULL. */
+ * Called one at a time, in the order started, then steps, latents and frames as they come, then
+ * finished (also after a failure, once started was called). Latents and frames may come from a
+ * thread of the pipeline's own while the next chunk is made, the others from the thread that runs
+ * it. Data is borrowed for the call. Every function may be NULL. */
 #ifndef DANAUS_PIPELINE_EVENTS_H
 #define DANAUS_PIPELINE_EVENTS_H
 
@@ -51,6 +52,7 @@ struct event_finished {
 
 struct pipeline_events {
     void *user;
+    bool in_turn;      /* decode between the passes, not beside them: for measuring either */
     bool float_frames; /* frames as float32 beside the bytes */
     void (*started)(void *user, const struct event_started *e);
     void (*step)(void *user, const struct event_step *e);

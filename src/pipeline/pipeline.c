@@ -2,7 +2,6 @@
 #include "pipeline/pipeline.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -12,78 +11,6 @@
 double pipeline_seconds(const struct run *run)
 {
     return (double)(dn_now_ns() - run->started_ns) / 1e9;
-}
-
-/* --- frames --- */
-
-/* vae_frames_fn: hands decoded frames on, cut at the length that was asked for. */
-static bool take_frames(void *context, const struct tensor *video, int64_t first,
-                        struct dn_error *err)
-{
-    struct run *run = context;
-    const struct pipeline_events *events = run->events;
-    int64_t height = run->request->height, width = run->request->width;
-    int64_t count = run->request->frames - first;
-    if (count > video->shape[0])
-        count = video->shape[0];
-    if (count <= 0)
-        return true;
-    struct tensor part = tensor_slice(video, 0, count);
-    struct event_frames e = {.start = first, .count = count, .width = width, .height = height};
-    size_t pixels = dn_mul_or_abort((size_t)(count * height), (size_t)width * 3);
-    if (count > run->buffer_frames) {
-        run->buffer_frames = count;
-        run->rgb = dn_realloc(run->rgb, pixels, 1);
-        if (events->float_frames)
-            run->values = dn_realloc(run->values, pixels, sizeof *run->values);
-    }
-    struct tensor bytes = tensor_over(run->rgb, DTYPE_U8, DIMS(count, height, width, 3));
-    struct tensor floats = tensor_over(run->values, DTYPE_F32, DIMS(count, height, width, 3));
-    e.rgb = run->rgb;
-    e.values = run->values;
-    if (!run->p->ops->video_to_rgb8(run->p->ex, &bytes, &part, err) ||
-        (events->float_frames && !vae_frames_download(run->p->decoder, &floats, &part, err)))
-        return false;
-    e.seconds = pipeline_seconds(run);
-    if (events->frames && !events->frames(events->user, &e, err))
-        return false;
-    run->frames_out = first + count;
-    return true;
-}
-
-static bool check_finite(const float *values, int64_t count, struct dn_error *err)
-{
-    for (int64_t i = 0; i < count; i++) {
-        if (!isfinite(values[i])) {
-            dn_fail(err, DN_E_MODEL, "the transformer made values that are not numbers");
-            return dn_error_hint(err, "danaus model check looks for broken weights");
-        }
-    }
-    return true;
-}
-
-bool pipeline_hand_on(struct run *run, int64_t start, const struct tensor *latents,
-                      struct dn_error *err)
-{
-    const struct pipeline_events *events = run->events;
-    struct tensor host = tensor_over(run->latents, DTYPE_F32, latents->ndim, latents->shape);
-    struct event_latents e = {.start = start,
-                              .count = latents->shape[0],
-                              .channels = latents->shape[1],
-                              .height = latents->shape[2],
-                              .width = latents->shape[3],
-                              .values = run->latents};
-    if (!run->p->ops->download(run->p->ex, &host, latents, err) ||
-        !check_finite(run->latents, tensor_count(latents), err) ||
-        (events->latents && !events->latents(events->user, &e, err)))
-        return false;
-    run->latents_out = start + e.count;
-    /* latents behind the last wanted frame are made with their chunk, but need no decoding */
-    int64_t wanted = pipeline_latents_wanted(run) - start;
-    if (wanted <= 0)
-        return true;
-    struct tensor part = tensor_slice(latents, 0, wanted < e.count ? wanted : e.count);
-    return vae_decoder_push(run->p->decoder, &part, take_frames, run, err);
 }
 
 /* --- given material --- */
@@ -98,10 +25,10 @@ static bool encode_frames(struct run *run, struct dn_error *err)
     struct tensor host = tensor_over(run->given, DTYPE_F32, 4, shape);
     struct vae_encoder *encoder = NULL;
     bool ok = vae_encoder_new(p->vae, run->request->height, run->request->width, &encoder, err) &&
-              p->ops->tensor_alloc(p->ex, &latents, DTYPE_F32, 4, shape, err) &&
+              p->ops->tensor_alloc(p->decoder_ex, &latents, DTYPE_F32, 4, shape, err) &&
               vae_encoder_push(encoder, frames, &latents, err) &&
-              p->ops->download(p->ex, &host, &latents, err);
-    p->ops->tensor_free(p->ex, &latents);
+              p->ops->download(p->decoder_ex, &host, &latents, err);
+    p->ops->tensor_free(p->decoder_ex, &latents);
     vae_encoder_free(encoder);
     return ok;
 }
@@ -126,20 +53,11 @@ bool pipeline_given(struct run *run, struct dn_error *err)
 /* What is done is part of the clip: decoded first, chunk by chunk. */
 static bool hand_on_done(struct run *run, struct dn_error *err)
 {
-    struct pipeline *p = run->p;
     const struct chunk_plan *plan = &run->job.plan;
-    int64_t channels = transformer_get_config(p->transformer)->channels;
     for (int64_t i = 0; i < chunk_plan_done_count(plan); i++) {
         struct chunk c = chunk_plan_at(plan, i);
-        int64_t shape[] = {c.frames, channels, run->job.height, run->job.width};
-        struct tensor host =
-            tensor_over(run->given + c.start * run->noise.frame_size, DTYPE_F32, 4, shape);
-        struct tensor latents = {0};
-        bool ok = p->ops->tensor_alloc(p->ex, &latents, DTYPE_F32, 4, shape, err) &&
-                  p->ops->upload(p->ex, &latents, &host, err) &&
-                  pipeline_hand_on(run, c.start, &latents, err);
-        p->ops->tensor_free(p->ex, &latents);
-        if (!ok)
+        if (!pipeline_hand_on(run, c.start, c.frames, run->given + c.start * run->noise.frame_size,
+                              err))
             return false;
         if (run->job.stop && *run->job.stop)
             return dn_fail(err, DN_E_CANCELLED, "stopped");
@@ -159,15 +77,20 @@ static void on_step(void *user, int64_t chunk, int64_t step, int64_t steps)
                            .done = ++run->steps_done,
                            .total = run->steps_total,
                            .seconds = pipeline_seconds(run)};
+    pipeline_lock(run);
     if (run->events->step)
         run->events->step(run->events->user, &e);
+    pipeline_unlock(run);
 }
 
 static bool on_latents(void *user, int64_t chunk, int64_t start, const struct tensor *latents,
                        struct dn_error *err)
 {
+    struct run *run = user;
+    struct tensor host = tensor_over(run->latents, DTYPE_F32, latents->ndim, latents->shape);
     (void)chunk;
-    return pipeline_hand_on(user, start, latents, err);
+    return run->p->ops->download(run->p->ex, &host, latents, err) &&
+           pipeline_hand_on(run, start, latents->shape[0], run->latents, err);
 }
 
 static bool fit_decoder(struct run *run, struct dn_error *err)
@@ -206,6 +129,12 @@ static void tell_started(struct run *run)
         run->events->started(run->events->user, &e);
 }
 
+static bool make_latents(struct run *run, struct dn_error *err)
+{
+    return hand_on_done(run, err) &&
+           (run->job.plan.done == run->job.plan.total || run->job.sampler->run(&run->job, err));
+}
+
 static bool make_clip(struct run *run, struct dn_error *err)
 {
     const struct chunk_plan *plan = &run->job.plan;
@@ -215,8 +144,16 @@ static bool make_clip(struct run *run, struct dn_error *err)
     run->latents =
         dn_malloc(dn_mul_or_abort((size_t)(longest * run->noise.frame_size), sizeof *run->latents));
     tell_started(run);
-    return hand_on_done(run, err) &&
-           (plan->done == plan->total || run->job.sampler->run(&run->job, err));
+    if (!pipeline_decoding_start(run, err))
+        return false;
+    bool made = make_latents(run, err);
+    /* also a clip that was stopped keeps what was finished until then */
+    bool drop = !made && err->code != DN_E_CANCELLED;
+    struct dn_error decoding;
+    bool decoded = pipeline_decoding_finish(run, drop, &decoding);
+    if (!decoded && !drop)
+        *err = decoding;
+    return made && decoded;
 }
 
 static void run_done(struct run *run)

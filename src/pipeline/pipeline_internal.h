@@ -2,6 +2,8 @@
 #ifndef DANAUS_PIPELINE_PIPELINE_INTERNAL_H
 #define DANAUS_PIPELINE_PIPELINE_INTERNAL_H
 
+#include <pthread.h>
+
 #include "model/transformer.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/prompt_encoder.h"
@@ -17,6 +19,8 @@ struct pipeline {
     const struct ops *ops;
     struct exec *ex;
     struct transformer *transformer;
+    struct exec *decoder_ex; /* of vae and decoder: beside ex, or ex itself */
+    bool owns_decoder_ex;
     struct vae *vae;
     struct prompt_encoder *text; /* NULL when not needed */
     struct known_prompt positive, negative;
@@ -41,6 +45,8 @@ struct run {
     int64_t started_ns, steps_done, steps_total;
     int64_t frames_out, latents_out;
     bool started;
+    struct decoding *decoding;  /* the thread that decodes; NULL: in turn */
+    pthread_mutex_t event_lock; /* held while an event is told, when there is that thread */
 };
 
 /* Sampler, sizes, plan and noise; no computing. */
@@ -49,9 +55,18 @@ bool pipeline_plan(struct run *run, struct dn_error *err);
 bool pipeline_given(struct run *run, struct dn_error *err);
 /* Contexts of prompt and negative prompt. */
 bool pipeline_contexts(struct run *run, struct dn_error *err);
-/* Hands latents on, decodes them and hands the frames on. */
-bool pipeline_hand_on(struct run *run, int64_t start, const struct tensor *latents,
+/* Starts decoding beside the passes, where the backend can and events do not ask for turns. */
+bool pipeline_decoding_start(struct run *run, struct dn_error *err);
+/* Hands latents [count, channels, h, w] on, decodes them and hands the frames on: here, or on the
+ * thread, which copies values. False: it or a chunk before it failed. */
+bool pipeline_hand_on(struct run *run, int64_t start, int64_t count, const float *values,
                       struct dn_error *err);
+/* Ends the thread, if there is one, when all is decoded (drop: when the running chunk is). False:
+ * decoding had failed. */
+bool pipeline_decoding_finish(struct run *run, bool drop, struct dn_error *err);
+/* Around every event between start and finish. */
+void pipeline_lock(struct run *run);
+void pipeline_unlock(struct run *run);
 /* Latents that are needed for the frames asked for. */
 int64_t pipeline_latents_wanted(const struct run *run);
 double pipeline_seconds(const struct run *run);

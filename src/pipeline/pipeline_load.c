@@ -26,7 +26,7 @@ static bool load_vae(struct pipeline *p, const struct model_dir *dir, bool encod
 {
     struct weights *w = NULL;
     bool ok = weights_open(dir->vae, &w, err) &&
-              vae_load(w, encoder ? VAE_BOTH : VAE_DECODER, p->ops, p->ex, &p->vae, err);
+              vae_load(w, encoder ? VAE_BOTH : VAE_DECODER, p->ops, p->decoder_ex, &p->vae, err);
     weights_close(w);
     return ok;
 }
@@ -47,6 +47,17 @@ static bool check_fit(const struct pipeline *p, const struct model_dir *dir, str
     return true;
 }
 
+/* Decoding runs beside the passes where the backend can do both at once. */
+static bool open_beside(struct pipeline *p, struct dn_error *err)
+{
+    if (!p->ops->open_beside(p->ex, &p->decoder_ex, err))
+        return false;
+    p->owns_decoder_ex = p->decoder_ex != NULL;
+    if (!p->decoder_ex)
+        p->decoder_ex = p->ex;
+    return true;
+}
+
 bool pipeline_open(const struct model_dir *dir, const struct pipeline_needs *needs,
                    const struct ops *ops, struct exec *ex, struct pipeline **out,
                    struct dn_error *err)
@@ -57,7 +68,7 @@ bool pipeline_open(const struct model_dir *dir, const struct pipeline_needs *nee
     struct pipeline *p = dn_calloc(1, sizeof *p);
     p->ops = ops;
     p->ex = ex;
-    bool ok = load_transformer(p, dir, needs->use_ema, err) &&
+    bool ok = open_beside(p, err) && load_transformer(p, dir, needs->use_ema, err) &&
               load_vae(p, dir, needs->encoder, err) &&
               (!needs->text || prompt_encoder_open(dir, ops, ex, &p->text, err)) &&
               check_fit(p, dir, err);
@@ -86,6 +97,8 @@ void pipeline_close(struct pipeline *p)
     vae_free(p->vae);
     prompt_encoder_close(p->text);
     transformer_free(p->transformer);
+    if (p->owns_decoder_ex)
+        p->ops->close(p->decoder_ex);
     free(p);
 }
 

@@ -6,6 +6,8 @@ static const char *const tested[] = {
     "name",
     "best_dtype",
     "open",
+    "open_beside",
+    "memory_free",
     "close",
     "tensor_alloc",
     "tensor_free",
@@ -66,6 +68,16 @@ TEST(exec_tells_its_dtype)
         CHECK(exec_dtype(run.ex) == settings[n].exec);
         run_close(&run);
     }
+    struct check_run first = run_open(settings[0], 1);
+    struct exec *beside = NULL;
+    struct dn_error err = {0};
+    int64_t bytes = 0;
+    CHECK_OK(first.ops->open_beside(first.ex, &beside, &err), err);
+    CHECK(!beside || exec_dtype(beside) == settings[0].exec);
+    CHECK_OK(first.ops->memory_free(first.ex, &bytes, &err), err);
+    CHECK(bytes > 0);
+    first.ops->close(beside);
+    run_close(&first);
     ops_cpu.close(NULL);
     struct check_run best = run_open((struct setting){"cpu", ops_cpu.best_dtype(), DTYPE_F32}, 1);
     run_close(&best);

@@ -107,7 +107,7 @@ static void set_sampler(struct request *r, const char *name)
     r->sampler = strdup(name);
 }
 
-static struct studio studio_open(void)
+static struct studio studio_on(const struct ops *ops)
 {
     static const struct synthetic_size size = {"test", 24, 32, 2, 2, 16, TEXT_DIM, 6, 4};
     struct studio s = {.dir = "/tmp/danaus-test-XXXXXX"};
@@ -119,7 +119,7 @@ static struct studio studio_open(void)
     CHECK_OK(synthetic_write(&size, s.dir, &err), err);
     CHECK_OK(ops_cpu.open(&options, &s.ex, &err), err);
     CHECK_OK(model_dir_open(s.dir, NULL, &dir, &err) &&
-                 pipeline_open(&dir, &needs, &ops_cpu, s.ex, &s.pipeline, &err),
+                 pipeline_open(&dir, &needs, ops, s.ex, &s.pipeline, &err),
              err);
     model_dir_done(&dir);
     request_init(&s.request);
@@ -133,6 +133,11 @@ static struct studio studio_open(void)
     for (int i = 0; i < 3 * TEXT_DIM; i++)
         s.context[i] = (float)sin(i);
     return s;
+}
+
+static struct studio studio_open(void)
+{
+    return studio_on(&ops_cpu);
 }
 
 static bool run(struct studio *s, struct dn_error *err)
@@ -384,7 +389,52 @@ TEST(requests_that_do_not_fit)
     studio_close(&s);
 }
 
-TESTS(T(frames_leave_as_they_come), T(same_seed_same_bytes), T(going_on_from_latents),
-      T(going_on_from_an_image), T(resuming_gives_the_same_bytes),
+static bool another_exec(struct exec *ex, struct exec **out, struct dn_error *err)
+{
+    struct exec_options options = {.dtype = exec_dtype(ex), .threads = 1};
+    return ops_cpu.open(&options, out, err);
+}
+
+/* An exec of its own for the decoder: frames come from a thread beside the passes, and are the same
+ * bytes; what failed there ends the run, what was finished when it was stopped still comes out. */
+TEST(decoding_beside_the_passes)
+{
+    struct ops ops = ops_cpu;
+    ops.open_beside = another_exec;
+    struct studio s = studio_on(&ops);
+    struct dn_error err;
+    uint8_t *whole = malloc((size_t)(33 * pixels));
+    events.in_turn = true;
+    CHECK_OK(run(&s, &err), err);
+    CHECK_STR(record.order, "Sslfslfslfse");
+    memcpy(whole, record.rgb, (size_t)(33 * pixels));
+    events.in_turn = false;
+    for (int turn = 0; turn < 5; turn++) {
+        memset(record.rgb, 0, sizeof record.rgb);
+        CHECK_OK(run(&s, &err), err);
+        CHECK(record.frames == 33 && record.latent_frames == 9 && record.finished.complete);
+        CHECK(record.steps == record.started.steps_total);
+        CHECK(memcmp(whole, record.rgb, (size_t)(33 * pixels)) == 0);
+    }
+    s.request.frames = 22; /* one frame behind a chunk's end: the third is cut */
+    CHECK_OK(run(&s, &err), err);
+    CHECK(record.frames == 22 && memcmp(whole, record.rgb, (size_t)(22 * pixels)) == 0);
+    s.request.frames = 33;
+
+    record.fail_at_frame = 12;
+    CHECK(!run(&s, &err) && err.code == DN_E_IO && strstr(err.message, "disk full"));
+    CHECK(!record.finished.complete && record.frames < 12);
+    record.fail_at_frame = 0;
+    record.stop_after_step = 8; /* in the second chunk */
+    CHECK(!run(&s, &err) && err.code == DN_E_CANCELLED);
+    CHECK(record.finished.frames == record.frames && record.frames >= 9);
+    CHECK(memcmp(whole, record.rgb, (size_t)(record.frames * pixels)) == 0);
+    record.stop_after_step = 0;
+    free(whole);
+    studio_close(&s);
+}
+
+TESTS(T(decoding_beside_the_passes), T(frames_leave_as_they_come), T(same_seed_same_bytes),
+      T(going_on_from_latents), T(going_on_from_an_image), T(resuming_gives_the_same_bytes),
       T(resuming_a_clip_that_began_with_an_image), T(stopping_and_failing), T(every_sampler),
       T(requests_that_do_not_fit))
