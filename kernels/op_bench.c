@@ -196,7 +196,7 @@ static bool prepare(struct work *k, struct operands *o, struct dn_error *err)
 {
     const int64_t *a = k->row->sizes;
     enum dtype dtype = exec_dtype(k->ex);
-    int64_t frame = a[2] * a[3]; /* tokens, for Monarch */
+    int64_t frame = a[2] * a[3];         /* tokens, for Monarch */
     int64_t head_dim = a[2] ? a[2] : 32; /* for the rotary embedding */
     switch (k->row->kind) {
     case OP_BENCH_CONV:
@@ -230,7 +230,8 @@ static bool call(struct work *k, struct operands *o, struct dn_error *err)
 {
     const int64_t *a = k->row->sizes;
     const struct ops *ops = k->ops;
-    struct linear_args linear = {(enum linear_epilogue)a[3], NULL, &o->z, a[0]};
+    struct linear_args linear = {
+        .epilogue = (enum linear_epilogue)a[3], .gate = &o->z, .rows_per_gate = a[0]};
     struct attention_args attention = {.scale = 0.2f};
     struct monarch_args monarch = {0.2f, a[2], a[3], 1, a[6] ? a[6] : 1, a[7] ? a[7] : 1, 1, 0};
     switch (k->row->kind) {

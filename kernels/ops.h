@@ -43,11 +43,22 @@ enum linear_epilogue {
     LINEAR_EPILOGUE_COUNT
 };
 
+/* A norm of y's new rows, made in the same pass over them: layer_norm with weight and bias, or
+ * layer_norm_modulate with shift and scale; the other two are NULL. */
+struct linear_norm {
+    const struct tensor *y; /* [rows, out], not linear's own y */
+    const struct tensor *weight, *bias;
+    const struct tensor *shift, *scale;
+    int64_t rows_per_frame;
+    float eps;
+};
+
 struct linear_args {
     enum linear_epilogue epilogue;
     const struct tensor *aux;  /* LINEAR_MULTIPLY: [rows, out] */
     const struct tensor *gate; /* LINEAR_GATE_RESIDUAL: [rows / rows_per_gate, out] F32, row stride free */
     int64_t rows_per_gate;
+    const struct linear_norm *norm; /* what follows; NULL: nothing */
 };
 
 /* Which keys a query may see, in blocks of query_block rows: block i sees [first[i], end[i]).

@@ -347,15 +347,10 @@ static bool can_fuse(const struct tensor *y, const struct linear *l, const struc
            args->rows_per_gate >= 32 || args->rows_per_gate >= y->shape[0];
 }
 
-bool cpu_linear(struct exec *ex, const struct tensor *y, const struct tensor *x,
-                const struct linear *linear, const struct linear_args *args, struct dn_error *err)
+static bool run(struct exec *ex, struct linear *l, const struct tensor *y, const struct tensor *x,
+                const struct linear_args *args, struct dn_error *err)
 {
-    struct linear *l = (struct linear *)linear; /* its plans are a cache */
-    check(y, x, l, args);
     int64_t rows = x->shape[0];
-    if (rows == 0)
-        return true;
-    cpu_enter(ex);
     bool fuse = can_fuse(y, l, args);
     size_t x_size = x->dtype == l->dtype ? 0 : (size_t)(rows * l->in * dtype_size(l->dtype));
     size_t y_size = fuse ? 0 : (size_t)(rows * l->out * 4);
@@ -378,4 +373,26 @@ bool cpu_linear(struct exec *ex, const struct tensor *y, const struct tensor *x,
         return run_gated(ex, l, y, &from, args, err);
     return run_product(ex, l, y, &from, args ? args->epilogue : LINEAR_STORE,
                        args ? args->aux : NULL, err);
+}
+
+/* The rows are too many to be still in the cache when the product is done: a pass of its own. */
+static bool run_norm(struct exec *ex, const struct tensor *y, const struct linear_norm *n,
+                     struct dn_error *err)
+{
+    if (n->shift)
+        return cpu_layer_norm_modulate(ex, n->y, y, n->shift, n->scale, n->rows_per_frame, n->eps,
+                                       err);
+    return cpu_layer_norm(ex, n->y, y, n->weight, n->bias, n->eps, err);
+}
+
+bool cpu_linear(struct exec *ex, const struct tensor *y, const struct tensor *x,
+                const struct linear *linear, const struct linear_args *args, struct dn_error *err)
+{
+    struct linear *l = (struct linear *)linear; /* its plans are a cache */
+    check(y, x, l, args);
+    if (x->shape[0] == 0)
+        return true;
+    cpu_enter(ex);
+    return run(ex, l, y, x, args, err) &&
+           (!args || !args->norm || run_norm(ex, y, args->norm, err));
 }

@@ -16,7 +16,7 @@
  * what cuBLASLt takes for granted. */
 struct shape {
     int64_t rows, in, out, x_stride, w_stride, y_stride;
-    int64_t x_dtype, y_dtype, has_bias, x_align, w_align, y_align;
+    int64_t x_dtype, y_dtype, has_bias, gelu, x_align, w_align, y_align;
 };
 
 struct plan {
@@ -93,19 +93,22 @@ static bool describe(struct plan *p, struct dn_error *err)
 {
     const struct shape *s = &p->shape;
     cublasOperation_t transposed = CUBLAS_OP_T;
-    cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
+    cublasLtEpilogue_t epilogue =
+        s->gelu ? s->has_bias ? CUBLASLT_EPILOGUE_GELU_BIAS : CUBLASLT_EPILOGUE_GELU
+                : CUBLASLT_EPILOGUE_BIAS;
     cudaDataType_t x = type_of(s->x_dtype), y = type_of(s->y_dtype);
     return ok(cublasLtMatmulDescCreate(&p->desc, CUBLAS_COMPUTE_32F, CUDA_R_32F), err) &&
            ok(cublasLtMatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_TRANSA, &transposed,
                                              sizeof transposed),
               err) &&
+           (!(s->has_bias || s->gelu) ||
+            ok(cublasLtMatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue,
+                                              sizeof epilogue),
+               err)) &&
            (!s->has_bias ||
-            (ok(cublasLtMatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue,
-                                               sizeof epilogue),
-                err) &&
-             ok(cublasLtMatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &y,
-                                               sizeof y),
-                err))) &&
+            ok(cublasLtMatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &y,
+                                              sizeof y),
+               err)) &&
            ok(cublasLtMatrixLayoutCreate(&p->w, x, (uint64_t)s->in, (uint64_t)s->out, s->w_stride),
               err) &&
            ok(cublasLtMatrixLayoutCreate(&p->x, x, (uint64_t)s->in, (uint64_t)s->rows,
@@ -177,19 +180,21 @@ static struct plan *find(struct cuda_gemm *g, const struct shape *wanted, struct
     return NULL;
 }
 
-bool cuda_gemm_run(struct cuda_gemm *g, cudaStream_t stream, int64_t rows, int64_t in, int64_t out,
+bool cuda_gemm_run(struct cuda_gemm *g, cudaStream_t stream, const struct cuda_gemm_problem *problem,
                    const struct cuda_matrix *y, const struct cuda_matrix *x,
-                   const struct cuda_matrix *w, const void *bias, struct dn_error *err)
+                   const struct cuda_matrix *w, struct dn_error *err)
 {
-    struct shape wanted = {rows,
-                           in,
-                           out,
+    const void *bias = problem->bias;
+    struct shape wanted = {problem->rows,
+                           problem->in,
+                           problem->out,
                            x->stride,
                            w->stride,
                            y->stride,
                            x->dtype,
                            y->dtype,
                            bias != NULL,
+                           problem->gelu,
                            alignment(x->data),
                            alignment(w->data),
                            alignment(y->data)};

@@ -20,10 +20,16 @@ struct cuda_matrix {
 bool cuda_gemm_open(struct cuda_gemm **out, struct dn_error *err);
 void cuda_gemm_close(struct cuda_gemm *gemm); /* NULL allowed */
 
-/* y [rows, out] = x [rows, in] w [out, in]^T (+ bias [out], in y's dtype, or NULL). x and w have
- * one dtype; y has that dtype or is F32. Products of F32 are exact float32, never TF32. */
-bool cuda_gemm_run(struct cuda_gemm *gemm, cudaStream_t stream, int64_t rows, int64_t in,
-                   int64_t out, const struct cuda_matrix *y, const struct cuda_matrix *x,
-                   const struct cuda_matrix *w, const void *bias, struct dn_error *err);
+struct cuda_gemm_problem {
+    int64_t rows, in, out;
+    bool gelu;        /* the tanh form, of the sum; then all are BF16 */
+    const void *bias; /* [out], in y's dtype, or NULL */
+};
+
+/* y [rows, out] = x [rows, in] w [out, in]^T + bias. x and w have one dtype; y has that dtype or is
+ * F32. Products of F32 are exact float32, never TF32. */
+bool cuda_gemm_run(struct cuda_gemm *gemm, cudaStream_t stream, const struct cuda_gemm_problem *p,
+                   const struct cuda_matrix *y, const struct cuda_matrix *x,
+                   const struct cuda_matrix *w, struct dn_error *err);
 
 #endif

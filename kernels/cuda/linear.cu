@@ -1,17 +1,18 @@
 /* linear: y = epilogue(x W^T + b).
  *
  * x [rows, in], W [out, in] in the exec's dtype, b [out], y [rows, out]; row strides free. The
- * product is cuBLASLt's: straight into y with its bias epilogue when nothing else is to be done and
- * it can store y's dtype, else into float32 scratch, which a kernel of ours finishes:
+ * product is cuBLASLt's. It stores y itself, with bias or with bias and GELU (in the tanh form),
+ * where y's dtype lets it. Else the product goes to scratch (for the residual forms in the exec's
+ * dtype, for the others in float32) and a pass of ours finishes it:
  *
- *   a = product + b;  y = a | gelu(a) | silu(a) | a aux | y + a | y + gate a
+ *   a = product + b;  y = gelu(a) | silu(a) | a aux | y + a | y + gate a, and the norm of y
  *
- * FLOPs: 2 rows in out. Bytes: x, W, y once; 8 more for each element of y when it goes through
- * scratch. Share of the limit: not measured yet. */
+ * FLOPs: 2 rows in out. Bytes: x, W, y once; the residual forms in bf16 with y in float32 move 8
+ * more for each element of y than the product, 4 of them y itself, and with a norm 2 more. */
 #include <stdlib.h>
 
 #include "kernels/cuda/cuda_gemm.h"
-#include "kernels/cuda/cuda_util.cuh"
+#include "kernels/cuda/cuda_rows.cuh"
 
 struct linear {
     int64_t in, out;
@@ -64,8 +65,8 @@ extern "C" bool cuda_linear_pack(struct exec *ex, const struct tensor *parts,
         assert(parts[i].ndim == 2 && parts[i].shape[1] == l->in);
         l->out += parts[i].shape[0];
     }
-    bool ok = pack_weights(ex, l, parts, count, err) &&
-              (!biases || pack_bias(ex, l, biases, count, err));
+    bool ok =
+        pack_weights(ex, l, parts, count, err) && (!biases || pack_bias(ex, l, biases, count, err));
     if (!ok) {
         cuda_linear_free(ex, l);
         l = NULL;
@@ -84,9 +85,10 @@ extern "C" void cuda_linear_free(struct exec *ex, struct linear *linear)
     free(linear);
 }
 
+/* The epilogues an element a thread, any alignment. */
 struct finish_problem {
-    cuda_array y, aux;
-    const float *product, *bias, *gate; /* product [rows, out] */
+    cuda_array y, aux, product; /* product [rows, out] */
+    const float *bias, *gate;
     int64_t y_stride, aux_stride, gate_stride, rows_per_gate, out, count;
     enum linear_epilogue epilogue;
 };
@@ -97,7 +99,7 @@ __global__ void finish_kernel(finish_problem p)
     if (i >= p.count)
         return;
     int64_t row = i / p.out, col = i % p.out, at = row * p.y_stride + col;
-    float a = p.product[i] + (p.bias ? p.bias[col] : 0.0f);
+    float a = cuda_load(p.product, i) + (p.bias ? p.bias[col] : 0.0f);
     if (p.epilogue == LINEAR_GELU_TANH)
         a = cuda_gelu_tanh_of(a);
     else if (p.epilogue == LINEAR_SILU)
@@ -111,13 +113,118 @@ __global__ void finish_kernel(finish_problem p)
     cuda_store(p.y, at, a);
 }
 
-static bool finish(struct exec *ex, const struct tensor *y, const float *product,
-                   const struct linear *l, const struct linear_args *args, struct dn_error *err)
+/* The residual forms, and a norm behind them, a row in registers. */
+struct residual_rows {
+    const void *product; /* [rows, dim]; its dtype is the norm's */
+    void *y;
+    const float *bias, *gate; /* or NULL */
+    int64_t y_stride, gate_stride, rows_per_gate, dim, rows;
+    struct cuda_norm norm; /* of y; norm.y.data NULL: none */
+
+    template <bool X16, bool Y16, int N, int STEPS, int WARPS>
+    __device__ void run(int64_t row) const
+    {
+        cuda_row<N, STEPS, WARPS> a, old;
+        const float *gates = gate ? gate + row / rows_per_gate * gate_stride : NULL;
+        a.template load<X16>(product, row * dim, dim);
+        old.template load<Y16>(y, row * y_stride, dim);
+#pragma unroll
+        for (int s = 0; s < STEPS; s++) {
+            int64_t at = a.column(s);
+            float b[N], g[N];
+            if (at >= dim)
+                continue;
+#pragma unroll
+            for (int i = 0; i < N; i++) {
+                b[i] = 0;
+                g[i] = 1;
+            }
+            if (bias)
+                cuda_load_n<false, N>(b, bias, at);
+            if (gates)
+                cuda_load_n<false, N>(g, gates, at);
+#pragma unroll
+            for (int i = 0; i < N; i++)
+                a.v[s][i] = old.v[s][i] + g[i] * (a.v[s][i] + b[i]);
+        }
+        a.template store<Y16>(y, row * y_stride, dim);
+        if (!norm.y.data)
+            return;
+        cuda_norm_row(a, norm, row, dim);
+        a.template store<X16>(norm.y.data, row * norm.y_stride, dim);
+    }
+};
+
+static bool apply_norm(struct exec *ex, const struct tensor *y, const struct linear_norm *n,
+                       struct dn_error *err)
+{
+    if (n->shift)
+        return cuda_layer_norm_modulate(ex, n->y, y, n->shift, n->scale, n->rows_per_frame, n->eps,
+                                        err);
+    return cuda_layer_norm(ex, n->y, y, n->weight, n->bias, n->eps, err);
+}
+
+/* What a residual pass can do of the norm behind it. */
+static struct cuda_norm norm_of(const struct linear_norm *n, int64_t rows)
+{
+    struct cuda_norm to = {};
+    const struct tensor *times = n->shift ? n->scale : n->weight;
+    const struct tensor *add = n->shift ? n->shift : n->bias;
+    to.y = cuda_array_of(n->y);
+    to.y_stride = n->y->stride[0];
+    to.centred = 1;
+    to.eps = n->eps;
+    to.plus = n->shift ? 1.0f : 0.0f;
+    to.per_frame = n->shift ? n->rows_per_frame : rows;
+    to.times = (const float *)times->data;
+    to.add = (const float *)add->data;
+    to.times_stride = n->shift ? times->stride[0] : 0;
+    to.add_stride = n->shift ? add->stride[0] : 0;
+    return to;
+}
+
+/* y += gate * (product + bias) and the norm; *taken: aligned, and queued when true comes back. */
+static bool finish_rows(struct exec *ex, const struct tensor *y, const struct tensor *product,
+                        const struct linear *l, const struct linear_args *args, bool *taken,
+                        struct dn_error *err)
+{
+    residual_rows p = {};
+    p.product = product->data;
+    p.y = y->data;
+    p.bias = (const float *)l->bias_f32.data;
+    p.y_stride = y->stride[0];
+    p.rows_per_gate = 1;
+    p.dim = l->out;
+    p.rows = y->shape[0];
+    if (args->epilogue == LINEAR_GATE_RESIDUAL) {
+        p.gate = (const float *)args->gate->data;
+        p.gate_stride = args->gate->stride[0];
+        p.rows_per_gate = args->rows_per_gate;
+    }
+    *taken = p.dim <= CUDA_ROW_LONGEST && cuda_rows_fit(p.product, p.dim, p.dim) &&
+             cuda_rows_fit(p.y, p.y_stride, p.dim) && cuda_vectors_fit(p.bias, 0) &&
+             cuda_vectors_fit(p.gate, p.gate_stride);
+    if (!*taken)
+        return true;
+    bool norm_too = args->norm && args->norm->y->dtype == product->dtype;
+    if (norm_too) {
+        p.norm = norm_of(args->norm, p.rows);
+        norm_too = cuda_norm_fits(&p.norm, p.dim);
+        p.norm.y.data = norm_too ? p.norm.y.data : NULL;
+    }
+    return cuda_launch_rows(ex, "linear", err, p.dim, product->dtype == DTYPE_BF16,
+                            y->dtype == DTYPE_BF16, p) &&
+           (!args->norm || norm_too || apply_norm(ex, y, args->norm, err));
+}
+
+static bool finish_elements(struct exec *ex, const struct tensor *y, const struct tensor *product,
+                            const struct linear *l, const struct linear_args *args,
+                            struct dn_error *err)
 {
     finish_problem p = {};
     p.y = cuda_array_of(y);
     p.y_stride = y->stride[0];
-    p.product = product;
+    p.product = cuda_array_of(product);
     p.bias = (const float *)l->bias_f32.data;
     p.out = l->out;
     p.count = y->shape[0] * l->out;
@@ -129,19 +236,48 @@ static bool finish(struct exec *ex, const struct tensor *y, const float *product
         p.aux_stride = args->aux->stride[0];
     }
     if (p.epilogue == LINEAR_GATE_RESIDUAL) {
-        assert(args->gate->dtype == DTYPE_F32 && args->gate->shape[1] == l->out);
-        assert(args->rows_per_gate * args->gate->shape[0] >= y->shape[0]);
         p.gate = (const float *)args->gate->data;
         p.gate_stride = args->gate->stride[0];
         p.rows_per_gate = args->rows_per_gate;
     }
-    return cuda_launch(ex, "linear", err, finish_kernel, cuda_grid(p.count), CUDA_BLOCK, 0, p);
+    return cuda_launch(ex, "linear", err, finish_kernel, cuda_grid(p.count), CUDA_BLOCK, 0, p) &&
+           (!args || !args->norm || apply_norm(ex, y, args->norm, err));
 }
 
 static struct cuda_matrix matrix_of(const struct tensor *t)
 {
     /* of one row the stride means nothing, and may be less than the row */
     return cuda_matrix{t->data, t->dtype, t->shape[0] == 1 ? t->shape[1] : t->stride[0]};
+}
+
+static bool adds_to_y(const struct linear_args *args)
+{
+    return args && (args->epilogue == LINEAR_RESIDUAL || args->epilogue == LINEAR_GATE_RESIDUAL);
+}
+
+/* The product, to y when it `stores`, else to *product, and what is to be done to it. */
+static bool multiply(struct exec *ex, const struct tensor *y, const struct tensor *x,
+                     const struct linear *l, const struct linear_args *args, bool stores,
+                     const struct tensor *product, struct dn_error *err)
+{
+    struct cuda_matrix xm = matrix_of(x), wm = matrix_of(&l->weights);
+    struct cuda_matrix ym = matrix_of(stores ? y : product);
+    const void *bias = ym.dtype == DTYPE_F32 ? l->bias_f32.data : l->bias_rounded.data;
+    struct cuda_gemm_problem p = {x->shape[0], l->in, l->out, false, NULL};
+    if (stores) {
+        p.gelu = args && args->epilogue == LINEAR_GELU_TANH;
+        p.bias = bias;
+    }
+    if (!cuda_enter(ex, "linear", err) ||
+        !cuda_gemm_run(ex->gemm, ex->stream, &p, &ym, &xm, &wm, err) ||
+        !cuda_launched(ex, "linear", err))
+        return false;
+    if (stores)
+        return !args || !args->norm || apply_norm(ex, y, args->norm, err);
+    bool taken = false;
+    if (adds_to_y(args) && !finish_rows(ex, y, product, l, args, &taken, err))
+        return false;
+    return taken || finish_elements(ex, y, product, l, args, err);
 }
 
 extern "C" bool cuda_linear(struct exec *ex, const struct tensor *y, const struct tensor *x,
@@ -155,11 +291,18 @@ extern "C" bool cuda_linear(struct exec *ex, const struct tensor *y, const struc
     int64_t rows = x->shape[0];
     if (rows == 0)
         return true;
+    if (args && args->epilogue == LINEAR_GATE_RESIDUAL) {
+        assert(args->gate->dtype == DTYPE_F32 && args->gate->shape[1] == l->out);
+        assert(args->rows_per_gate * args->gate->shape[0] >= rows);
+    }
     enum dtype dtype = l->weights.dtype;
-    bool stores = (!args || args->epilogue == LINEAR_STORE) &&
-                  (y->dtype == DTYPE_F32 || dtype == DTYPE_BF16);
+    bool gelu = args && args->epilogue == LINEAR_GELU_TANH && y->dtype == DTYPE_BF16;
+    bool plain = !args || args->epilogue == LINEAR_STORE;
+    bool stores =
+        (gelu && dtype == DTYPE_BF16) || (plain && (y->dtype == DTYPE_F32 || dtype == DTYPE_BF16));
+    enum dtype product_dtype = adds_to_y(args) ? dtype : DTYPE_F32;
     size_t x_size = x->dtype == dtype ? 0 : (size_t)(rows * l->in * dtype_size(dtype));
-    size_t product_size = stores ? 0 : (size_t)(rows * l->out * 4);
+    size_t product_size = stores ? 0 : (size_t)(rows * l->out * dtype_size(product_dtype));
     void *scratch = NULL;
     if (!cuda_scratch(ex, "linear", cuda_align(x_size) + product_size, &scratch, err))
         return false;
@@ -169,15 +312,7 @@ extern "C" bool cuda_linear(struct exec *ex, const struct tensor *y, const struc
         if (!cuda_copy(ex, &from, x, err))
             return false;
     }
-    struct cuda_matrix xm = matrix_of(&from), wm = matrix_of(&l->weights), ym = matrix_of(y);
-    const void *bias = y->dtype == DTYPE_F32 ? l->bias_f32.data : l->bias_rounded.data;
-    if (!stores) {
-        ym = cuda_matrix{(char *)scratch + cuda_align(x_size), DTYPE_F32, l->out};
-        bias = NULL; /* finish_kernel adds it */
-    }
-    if (!cuda_enter(ex, "linear", err) ||
-        !cuda_gemm_run(ex->gemm, ex->stream, rows, l->in, l->out, &ym, &xm, &wm, bias, err) ||
-        !cuda_launched(ex, "linear", err))
-        return false;
-    return stores || finish(ex, y, (const float *)ym.data, l, args, err);
+    struct tensor product =
+        cuda_tensor((char *)scratch + cuda_align(x_size), product_dtype, rows, l->out);
+    return multiply(ex, y, &from, l, args, stores, &product, err);
 }

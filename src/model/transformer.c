@@ -38,15 +38,18 @@ static struct tensor as_rows(const struct transformer_config *c, const struct te
     return tensor_reshape(t, DIMS(t->shape[0], c->dim));
 }
 
-/* One of the six vectors of a layer for rows [first, first + count): [groups, dim]; *group_rows is
- * how many of the rows share one. */
+/* Vector number `part` of a layer, or of the head behind the last layer, for rows [first, first +
+ * count): [groups, dim]; *group_rows is how many of the rows share one. */
 static struct tensor modulation_part(const struct pass_state *p, int64_t layer, int part,
                                      int64_t first, int64_t count, int64_t *group_rows)
 {
     const struct modulation *m = &p->modulation;
     int64_t dim = p->tr->config.dim;
-    struct tensor one = tensor_slice(&m->blocks, layer, 1);
-    one = tensor_reshape(&one, DIMS(m->groups, MODULATION_PARTS * dim));
+    struct tensor one = m->head;
+    if (layer < p->tr->config.layers) {
+        one = tensor_slice(&m->blocks, layer, 1);
+        one = tensor_reshape(&one, DIMS(m->groups, MODULATION_PARTS * dim));
+    }
     if (m->groups > 1) {
         one = tensor_slice(&one, first / m->group_rows, count / m->group_rows);
         *group_rows = m->group_rows;
@@ -54,6 +57,29 @@ static struct tensor modulation_part(const struct pass_state *p, int64_t layer, 
         *group_rows = count;
     }
     return tensor_columns(&one, part * dim, dim);
+}
+
+/* The norm in front of what comes next, which linear makes while it writes x. */
+struct norm_ahead {
+    struct linear_norm norm;
+    struct tensor y, shift, scale;
+};
+
+/* Rows [first, first + count) of x, normed and modulated by parts `part` and `part` + 1 of a layer
+ * (or of the head), to the same rows of scratch. Returns &out->norm. */
+static const struct linear_norm *norm_ahead(const struct pass_state *p, int64_t layer, int part,
+                                            int64_t first, int64_t count, struct norm_ahead *out)
+{
+    int64_t group_rows;
+    out->y = tensor_slice(&p->tr->scratch.normed, first, count);
+    out->shift = modulation_part(p, layer, part, first, count, &group_rows);
+    out->scale = modulation_part(p, layer, part + 1, first, count, &group_rows);
+    out->norm = (struct linear_norm){.y = &out->y,
+                                     .shift = &out->shift,
+                                     .scale = &out->scale,
+                                     .rows_per_frame = group_rows,
+                                     .eps = (float)p->tr->config.eps};
+    return &out->norm;
 }
 
 static bool trace(const struct pass_state *p, const char *name, int64_t layer,
@@ -170,14 +196,10 @@ static bool self_attention(const struct pass_state *p, int64_t layer, bool only_
     const struct block *b = &tr->blocks[layer];
     struct scratch *s = &tr->scratch;
     int64_t group_rows;
-    struct tensor shift = modulation_part(p, layer, 0, 0, p->tokens, &group_rows);
-    struct tensor scale = modulation_part(p, layer, 1, 0, p->tokens, &group_rows);
     struct tensor gate = modulation_part(p, layer, 2, 0, p->tokens, &group_rows);
     struct tensor keys, values;
 
-    if (!tr->ops->layer_norm_modulate(tr->ex, &s->normed, &s->x, &shift, &scale, group_rows,
-                                      (float)tr->config.eps, err) ||
-        !tr->ops->linear(tr->ex, &s->qkv, &s->normed, b->qkv, NULL, err) ||
+    if (!tr->ops->linear(tr->ex, &s->qkv, &s->normed, b->qkv, NULL, err) ||
         !place_qkv(p, layer, !only_keys, &keys, &values, err))
         return false;
     if (only_keys)
@@ -186,8 +208,14 @@ static bool self_attention(const struct pass_state *p, int64_t layer, bool only_
                        : !attend_alone(p, layer, &keys, &values, err))
         return false;
     struct tensor attended = as_rows(&tr->config, &s->attended);
-    struct linear_args args = {
-        .epilogue = LINEAR_GATE_RESIDUAL, .gate = &gate, .rows_per_gate = group_rows};
+    struct linear_norm norm = {.y = &s->normed,
+                               .weight = &b->norm3_weight,
+                               .bias = &b->norm3_bias,
+                               .eps = (float)tr->config.eps};
+    struct linear_args args = {.epilogue = LINEAR_GATE_RESIDUAL,
+                               .gate = &gate,
+                               .rows_per_gate = group_rows,
+                               .norm = &norm};
     return trace_branch(p, "self_attn", layer, &attended, b->o, err) &&
            tr->ops->linear(tr->ex, &s->x, &attended, b->o, &args, err);
 }
@@ -206,13 +234,15 @@ static bool cross_attention(const struct pass_state *p, int64_t layer, struct dn
     struct tensor query = tensor_reshape(&s->k, DIMS(p->tokens, c->dim)); /* k is free by now */
     struct attention_args attention = {.scale = (float)(1 / sqrt((double)transformer_head_dim(c))),
                                        .key_bias = text->biased ? &text->key_bias : NULL};
-    struct linear_args residual = {.epilogue = LINEAR_RESIDUAL};
+    struct norm_ahead ahead;
+    struct linear_args residual = {
+        .epilogue = LINEAR_RESIDUAL,
+        .norm = norm_ahead(p, layer, 3, 0, p->tokens, &ahead),
+    };
 
     keys = tensor_reshape(&keys, 3, shape);
     values = tensor_reshape(&values, 3, shape);
-    return tr->ops->layer_norm(tr->ex, &s->normed, &s->x, &b->norm3_weight, &b->norm3_bias,
-                               (float)c->eps, err) &&
-           tr->ops->linear(tr->ex, &query, &s->normed, b->cross_q, NULL, err) &&
+    return tr->ops->linear(tr->ex, &query, &s->normed, b->cross_q, NULL, err) &&
            tr->ops->qk_norm_rope(tr->ex, &s->q, &query, &b->cross_norm_q, NULL, NULL, (float)c->eps,
                                  err) &&
            tr->ops->attention(tr->ex, &s->attended, &s->q, &keys, &values, &attention, err) &&
@@ -227,19 +257,20 @@ static bool feed_forward_rows(const struct pass_state *p, int64_t layer, int64_t
     struct transformer *tr = p->tr;
     const struct block *b = &tr->blocks[layer];
     int64_t group_rows;
-    struct tensor shift = modulation_part(p, layer, 3, first, count, &group_rows);
-    struct tensor scale = modulation_part(p, layer, 4, first, count, &group_rows);
     struct tensor gate = modulation_part(p, layer, 5, first, count, &group_rows);
     struct tensor x = tensor_slice(&tr->scratch.x, first, count);
     struct tensor normed = tensor_slice(&tr->scratch.normed, first, count);
     struct tensor hidden = tensor_slice(&tr->scratch.hidden, 0, count);
     struct linear_args gelu = {.epilogue = LINEAR_GELU_TANH};
+    struct norm_ahead ahead;
     struct linear_args gated = {
-        .epilogue = LINEAR_GATE_RESIDUAL, .gate = &gate, .rows_per_gate = group_rows};
+        .epilogue = LINEAR_GATE_RESIDUAL,
+        .gate = &gate,
+        .rows_per_gate = group_rows,
+        .norm = norm_ahead(p, layer + 1, 0, first, count, &ahead),
+    };
 
-    return tr->ops->layer_norm_modulate(tr->ex, &normed, &x, &shift, &scale, group_rows,
-                                        (float)tr->config.eps, err) &&
-           tr->ops->linear(tr->ex, &hidden, &normed, b->ffn_in, &gelu, err) &&
+    return tr->ops->linear(tr->ex, &hidden, &normed, b->ffn_in, &gelu, err) &&
            trace_branch(p, "ffn", layer, &hidden, b->ffn_out, err) &&
            tr->ops->linear(tr->ex, &x, &hidden, b->ffn_out, &gated, err);
 }
@@ -291,24 +322,20 @@ static bool begin(struct pass_state *p, struct dn_error *err)
                                 err))
         return false;
     struct scratch *s = &tr->scratch;
+    struct norm_ahead ahead;
+    struct linear_args args = {.norm = norm_ahead(p, 0, 0, 0, p->tokens, &ahead)};
     return (!p->pass->cache ||
             kv_cache_place(p->pass->cache, p->pass->start_frame, p->frames, &p->place, err)) &&
            tr->ops->patchify(tr->ex, &s->patches, latents, err) &&
-           tr->ops->linear(tr->ex, &s->x, &s->patches, tr->patch, NULL, err);
+           tr->ops->linear(tr->ex, &s->x, &s->patches, tr->patch, &args, err);
 }
 
-/* LN, modulated by the head's own two vectors + e, to patches of the flow. */
+/* The head, to patches of the flow. */
 static bool finish(const struct pass_state *p, const struct tensor *flow, struct dn_error *err)
 {
     struct transformer *tr = p->tr;
-    const struct modulation *m = &p->modulation;
     struct scratch *s = &tr->scratch;
-    int64_t dim = tr->config.dim;
-    struct tensor shift = tensor_columns(&m->head, 0, dim);
-    struct tensor scale = tensor_columns(&m->head, dim, dim);
-    return tr->ops->layer_norm_modulate(tr->ex, &s->normed, &s->x, &shift, &scale, m->group_rows,
-                                        (float)tr->config.eps, err) &&
-           tr->ops->linear(tr->ex, &s->out, &s->normed, tr->head, NULL, err) &&
+    return tr->ops->linear(tr->ex, &s->out, &s->normed, tr->head, NULL, err) &&
            trace(p, "head_tokens", 0, &s->out, err) &&
            tr->ops->unpatchify(tr->ex, flow, &s->out, err);
 }

@@ -1,5 +1,6 @@
 /* gemm_loop: cuda_gemm.h as a plain loop, where cuBLASLt stands on a device. */
 #include <assert.h>
+#include <math.h>
 
 #include "kernels/cuda/cuda_gemm.h"
 
@@ -19,18 +20,22 @@ void cuda_gemm_close(struct cuda_gemm *)
 {
 }
 
-bool cuda_gemm_run(struct cuda_gemm *, cudaStream_t, int64_t rows, int64_t in, int64_t out,
+bool cuda_gemm_run(struct cuda_gemm *, cudaStream_t, const struct cuda_gemm_problem *p,
                    const struct cuda_matrix *y, const struct cuda_matrix *x,
-                   const struct cuda_matrix *w, const void *bias, struct dn_error *)
+                   const struct cuda_matrix *w, struct dn_error *)
 {
+    const int64_t rows = p->rows, in = p->in, out = p->out;
     assert(x->dtype == w->dtype && (x->dtype == DTYPE_BF16 || y->dtype == DTYPE_F32));
-    struct cuda_matrix add = {(void *)bias, y->dtype, 0};
+    assert(!p->gelu || y->dtype == DTYPE_BF16);
+    struct cuda_matrix add = {(void *)p->bias, y->dtype, 0};
     for (int64_t r = 0; r < rows; r++)
         for (int64_t o = 0; o < out; o++) {
             float sum = 0;
             for (int64_t c = 0; c < in; c++)
                 sum += load(x, r * x->stride + c) * load(w, o * w->stride + c);
-            sum += bias ? load(&add, o) : 0;
+            sum += p->bias ? load(&add, o) : 0;
+            if (p->gelu)
+                sum *= 0.5f * (1 + tanhf(0.7978845608f * (sum + 0.044715f * sum * sum * sum)));
             if (y->dtype == DTYPE_F32)
                 ((float *)y->data)[r * y->stride + o] = sum;
             else

@@ -3,6 +3,7 @@
 
 struct shape {
     int64_t rows, in, out, gates;
+    bool even; /* y, aux and gate have rows at multiples of 16 bytes */
 };
 
 static double gelu_tanh(double x)
@@ -56,9 +57,9 @@ static struct operands operands_new(struct check_run *run, const struct shape *s
     }
     enum dtype type = run->setting.activation;
     o.x = pair_random(run, type, 8, 1, 0, 2, (int64_t[]){s->rows, s->in});
-    o.y = pair_random(run, type, 4, 1, 0, 2, (int64_t[]){s->rows, s->out});
-    o.aux = pair_random(run, type, 2, 1, 0, 2, (int64_t[]){s->rows, s->out});
-    o.gate = pair_random(run, DTYPE_F32, 6, 1, 0, 2, (int64_t[]){s->gates, s->out});
+    o.y = pair_random(run, type, s->even ? 8 : 4, 1, 0, 2, (int64_t[]){s->rows, s->out});
+    o.aux = pair_random(run, type, s->even ? 8 : 2, 1, 0, 2, (int64_t[]){s->rows, s->out});
+    o.gate = pair_random(run, DTYPE_F32, s->even ? 4 : 6, 1, 0, 2, (int64_t[]){s->gates, s->out});
     return o;
 }
 
@@ -133,7 +134,9 @@ static void check_case(struct setting setting, const struct shape *s, enum dtype
 TEST(epilogues)
 {
     static const struct shape shapes[] = {
-        {1, 1, 1, 1}, {1, 64, 192, 1}, {7, 33, 19, 2}, {180, 192, 96, 3}, {65, 200, 577, 65},
+        {1, 1, 1, 1, false},      {1, 64, 192, 1, false},    {7, 33, 19, 2, false},
+        {180, 192, 96, 3, false}, {65, 200, 577, 65, false}, {33, 40, 96, 3, true},
+        {9, 24, 1536, 3, true},   {5, 16, 1640, 1, true},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
         for (int n = 0; n < SETTINGS; n++)
@@ -141,9 +144,69 @@ TEST(epilogues)
                 check_case(settings[n], &shapes[i], DTYPE_F32, kind, kind % 2 == 0, 200 + i);
 }
 
+/* A norm behind a linear: the same as the operation itself on what linear has written, in aligned
+ * rows of either form that a backend may hold in registers, and in rows that are not aligned. */
+static void check_norm(struct setting setting, const int64_t sizes[4], enum linear_epilogue kind,
+                       bool modulated, enum dtype out_dtype)
+{
+    struct check_run run = run_open(setting, 500);
+    struct dn_error err = {0};
+    int64_t rows = sizes[0], out = sizes[2], gap = sizes[3], per_frame = (rows + 1) / 2;
+    struct shape s = {rows, sizes[1], out, 2, false};
+    struct operands o = operands_new(&run, &s, DTYPE_F32);
+    struct linear *l = NULL;
+    CHECK_OK(run.ops->linear_pack(run.ex, o.weights, o.biases, 2, &l, &err), err);
+    struct pair y = pair_random(&run, setting.activation, gap, 1, 0, 2, (int64_t[]){rows, out});
+    struct pair n = pair_random(&run, out_dtype, gap, 1, 0, 2, (int64_t[]){rows, out});
+    struct pair want = pair_random(&run, DTYPE_F32, 0, 1, 0, 2, (int64_t[]){rows, out});
+    struct pair a = pair_random(&run, DTYPE_F32, gap, 1, 0.5, 2, (int64_t[]){2, out});
+    struct pair b = pair_random(&run, DTYPE_F32, gap, 1, 0, 2, (int64_t[]){2, out});
+    struct tensor weight = tensor_over(a.t.data, DTYPE_F32, 1, &out);
+    struct tensor bias = tensor_over(b.t.data, DTYPE_F32, 1, &out);
+    struct linear_norm norm = {.y = &n.t, .rows_per_frame = per_frame, .eps = 1e-6f};
+    if (modulated) {
+        norm.shift = &a.t;
+        norm.scale = &b.t;
+    } else {
+        norm.weight = &weight;
+        norm.bias = &bias;
+    }
+    struct linear_args args = {
+        .epilogue = kind, .gate = &o.gate.t, .rows_per_gate = per_frame, .norm = &norm};
+    CHECK_OK(run.ops->linear(run.ex, &y.t, &o.x.t, l, &args, &err), err);
+    CHECK_OK(modulated ? run.ops->layer_norm_modulate(run.ex, &want.t, &y.t, &a.t, &b.t, per_frame,
+                                                      1e-6f, &err)
+                       : run.ops->layer_norm(run.ex, &want.t, &y.t, &weight, &bias, 1e-6f, &err),
+             err);
+    double *expected = download_f64(&run, &want.t);
+    bool rounded = out_dtype == DTYPE_BF16 || setting.activation == DTYPE_BF16;
+    expect(&run, "norm behind linear", &n.t, expected, rounded ? 2 * NMSE_BF16_STORE : NMSE_F32);
+    free(expected);
+    run.ops->linear_free(run.ex, l);
+    struct pair *all[] = {&y, &n, &want, &a, &b};
+    for (int i = 0; i < 5; i++)
+        pair_free(&run, all[i]);
+    operands_free(&run, &o);
+    run_close(&run);
+}
+
+TEST(norm_behind)
+{
+    static const int64_t sizes[][4] = {
+        {33, 24, 192, 8}, {9, 16, 1536, 8}, {5, 16, 1544, 8}, {7, 24, 191, 3}};
+    static const enum linear_epilogue kinds[] = {LINEAR_STORE, LINEAR_RESIDUAL,
+                                                 LINEAR_GATE_RESIDUAL};
+    for (int n = 0; n < SETTINGS; n++)
+        for (int i = 0; i < 4; i++)
+            for (int kind = 0; kind < 3; kind++)
+                for (int form = 0; form < 4; form++)
+                    check_norm(settings[n], sizes[i], kinds[kind], form & 1,
+                               form & 2 ? DTYPE_BF16 : DTYPE_F32);
+}
+
 TEST(stored_dtypes)
 {
-    static const struct shape s = {20, 48, 40, 4};
+    static const struct shape s = {20, 48, 40, 4, false};
     static const enum dtype stored[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_F64};
     for (int n = 0; n < SETTINGS; n++)
         for (int i = 0; i < 4; i++)
@@ -156,7 +219,7 @@ TEST(many_row_counts_same_bytes)
     for (int n = 0; n < SETTINGS; n++) {
         struct check_run run = run_open(settings[n], 400);
         struct dn_error err = {0};
-        struct shape s = {40, 24, 56, 1};
+        struct shape s = {40, 24, 56, 1, false};
         struct operands o = operands_new(&run, &s, DTYPE_F32);
         struct linear *l = NULL;
         CHECK_OK(run.ops->linear_pack(run.ex, o.weights, o.biases, 2, &l, &err), err);
@@ -180,4 +243,4 @@ TEST(many_row_counts_same_bytes)
     }
 }
 
-TESTS(T(epilogues), T(stored_dtypes), T(many_row_counts_same_bytes))
+TESTS(T(epilogues), T(norm_behind), T(stored_dtypes), T(many_row_counts_same_bytes))

@@ -1,8 +1,8 @@
 /* gemm: what cuBLASLt makes of the transformer's linears, by way of storing the result.
  *
  *   bias bf16    y bf16 = x w^T + b                     gelu bf16   gelu(x w^T + b)
- *   bias f32     y f32  = x w^T + b                     add f32     y f32 += x w^T + b (C = D, beta 1)
- *   scaled f32   y f32 += a (x w^T) + b, a a vector of device memory
+ *   bias f32     y f32  = x w^T + b                     add f32     y f32 += x w^T + b (C = D, beta
+ * 1) scaled f32   y f32 += a (x w^T) + b, a a vector of device memory
  *
  * Prints the first candidate of the heuristics and the fastest, TFLOP/s, and the form of its GELU.
  * nvcc -std=c++17 -O3 -gencode arch=compute_90a,code=sm_90a gemm.cu -lcublasLt */
@@ -126,7 +126,8 @@ static void run(const char *what, buffers &b, int64_t rows, int64_t in, int64_t 
     double flops = 2.0 * rows * in * out;
     int id = 0, tile = 0, stages = 0, split = 0;
     size_t got;
-    cublasLtMatmulAlgoConfigGetAttribute(&found[fastest].algo, CUBLASLT_ALGO_CONFIG_ID, &id, 4, &got);
+    cublasLtMatmulAlgoConfigGetAttribute(&found[fastest].algo, CUBLASLT_ALGO_CONFIG_ID, &id, 4,
+                                         &got);
     cublasLtMatmulAlgoConfigGetAttribute(&found[fastest].algo, CUBLASLT_ALGO_CONFIG_TILE_ID, &tile,
                                          4, &got);
     cublasLtMatmulAlgoConfigGetAttribute(&found[fastest].algo, CUBLASLT_ALGO_CONFIG_STAGES_ID,
@@ -135,9 +136,9 @@ static void run(const char *what, buffers &b, int64_t rows, int64_t in, int64_t 
                                          &split, 4, &got);
     printf("%-10s %5ld x %5ld -> %5ld %-10s first %7.1f us %4.0f TF | best #%d %7.1f us %4.0f TF "
            "(of %d; id %d tile %d stages %d split %d, workspace %zu)\n",
-           what, (long)rows, (long)in, (long)out, names[k], times[0] * 1e3,
-           flops / times[0] / 1e9, fastest, times[fastest] * 1e3, flops / times[fastest] / 1e9,
-           count, id, tile, stages, split, found[fastest].workspaceSize);
+           what, (long)rows, (long)in, (long)out, names[k], times[0] * 1e3, flops / times[0] / 1e9,
+           fastest, times[fastest] * 1e3, flops / times[fastest] / 1e9, count, id, tile, stages,
+           split, found[fastest].workspaceSize);
     if (k == GELU_BF16 && rows > 4000) { /* which GELU? x w^T = 0, so it is of the bias alone */
         MUST(cudaMemset(b.x[0], 0, (size_t)rows * in * 2));
         std::vector<__nv_bfloat16> hb(out), hy(out);

@@ -2,8 +2,8 @@
  * Wan2.1 1.3B at 480x832, 4680 tokens of 1536: GB/s counted as each operand once, against a copy on
  * the device, and TFLOP/s. Operands rotate among four sets, so that L2 does not hold them.
  *
- *   make CUDA=1 all && nvcc -std=c++17 -O3 -Isrc -I. kernels/lab/runtime/rows.cu build/libkernels.a \
- *       build/libbase.a -lcublasLt -ldnnl -ljansson -Xcompiler -fopenmp -o build/lab-rows */
+ *   make CUDA=1 all && nvcc -std=c++17 -O3 -Isrc -I. kernels/lab/runtime/rows.cu build/libkernels.a
+ * \ build/libbase.a -lcublasLt -ldnnl -ljansson -Xcompiler -fopenmp -o build/lab-rows */
 #include <algorithm>
 #include <cstdio>
 #include <functional>
@@ -74,11 +74,9 @@ static void rows_of(const char *name, double bytes, const std::function<void(int
     printf("%-44s %8.1f us %6.2f TB/s %4.0f %%\n", name, us, rate, 100 * rate / copy_rate);
 }
 
-static void linear_of(const char *name, int64_t in, int64_t out, int kind, enum dtype y_dtype,
+static void linear_of(const char *name, int64_t in, int64_t out,
                       const std::function<bool(int, struct linear *)> &call)
 {
-    (void)kind;
-    (void)y_dtype;
     struct tensor w = {}, b = {};
     std::vector<float> values((size_t)(in * out)), bias((size_t)out, 0.01f);
     uint32_t state = 7;
@@ -112,11 +110,12 @@ int main()
     }
     struct tensor shift = make(DTYPE_F32, {1, DIM}, 0.1f), scale = make(DTYPE_F32, {1, DIM}, 0.1f);
     struct tensor gate = make(DTYPE_F32, {1, DIM}, 0.1f), weight = make(DTYPE_F32, {DIM}, 1);
-    struct tensor cos = make(DTYPE_F32, {TOKENS, D / 2}, 1), sin = make(DTYPE_F32, {TOKENS, D / 2}, 1);
+    struct tensor cos = make(DTYPE_F32, {TOKENS, D / 2}, 1),
+                  sin = make(DTYPE_F32, {TOKENS, D / 2}, 1);
     double row = TOKENS * (double)DIM;
     double us = timed([&](int i) {
-        cudaMemcpyAsync(x[(i + 1) % SETS].data, x[i].data, (size_t)row * 4, cudaMemcpyDeviceToDevice,
-                        ex->stream);
+        cudaMemcpyAsync(x[(i + 1) % SETS].data, x[i].data, (size_t)row * 4,
+                        cudaMemcpyDeviceToDevice, ex->stream);
     });
     copy_rate = row * 8 / us / 1e6;
     printf("device copy of 28.8 MB: %.1f us, %.2f TB/s\n", us, copy_rate);
@@ -144,10 +143,10 @@ int main()
         struct tensor to = tensor_reshape(&k[i], 2, shape);
         MUST(ops->copy(ex, &to, &from, &err));
     });
-    rows_of("copy f32 -> bf16", row * 6, [&](int i) { MUST(ops->copy(ex, &normed[i], &x[i], &err)); });
-    rows_of("silu of [4680, 8960] bf16", TOKENS * 8960.0 * 4, [&](int i) {
-        MUST(ops->silu(ex, &hidden[i], &hidden[i], &err));
-    });
+    rows_of("copy f32 -> bf16", row * 6,
+            [&](int i) { MUST(ops->copy(ex, &normed[i], &x[i], &err)); });
+    rows_of("silu of [4680, 8960] bf16", TOKENS * 8960.0 * 4,
+            [&](int i) { MUST(ops->silu(ex, &hidden[i], &hidden[i], &err)); });
     rows_of("axpby f32", row * 12, [&](int i) {
         MUST(ops->axpby(ex, &x[i], 0.5f, &x[(i + 1) % SETS], 0.25f, &x[(i + 2) % SETS], &err));
     });
@@ -159,30 +158,59 @@ int main()
     rows_of("unpatchify (in cache)", TOKENS * 64.0 * 6,
             [&](int) { MUST(ops->unpatchify(ex, &latents, &patches, &err)); });
 
-    struct linear_args gelu = {LINEAR_GELU_TANH, NULL, NULL, 0};
-    struct linear_args residual = {LINEAR_RESIDUAL, NULL, NULL, 0};
-    struct linear_args gated = {LINEAR_GATE_RESIDUAL, NULL, &gate, TOKENS};
-    linear_of("linear 1536 -> 4608", DIM, 3 * DIM, 0, DTYPE_BF16, [&](int i, struct linear *l) {
+    struct linear_args gelu = {LINEAR_GELU_TANH, NULL, NULL, 0, NULL};
+    struct linear_args residual = {LINEAR_RESIDUAL, NULL, NULL, 0, NULL};
+    struct linear_args gated = {LINEAR_GATE_RESIDUAL, NULL, &gate, TOKENS, NULL};
+    linear_of("linear 1536 -> 4608", DIM, 3 * DIM, [&](int i, struct linear *l) {
         return ops->linear(ex, &qkv[i], &normed[i], l, NULL, &err);
     });
-    linear_of("linear 1536 -> 1536", DIM, DIM, 0, DTYPE_BF16, [&](int i, struct linear *l) {
+    linear_of("linear 1536 -> 1536", DIM, DIM, [&](int i, struct linear *l) {
         return ops->linear(ex, &normed[(i + 1) % SETS], &normed[i], l, NULL, &err);
     });
-    linear_of("linear 1536 -> 1536 residual f32", DIM, DIM, 0, DTYPE_F32,
-              [&](int i, struct linear *l) {
-                  return ops->linear(ex, &x[i], &normed[i], l, &residual, &err);
-              });
-    linear_of("linear 1536 -> 1536 gate residual f32", DIM, DIM, 0, DTYPE_F32,
-              [&](int i, struct linear *l) {
-                  return ops->linear(ex, &x[i], &normed[i], l, &gated, &err);
-              });
-    linear_of("linear 1536 -> 8960 GELU", DIM, FFN, 0, DTYPE_BF16, [&](int i, struct linear *l) {
+    linear_of("linear 1536 -> 1536 residual f32", DIM, DIM, [&](int i, struct linear *l) {
+        return ops->linear(ex, &x[i], &normed[i], l, &residual, &err);
+    });
+    linear_of("linear 1536 -> 1536 gate residual f32", DIM, DIM, [&](int i, struct linear *l) {
+        return ops->linear(ex, &x[i], &normed[i], l, &gated, &err);
+    });
+    linear_of("linear 1536 -> 8960 GELU", DIM, FFN, [&](int i, struct linear *l) {
         return ops->linear(ex, &hidden[i], &normed[i], l, &gelu, &err);
     });
-    linear_of("linear 8960 -> 1536 gate residual f32", FFN, DIM, 0, DTYPE_F32,
-              [&](int i, struct linear *l) {
-                  return ops->linear(ex, &x[i], &hidden[i], l, &gated, &err);
-              });
+    linear_of("linear 8960 -> 1536 gate residual f32", FFN, DIM, [&](int i, struct linear *l) {
+        return ops->linear(ex, &x[i], &hidden[i], l, &gated, &err);
+    });
+    for (int i = 0; i < 3; i++) {
+        struct linear_norm norm = {};
+        struct linear_args args = i == 1 ? residual : gated;
+        args.norm = &norm;
+        norm.shift = &shift;
+        norm.scale = &scale;
+        norm.rows_per_frame = TOKENS;
+        norm.eps = 1e-6f;
+        int64_t in = i == 2 ? FFN : DIM;
+        linear_of(i == 0   ? "linear 1536 -> 1536 gate residual + norm"
+                  : i == 1 ? "linear 1536 -> 1536 residual + norm"
+                           : "linear 8960 -> 1536 gate residual + norm",
+                  in, DIM, [&](int set, struct linear *l) {
+                      norm.y = &normed[set];
+                      struct tensor from = qkv[set]; /* in place of what attention gives */
+                      from.shape[1] = DIM;
+                      return ops->linear(ex, &x[set], in == FFN ? &hidden[set] : &from, l, &args,
+                                         &err);
+                  });
+    }
+    linear_of("linear 1536 -> 3072", DIM, 2 * DIM, [&](int i, struct linear *l) {
+        struct tensor to = tensor_columns(&qkv[i], 0, 2 * DIM);
+        return ops->linear(ex, &to, &normed[i], l, NULL, &err);
+    });
+    linear_of("linear 1536 -> 64", DIM, 64, [&](int i, struct linear *l) {
+        struct tensor to = tensor_columns(&x[i], 0, 64);
+        return ops->linear(ex, &to, &normed[i], l, NULL, &err);
+    });
+    linear_of("linear 64 -> 1536", 64, DIM, [&](int i, struct linear *l) {
+        struct tensor from = tensor_columns(&normed[i], 0, 64);
+        return ops->linear(ex, &x[i], &from, l, NULL, &err);
+    });
     MUST(ops->sync(ex, &err));
     return 0;
 }

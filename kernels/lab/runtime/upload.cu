@@ -22,7 +22,8 @@
 
 static double now()
 {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
 }
 
 #define MUST(call)                                                                                 \
@@ -146,8 +147,8 @@ int main(int argc, char **argv)
         MUST(cudaMallocAsync(&p, mb << 20, 0));
         cudaStreamSynchronize(0);
         double c = now() - t;
-        printf("%u MiB: cudaMalloc %.0f us, cudaFree %.0f us, first cudaMallocAsync %.0f us\n", (unsigned)mb,
-               a * 1e6, b * 1e6, c * 1e6);
+        printf("%u MiB: cudaMalloc %.0f us, cudaFree %.0f us, first cudaMallocAsync %.0f us\n",
+               (unsigned)mb, a * 1e6, b * 1e6, c * 1e6);
         cudaFreeAsync(p, 0);
         cudaStreamSynchronize(0);
     }
