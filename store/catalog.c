@@ -157,6 +157,22 @@ static void disconnect(struct catalog *c)
     c->db = NULL;
 }
 
+static bool choose_journal(struct catalog *c, struct dn_error *err)
+{
+    if (is_network(c->library)) {
+        snprintf(c->notice, sizeof c->notice,
+                 "the library is on a network file system: the catalog is slower there, and only "
+                 "one machine may use it at a time");
+        return c->mode == CATALOG_READ || catalog_execute(c, "PRAGMA journal_mode = DELETE", err);
+    }
+    /* FULL: what was acknowledged is on the disk, also after a power cut. */
+    return c->mode == CATALOG_READ ||
+           catalog_execute(c,
+                           "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                           "PRAGMA journal_size_limit = 67108864",
+                           err);
+}
+
 /* A new catalog is made whole under another name and then appears, so a catalog without tables
  * never exists. The caller holds the lock. */
 static bool make_new(struct catalog *c, struct dn_error *err)
@@ -168,7 +184,8 @@ static bool make_new(struct catalog *c, struct dn_error *err)
     unlink(journal);
     snprintf(id, sizeof id, "PRAGMA application_id = %d", CATALOG_APPLICATION_ID);
     bool ok = connect_to(c, part, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err) &&
-              catalog_execute(c, id, err) && catalog_migrate(c, err);
+              catalog_execute(c, id, err) && catalog_migrate(c, err) &&
+              choose_journal(c, err); /* now: later a reader could be in the way */
     disconnect(c);
     c->version = 0;
     if (ok) {
@@ -212,22 +229,6 @@ static bool read_version(struct catalog *c, struct dn_error *err)
     }
     c->version = (int)version;
     return true;
-}
-
-static bool choose_journal(struct catalog *c, struct dn_error *err)
-{
-    if (is_network(c->library)) {
-        snprintf(c->notice, sizeof c->notice,
-                 "the library is on a network file system: the catalog is slower there, and only "
-                 "one machine may use it at a time");
-        return c->mode == CATALOG_READ || catalog_execute(c, "PRAGMA journal_mode = DELETE", err);
-    }
-    /* FULL: what was acknowledged is on the disk, also after a power cut. */
-    return c->mode == CATALOG_READ ||
-           catalog_execute(c,
-                           "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                           "PRAGMA journal_size_limit = 67108864",
-                           err);
 }
 
 static bool open_for_writing(struct catalog *c, struct dn_error *err)

@@ -58,8 +58,10 @@ static bool no_job(int64_t id, struct dn_error *err)
 
 #define JOB_COLUMNS                                                                                \
     "j.clip_id, j.state, j.position, j.attempts, j.deaths, j.owner, j.reason, c.prompt, c.seed, "  \
-    "c.created_ms, c.started_ms, c.finished_ms, c.chunks, c.chunks_done FROM jobs j "              \
-    "JOIN clips c ON c.id = j.clip_id "
+    "c.created_ms, c.started_ms, c.finished_ms, c.chunks, c.chunks_done "
+/* The jobs that wait or run, and the index that holds them alone: SQLite takes a partial index only
+ * when the statement repeats its condition. */
+#define WAITING "state IN ('queued', 'paused', 'running')"
 
 static bool job_from_row(sqlite3_stmt *s, struct job *out, struct dn_error *err)
 {
@@ -91,7 +93,8 @@ bool catalog_get_job(struct catalog *c, int64_t id, struct job *out, struct dn_e
 {
     bool row = false;
     *out = (struct job){0};
-    sqlite3_stmt *s = statement_begin(c, "SELECT " JOB_COLUMNS "WHERE j.clip_id = ?",
+    sqlite3_stmt *s = statement_begin(c, "SELECT " JOB_COLUMNS "FROM jobs j JOIN clips c"
+                                      " ON c.id = j.clip_id WHERE j.clip_id = ?",
                                       VALUES(value_int(id)), err);
     bool ok = s && statement_step(c, s, &row, err) && (row || no_job(id, err)) &&
               job_from_row(s, out, err);
@@ -104,23 +107,13 @@ bool catalog_get_job(struct catalog *c, int64_t id, struct job *out, struct dn_e
 static bool end_position(struct catalog *c, enum job_place place, int64_t *out,
                          struct dn_error *err)
 {
+    bool last = place == JOB_LAST;
+    const char *sql = last ? "SELECT max(position) FROM jobs INDEXED BY jobs_waiting WHERE " WAITING
+                           : "SELECT min(position) FROM jobs INDEXED BY jobs_waiting WHERE " WAITING;
     int64_t edge = 0;
-    bool found;
-    if (place == JOB_LAST) {
-        if (!catalog_read_int(c,
-                              "SELECT max(position) FROM jobs"
-                              " WHERE state IN ('queued', 'paused', 'running')",
-                              NO_VALUES, &edge, &found, err))
-            return false;
-        *out = edge + POSITION_GAP;
-        return true;
-    }
-    if (!catalog_read_int(c,
-                          "SELECT min(position) FROM jobs"
-                          " WHERE state IN ('queued', 'paused', 'running')",
-                          NO_VALUES, &edge, &found, err))
+    if (!catalog_read_int(c, sql, NO_VALUES, &edge, NULL, err))
         return false;
-    *out = edge - POSITION_GAP;
+    *out = last ? edge + POSITION_GAP : edge - POSITION_GAP;
     return true;
 }
 
@@ -143,32 +136,71 @@ bool catalog_enqueue(struct catalog *c, const struct clip *clip, enum job_place 
     return true;
 }
 
-bool catalog_list_jobs(struct catalog *c, unsigned states, int limit, struct job_list *out,
-                       struct dn_error *err)
+/* Appends what s gives, ended here, to out. */
+static bool append_jobs(struct catalog *c, sqlite3_stmt *s, struct job_list *out,
+                        struct dn_error *err)
 {
-    struct strbuf sql = {0};
-    *out = (struct job_list){0};
-    strbuf_append_text(&sql, "SELECT " JOB_COLUMNS "WHERE j.state IN (''");
-    for (int i = 0; i < JOB_STATES; i++)
-        if (states & TO(i))
-            strbuf_printf(&sql, ", '%s'", job_state_name((enum job_state)i));
-    strbuf_append_text(&sql, ") ORDER BY CASE j.state WHEN 'running' THEN 0 WHEN 'queued' THEN 1"
-                             " WHEN 'paused' THEN 1 ELSE 2 END,"
-                             " CASE WHEN j.state IN ('running', 'queued', 'paused')"
-                             " THEN j.position ELSE -j.clip_id END, j.clip_id LIMIT ?");
-    sqlite3_stmt *s = statement_new(c, strbuf_text(&sql), VALUES(value_int(limit)), err);
-    size_t room = 0;
     bool row = true, ok = s != NULL;
     while (ok && (ok = statement_step(c, s, &row, err)) && row) {
-        if (out->count == room) {
-            room = room ? room * 2 : 16;
-            out->items = dn_realloc(out->items, room, sizeof *out->items);
-        }
+        if (out->count % 16 == 0)
+            out->items = dn_realloc(out->items, out->count + 16, sizeof *out->items);
         ok = job_from_row(s, &out->items[out->count], err);
         out->count += ok;
     }
-    sqlite3_finalize(s);
-    strbuf_done(&sql);
+    statement_end(s);
+    return ok;
+}
+
+/* A state's name when it was asked for, else nothing. */
+static struct value wanted(unsigned states, enum job_state state)
+{
+    return states & TO(state) ? value_text(job_state_name(state))
+                              : (struct value){.type = VALUE_NULL};
+}
+
+static sqlite3_stmt *waiting_jobs(struct catalog *c, unsigned states, int limit,
+                                  struct dn_error *err)
+{
+    return statement_begin(c,
+                           "SELECT " JOB_COLUMNS "FROM jobs j INDEXED BY jobs_waiting CROSS JOIN"
+                           " clips c ON c.id = j.clip_id WHERE j." WAITING
+                           " AND j.state IN (?, ?, ?) ORDER BY j.state = 'running' DESC,"
+                           " j.position, j.clip_id LIMIT ?",
+                           VALUES(wanted(states, JOB_QUEUED), wanted(states, JOB_PAUSED),
+                                  wanted(states, JOB_RUNNING), value_int(limit)),
+                           err);
+}
+
+/* Nearly all jobs are done: with those among the wanted the newest are near, without them an index
+ * holds the others. */
+static sqlite3_stmt *ended_jobs(struct catalog *c, unsigned states, int limit,
+                                struct dn_error *err)
+{
+    const char *sql =
+        states & TO(JOB_DONE)
+            ? "SELECT " JOB_COLUMNS "FROM jobs j NOT INDEXED CROSS JOIN clips c ON c.id = j.clip_id"
+              " WHERE j.state IN (?, ?, ?, ?) ORDER BY j.clip_id DESC LIMIT ?"
+            : "SELECT " JOB_COLUMNS "FROM clips c INDEXED BY clips_status CROSS JOIN jobs j"
+              " ON j.clip_id = c.id WHERE c.status <> 'done' AND c.status IN (?, ?, ?, ?)"
+              " ORDER BY c.id DESC LIMIT ?";
+    return statement_begin(c, sql,
+                           VALUES(wanted(states, JOB_DONE), wanted(states, JOB_FAILED),
+                                  wanted(states, JOB_CANCELLED), wanted(states, JOB_SET_ASIDE),
+                                  value_int(limit)),
+                           err);
+}
+
+bool catalog_list_jobs(struct catalog *c, unsigned states, int limit, struct job_list *out,
+                       struct dn_error *err)
+{
+    const unsigned waiting = TO(JOB_QUEUED) | TO(JOB_PAUSED) | TO(JOB_RUNNING);
+    bool ok = true;
+    *out = (struct job_list){0};
+    if (states & waiting)
+        ok = append_jobs(c, waiting_jobs(c, states, limit, err), out, err);
+    int left = limit - (int)out->count;
+    if (ok && left > 0 && states & ~waiting)
+        ok = append_jobs(c, ended_jobs(c, states, left, err), out, err);
     if (!ok)
         job_list_done(out);
     return ok;
@@ -228,7 +260,8 @@ bool catalog_claim_job(struct catalog *c, const char *owner, struct job *out, bo
         return false;
     ok = catalog_queue_paused(c, &paused, err) &&
          (paused || catalog_read_int(c,
-                                     "SELECT clip_id FROM jobs WHERE state = 'queued'"
+                                     "SELECT clip_id FROM jobs INDEXED BY jobs_waiting WHERE "
+                                     WAITING " AND state = 'queued'"
                                      " ORDER BY position, clip_id LIMIT 1",
                                      NO_VALUES, &id, found, err));
     if (ok && *found)
@@ -270,8 +303,9 @@ bool catalog_recover_jobs(struct catalog *c, const char *owner, int64_t *count,
                           struct dn_error *err)
 {
     return catalog_run(c,
-                       "UPDATE jobs SET state = 'queued', reason = 'the engine ended meanwhile'"
-                       " WHERE state = 'running' AND owner <> ?",
+                       "UPDATE jobs INDEXED BY jobs_waiting SET state = 'queued',"
+                       " reason = 'the engine ended meanwhile' WHERE " WAITING
+                       " AND state = 'running' AND owner <> ?",
                        VALUES(value_text(owner)), count, err);
 }
 
@@ -289,8 +323,8 @@ static bool renumber(struct catalog *c, struct dn_error *err)
 {
     return catalog_run(c,
                        "WITH line AS (SELECT clip_id, row_number() OVER"
-                       " (ORDER BY position, clip_id) AS place FROM jobs"
-                       " WHERE state IN ('queued', 'paused', 'running'))"
+                       " (ORDER BY position, clip_id) AS place FROM jobs INDEXED BY"
+                       " jobs_waiting WHERE " WAITING ")"
                        " UPDATE jobs SET position = (SELECT place FROM line WHERE line.clip_id ="
                        " jobs.clip_id) * ? WHERE clip_id IN (SELECT clip_id FROM line)",
                        VALUES(value_int(POSITION_GAP)), NULL, err);
@@ -312,15 +346,15 @@ static bool position_beside(struct catalog *c, enum job_place place, int64_t oth
         return dn_fail(err, DN_E_ARG, "job %" PRId64 " does not wait any more", other);
     if (place == JOB_BEFORE) {
         if (!catalog_read_int(c,
-                              "SELECT position FROM jobs WHERE state IN ('queued', 'paused',"
-                              " 'running') AND position < ? ORDER BY position DESC LIMIT 1",
+                              "SELECT position FROM jobs INDEXED BY jobs_waiting WHERE " WAITING
+                              " AND position < ? ORDER BY position DESC LIMIT 1",
                               VALUES(value_int(at)), &neighbour, &any, err))
             return false;
         neighbour = any ? neighbour : at - 2 * POSITION_GAP;
     } else {
         if (!catalog_read_int(c,
-                              "SELECT position FROM jobs WHERE state IN ('queued', 'paused',"
-                              " 'running') AND position > ? ORDER BY position LIMIT 1",
+                              "SELECT position FROM jobs INDEXED BY jobs_waiting WHERE " WAITING
+                              " AND position > ? ORDER BY position LIMIT 1",
                               VALUES(value_int(at)), &neighbour, &any, err))
             return false;
         neighbour = any ? neighbour : at + 2 * POSITION_GAP;

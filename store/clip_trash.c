@@ -170,7 +170,8 @@ static bool complete_moves(struct catalog *c, struct dn_error *err)
     int64_t *ids;
     size_t n;
     bool row = false;
-    bool ok = read_ids(c, "SELECT id FROM clips WHERE moving_to IS NOT NULL AND id > ?", 0, &ids,
+    bool ok = read_ids(c, "SELECT id FROM clips INDEXED BY clips_moving WHERE moving_to IS NOT"
+                       " NULL AND id > ?", 0, &ids,
                        &n, err);
     for (size_t i = 0; ok && i < n; i++) {
         sqlite3_stmt *s = statement_begin(c, "SELECT folder, moving_to FROM clips WHERE id = ?",
@@ -196,7 +197,8 @@ static bool settle_gone(struct catalog *c, const char *name, int64_t *removed,
     bool found;
     char *folder = dn_asprintf("trash/%s", name + strlen(gone));
     char *marked = dn_asprintf("trash/%s", name), *path = dn_path_join(c->library, marked);
-    bool ok = catalog_read_int(c, "SELECT 1 FROM clips WHERE trashed_ms IS NOT NULL AND folder = ?",
+    bool ok = catalog_read_int(c, "SELECT 1 FROM clips INDEXED BY clips_trash WHERE"
+                               " trashed_ms IS NOT NULL AND folder = ?",
                                VALUES(value_text(folder)), &one, &found, err);
     if (ok && found) {
         ok = rename_folder(c, marked, folder, err);

@@ -22,7 +22,8 @@ bool clip_files_sweep(struct catalog *c, int64_t *removed, struct dn_error *err)
     bool row = true;
     if (!clip_moves_complete(c, &count, err))
         return false;
-    sqlite3_stmt *s = statement_begin(c, "SELECT folder FROM clips WHERE status <> 'done'",
+    sqlite3_stmt *s = statement_begin(c, "SELECT folder FROM clips INDEXED BY clips_status"
+                                      " WHERE status <> 'done'",
                                       NO_VALUES, err);
     bool ok = s != NULL;
     while (ok && (ok = statement_step(c, s, &row, err)) && row) {

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "catalog_fixture.h"
 #include "check.h"
+#include "store/catalog_internal.h"
 #include "store/catalog_jobs.h"
 #include "store/clip_files.h"
 
@@ -232,6 +233,49 @@ TEST(finishing_commits_files_and_states_together)
     fixture_clear();
 }
 
+TEST(thousands_of_ended_jobs_cost_nothing)
+{
+    enum { ENDED = 3000 };
+    struct catalog *c = fixture_open(CATALOG_WRITE);
+    CHECK_OK(catalog_begin(c, &err), err);
+    for (int i = 0; i < ENDED; i++)
+        job_in(c, JOB_DONE);
+    CHECK_OK(catalog_commit(c, &err), err);
+    catalog_close(c); /* forgets the statements and what they took */
+    c = fixture_open(CATALOG_WRITE);
+    struct job_list list;
+    struct job job;
+    bool found;
+    int64_t a = enqueue(c, 1, JOB_LAST), b = enqueue(c, 2, JOB_FIRST);
+    CHECK_OK(catalog_recover_jobs(c, "e", NULL, &err), err);
+    CHECK_OK(catalog_claim_job(c, "e", &job, &found, &err), err);
+    CHECK(found && job.id == b);
+    job_done(&job);
+    CHECK_OK(catalog_set_job(c, b, JOB_FAILED, "no", &err), err);
+    CHECK_OK(catalog_set_job(c, b, JOB_QUEUED, NULL, &err), err);
+    CHECK_OK(catalog_move_job(c, b, JOB_BEFORE, a, &err), err);
+    CHECK_OK(catalog_move_job(c, b, JOB_AFTER, a, &err), err);
+    CHECK_OK(catalog_list_jobs(c, 1u << JOB_QUEUED, 10, &list, &err), err);
+    CHECK(list.count == 2);
+    job_list_done(&list);
+    CHECK_OK(catalog_list_jobs(c, 1u << JOB_FAILED | 1u << JOB_CANCELLED, 10, &list, &err), err);
+    CHECK(list.count == 0);
+    job_list_done(&list);
+    CHECK_OK(catalog_list_jobs(c, ~0u, 10, &list, &err), err);
+    CHECK(list.count == 10 && list.items[2].state == JOB_DONE &&
+          list.items[2].id > list.items[3].id);
+    job_list_done(&list);
+    CHECK_OK(clip_files_sweep(c, NULL, &err), err);
+    for (int i = 0; i < c->cached; i++) {
+        sqlite3_stmt *s = c->cache[i].statement;
+        int steps = sqlite3_stmt_status(s, SQLITE_STMTSTATUS_FULLSCAN_STEP, 0) +
+                    sqlite3_stmt_status(s, SQLITE_STMTSTATUS_SORT, 0);
+        CHECK_MSG(steps < 50, "%d rows looked at by %s", steps, c->cache[i].sql);
+    }
+    catalog_close(c);
+    fixture_clear();
+}
+
 /* G2: random operations against a model of the queue that is an array. */
 enum { JOBS = 40 };
 struct model {
@@ -391,4 +435,5 @@ TEST(random_operations_agree_with_a_model)
 
 TESTS(T(places_in_the_queue), T(every_transition_does_what_the_table_says),
       T(a_job_is_claimed_once_and_in_order), T(a_job_that_kills_its_worker_is_set_aside),
-      T(finishing_commits_files_and_states_together), T(random_operations_agree_with_a_model))
+      T(finishing_commits_files_and_states_together), T(thousands_of_ended_jobs_cost_nothing),
+      T(random_operations_agree_with_a_model))
