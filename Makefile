@@ -263,18 +263,18 @@ RULE_TESTS := $(wildcard tests/rules/*.sh)
 TORTURE_TESTS := $(wildcard tests/torture/*.sh)
 # the store's are unit tests at their short counts
 TORTURE_SHORT := $(filter-out tests/torture/store_%,$(TORTURE_TESTS))
-CHECK_LIBRARY := $(BUILD)/tests/torture/check_library
-$(CHECK_LIBRARY): $(BUILD)/obj/tests/torture/check_library.o $(call archives,store)
+TEST_TOOLS := $(patsubst tests/torture/%.c,$(BUILD)/tests/torture/%,$(wildcard tests/torture/*.c))
+$(TEST_TOOLS): $(BUILD)/tests/torture/%: $(BUILD)/obj/tests/torture/%.o $(call archives,engine)
 	@mkdir -p $(@D)
 	$(call say,ld,$@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libraries,store) -lm
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libraries,engine) -lm
 .PHONY: torture
-torture: all $(UNIT_TESTS) $(CHECK_LIBRARY)
+torture: all $(UNIT_TESTS) $(TEST_TOOLS)
 	@TORTURE=full RUN_LIMIT=7200 DANAUS=$(abspath $(BUILD)/danaus) tests/run.sh $(TORTURE_TESTS)
 
 check: deps
 	@$(MAKE) --no-print-directory check-built
-check-built: all $(UNIT_TESTS) $(EMULATE_TESTS) $(CHECK_LIBRARY)
+check-built: all $(UNIT_TESTS) $(EMULATE_TESTS) $(TEST_TOOLS)
 	@DANAUS=$(abspath $(BUILD)/danaus) tests/run.sh $(RULE_TESTS) $(UNIT_TESTS) $(EMULATE_TESTS) $(CLI_TESTS) $(TORTURE_SHORT)
 
 # The whole suite under AddressSanitizer and UBSan, in its own build folder.

@@ -184,7 +184,8 @@ static bool prepare(struct run *run, struct dn_error *err)
 {
     struct worker_model *model = &run->worker->model;
     struct clip_output_options options = {.request = &run->request,
-                                          .folder = protocol_text(run->order, "folder")};
+                                          .folder = protocol_text(run->order, "folder"),
+                                          .again = protocol_int(run->order, "attempt", 1) > 1};
     int64_t start_ns = dn_now_ns();
     if (!read_order(run, err) || !worker_model_fit(model, &run->request, &run->worker->options, err))
         return false;

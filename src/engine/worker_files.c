@@ -17,6 +17,7 @@
 #include "engine/output_file.h"
 #include "format/safetensors_write.h"
 #include "store/atomic_file.h"
+#include "store/atomic_sweep.h"
 #include "store/clip_latents.h"
 #include "store/clip_files.h"
 #include "store/file_hash.h"
@@ -94,6 +95,10 @@ bool clip_output_open(const struct clip_output_options *options, struct clip_out
                                       .title = options->recipe && r->prompt[0] ? r->prompt : NULL,
                                       .background = options->background};
     char *video = path_in(o, VIDEO_NAME);
+    if (options->again)
+        atomic_sweep(video);
+    if (options->again && r->output)
+        atomic_sweep(r->output);
     bool ok = open_copy(o, &sink, err) && frame_sink_open(video, &sink, &o->video, err);
     free(video);
     if (ok) {

@@ -13,6 +13,7 @@ struct clip_output_options {
     const struct request *request; /* borrowed while it is open */
     const char *folder;            /* of the clip, in the library */
     const char *recipe;            /* JSON, borrowed; NULL = none is stored */
+    bool again;                    /* it was begun before: by a worker that may be dead */
     bool background;               /* encode on threads of their own: frames come from a GPU */
 };
 

@@ -16,8 +16,9 @@ request() {
 }
 # queue K: one more of that kind, into $log/acknowledged when the engine has said so
 queue() {
-    "$DANAUS" generate -m "$demo" "a red butterfly" $(request "$1") --detach >"$log/queue.$2" 2>/dev/null &&
-        sed -n "s/^job \([0-9]*\) is queued/\1 $1/p" "$log/queue.$2" >>"$log/acknowledged"
+    "$DANAUS" generate -m "$demo" "a red butterfly" $(request "$1") --detach -o copy-$2.mp4 \
+        >"$log/queue.$2" 2>/dev/null &&
+        sed -n "s/^job \([0-9]*\) is queued/\1 $1 $2/p" "$log/queue.$2" >>"$log/acknowledged"
 }
 
 : >"$log/acknowledged"
@@ -54,13 +55,14 @@ check "all $jobs jobs are done, not $done" test "$jobs" -eq "$done"
 check "every acknowledged job is there once" test \
     "$(sort -u "$log/acknowledged" | wc -l)" -eq "$(wc -l <"$log/acknowledged")"
 check "some were acknowledged" test "$(wc -l <"$log/acknowledged")" -ge $((kills / 2))
-while read -r job kind; do
+while read -r job kind number; do
     prints "$job" >"$log/got"
+    check "the copy of job $job" cmp "$(folder "$job")/video.mp4" "copy-$number.mp4"
     check "job $job is that of an undisturbed run" cmp "$log/got" "$log/want.$kind"
 done <"$log/acknowledged"
 check "the catalog and every file are sound" sound
 works engine stop
 works engine start # sweeps
-check "nothing temporary is left" test -z "$(find "$library" -name '*.part*')"
+check "nothing temporary is left" test -z "$(find "$library" . -name '*.part*')"
 echo "$kills kills, $(wc -l <"$log/acknowledged") acknowledged jobs, slowest restart $slowest ms"
 finish
