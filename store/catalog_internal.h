@@ -121,6 +121,10 @@ bool clip_list_read(struct catalog *c, sqlite3_stmt *s, struct clip_list *out,
 /* clips/2026/11/25/000017-a-red-fox; the caller frees. */
 char *clip_choose_folder(int64_t id, int64_t created_ms, const char *prompt);
 
+/* clip_files.c: makes a folder below the library, 0700, there also after a power cut; one that is
+ * there is fine. */
+bool library_make_folder(const struct catalog *c, const char *relative, struct dn_error *err);
+
 /* clip_trash.c: moves that a crash interrupted. */
 bool clip_moves_complete(struct catalog *c, int64_t *removed, struct dn_error *err);
 /* DN_E_ARG "there is no clip 17". */

@@ -9,6 +9,7 @@
 #include "base/paths.h"
 #include "store/catalog_internal.h"
 #include "store/file_hash.h"
+#include "store/file_tree.h"
 
 void clip_file_done(struct clip_file *file)
 {
@@ -37,12 +38,26 @@ char *clip_file_path(const struct catalog *c, const struct clip *clip, const cha
     return path;
 }
 
+/* Names are in their folder for good when that is synced, so all those above are, up to the
+ * library. */
+bool library_make_folder(const struct catalog *c, const char *relative, struct dn_error *err)
+{
+    char *path = dn_path_join(c->library, relative);
+    bool ok = dn_path_exists(path) || dn_make_dirs(path, err);
+    size_t top = strlen(c->library);
+    while (ok && strlen(path) > top) {
+        char *parent = dn_path_dir(path);
+        ok = tree_sync(parent, err);
+        free(path);
+        path = parent;
+    }
+    free(path);
+    return ok;
+}
+
 bool clip_folder_make(const struct catalog *c, const struct clip *clip, struct dn_error *err)
 {
-    char *folder = clip_folder_path(c, clip);
-    bool ok = dn_make_dirs(folder, err);
-    free(folder);
-    return ok;
+    return library_make_folder(c, clip->folder, err);
 }
 
 bool clip_file_describe(const struct catalog *c, const struct clip *clip, const char *kind,

@@ -38,7 +38,9 @@ static bool rename_folder(struct catalog *c, const char *from, const char *to,
     char *old_parent = dn_path_dir(old), *new_parent = dn_path_dir(new);
     bool ok = true;
     if (dn_path_exists(old)) {
-        ok = dn_make_dirs(new_parent, err);
+        char *folder = dn_path_dir(to);
+        ok = library_make_folder(c, folder, err);
+        free(folder);
         if (ok && atomic_rename(AT_FDCWD, old, AT_FDCWD, new, false) != 0)
             ok = dn_fail(err, errno == EEXIST ? DN_E_EXISTS : DN_E_IO, "cannot move %s to %s: %s",
                          old, new, strerror(errno));

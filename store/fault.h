@@ -21,6 +21,13 @@ int64_t fault_calls(void); /* since fault_arm() */
 /* Counts a call made elsewhere (a test's own VFS). True: it must fail, errno is set. */
 int fault_here(void);
 
+/* Tells a test of every call that succeeded, in order: bytes written at a place (-1: where the
+ * descriptor stood), a sync, a rename (fd is the folder's, bytes the name it got). NULL = nobody. */
+enum fault_event { FAULT_WROTE, FAULT_SYNCED, FAULT_RENAMED };
+typedef void fault_observer(enum fault_event event, int fd, const void *bytes, size_t size,
+                            off_t at);
+void fault_observe(fault_observer *observer);
+
 ssize_t fault_write(int fd, const void *bytes, size_t size);
 ssize_t fault_pwrite(int fd, const void *bytes, size_t size, off_t at);
 int fault_fsync(int fd);
