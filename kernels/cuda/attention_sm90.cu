@@ -59,7 +59,7 @@ static bool start(struct exec *ex, const struct attention_call *c, struct dn_err
     job.parts = (float *)parts;
     if (!cuda_launch(ex, OP, err, attention_sm90_kernel<D, KEYS, SLOTS, QUERIES, BIAS>,
                      dim3((unsigned)blocks), ATTENTION_THREADS,
-                     attention_layout<D, KEYS, SLOTS, QUERIES>::bytes, job))
+                     attention_layout<D, KEYS, SLOTS, QUERIES, BIAS>::bytes, job))
         return false;
     if (!cut)
         return true;
@@ -70,15 +70,18 @@ static bool start(struct exec *ex, const struct attention_call *c, struct dn_err
                        (uint16_t *)c->out->data, c->out->stride[0], c->out->stride[1]);
 }
 
+/* Tiles of keys, slots and buffers of queries as attention_lab found them fastest. */
 bool attention_sm90(struct exec *ex, const struct attention_call *c, struct dn_error *err)
 {
-    bool narrow = c->q->shape[2] <= 64;
-    if (c->args->bias)
-        return narrow ? start<64, 64, 8, 2, ATTENTION_BOTH_BIASES>(ex, c, err)
-                      : start<128, 64, 8, 2, ATTENTION_BOTH_BIASES>(ex, c, err);
+    int64_t d = c->q->shape[2], keys = c->k->shape[0];
+    if (c->args->bias || (c->args->key_bias && keys > ATTENTION_BIASED_KEYS))
+        return d <= 64 ? start<64, 64, 8, 2, ATTENTION_BOTH_BIASES>(ex, c, err)
+                       : start<128, 64, 8, 2, ATTENTION_BOTH_BIASES>(ex, c, err);
+    if (c->args->key_bias && d <= 64)
+        return start<64, 128, 8, 2, ATTENTION_KEY_BIAS>(ex, c, err);
     if (c->args->key_bias)
-        return narrow ? start<64, 128, 8, 2, ATTENTION_KEY_BIAS>(ex, c, err)
-                      : start<128, 128, 5, 2, ATTENTION_KEY_BIAS>(ex, c, err);
-    return narrow ? start<64, 128, 8, 2, ATTENTION_PLAIN>(ex, c, err)
-                  : start<128, 176, 4, 1, ATTENTION_PLAIN>(ex, c, err);
+        return keys <= 64 ? start<128, 64, 8, 2, ATTENTION_KEY_BIAS>(ex, c, err)
+                          : start<128, 128, 4, 2, ATTENTION_KEY_BIAS>(ex, c, err);
+    return d <= 64 ? start<64, 176, 6, 2, ATTENTION_PLAIN>(ex, c, err)
+                   : start<128, 176, 4, 1, ATTENTION_PLAIN>(ex, c, err);
 }

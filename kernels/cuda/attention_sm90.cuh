@@ -37,14 +37,18 @@ struct attention_piece {
     int tile, first, end, part;
 };
 
-/* Shared memory, in bytes: q, then slots that k and v pass through, then barriers. */
-template <int D, int KEYS, int SLOTS, int QUERIES> struct attention_layout {
+/* Shared memory, in bytes: q, then slots that k and v pass through, then biases of keys (of so many
+ * at most), then barriers. */
+#define ATTENTION_BIASED_KEYS 8192
+template <int D, int KEYS, int SLOTS, int QUERIES, attention_bias BIAS> struct attention_layout {
     static constexpr int halves = D / 64;
     static constexpr int q_group = 64 * D * 2; /* a warpgroup's queries */
     static constexpr int slot = KEYS * D * 2;
     static constexpr int slots = QUERIES * 2 * q_group;
-    static constexpr int barriers = slots + SLOTS * slot;
-    static constexpr int bytes = barriers + 8 * (2 * SLOTS + 4 * QUERIES) + 1024; /* alignment */
+    static constexpr int biases = slots + SLOTS * slot;
+    static constexpr int barriers =
+        biases + (BIAS == ATTENTION_KEY_BIAS ? 4 * ATTENTION_BIASED_KEYS : 0);
+    static constexpr int bytes = barriers + 8 * (2 * SLOTS + 6 * QUERIES) + 1024; /* alignment */
 };
 
 template <int D> __host__ __device__ constexpr int attention_part_floats()
@@ -103,8 +107,8 @@ template <int SLOTS> struct attention_ring {
     }
 };
 
-/* Barriers: slots full, slots free, queries there, queries free; the last two by buffer and group.
- */
+/* Barriers: slots full, slots free; by buffer and group: queries there, sums in their place, place
+ * free. */
 template <int SLOTS, int QUERIES> struct attention_barriers {
     uint64_t *all;
     __device__ uint64_t *full(int slot) const
@@ -119,16 +123,20 @@ template <int SLOTS, int QUERIES> struct attention_barriers {
     {
         return all + 2 * SLOTS + 2 * buffer + group;
     }
-    __device__ uint64_t *q_free(int buffer, int group) const
+    __device__ uint64_t *sums(int buffer, int group) const
     {
         return all + 2 * SLOTS + 2 * QUERIES + 2 * buffer + group;
     }
+    __device__ uint64_t *q_free(int buffer, int group) const
+    {
+        return all + 2 * SLOTS + 4 * QUERIES + 2 * buffer + group;
+    }
 };
 
-template <int D, int KEYS, int SLOTS, int QUERIES>
+template <int D, int KEYS, int SLOTS, int QUERIES, attention_bias BIAS>
 __device__ inline void attention_load(const attention_job &job, char *shared)
 {
-    using layout = attention_layout<D, KEYS, SLOTS, QUERIES>;
+    using layout = attention_layout<D, KEYS, SLOTS, QUERIES, BIAS>;
     attention_barriers<SLOTS, QUERIES> barriers = {(uint64_t *)(shared + layout::barriers)};
     attention_ring<SLOTS> ring;
     attention_ring<QUERIES> q_ring;
@@ -165,17 +173,14 @@ __device__ inline void attention_load(const attention_job &job, char *shared)
     }
 }
 
-/* Sums over totals go to shared memory, in the place of the queries, and from there to `out` by the
- * copy engine, which leaves away what lies outside. */
+/* Sums over totals go to shared memory, in the place of the queries. */
 template <int D>
-__device__ inline void attention_store(const attention_job &job, char *shared, int head, int row,
-                                       const attention_rows &rows, const float (&o)[D / 2],
-                                       int group)
+__device__ inline void attention_store(char *shared, const attention_rows &rows,
+                                       const float (&o)[D / 2])
 {
     float share[2] = {attention_share(rows.total[0]), attention_share(rows.total[1])};
     int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32 % 4;
-    int r = 16 * warp + lane % 16;     /* this lane's row of 16 bytes, of the four 8 x 8 squares */
-    hopper_warps_sync(3 + group, 128); /* no warp reads the queries any more */
+    int r = 16 * warp + lane % 16; /* this lane's row of 16 bytes, of the four 8 x 8 squares */
 #pragma unroll
     for (int j = 0; j < D / 8; j += 2) {
         int chunk = j + lane / 16;
@@ -189,11 +194,29 @@ __device__ inline void attention_store(const attention_job &job, char *shared, i
                      : "memory");
     }
     hopper_fence_async();
-    hopper_warps_sync(3 + group, 128);
-    if (threadIdx.x % 128 == 0) {
-        for (int h = 0; h < D / 64; h++)
-            hopper_store_3d(&job.out, shared + h * 64 * 128, 64 * h, head, row);
-        hopper_stores_read();
+}
+
+/* One thread a warpgroup takes what attention_store left to `out`, by the copy engine, which leaves
+ * away what lies outside, and frees the place; so the warpgroup need not wait. */
+template <int D, int KEYS, int SLOTS, int QUERIES, attention_bias BIAS>
+__device__ inline void attention_write(const attention_job &job, char *shared, int group)
+{
+    using layout = attention_layout<D, KEYS, SLOTS, QUERIES, BIAS>;
+    attention_barriers<SLOTS, QUERIES> barriers = {(uint64_t *)(shared + layout::barriers)};
+    attention_ring<QUERIES> ring;
+    attention_piece piece;
+    for (int n = 0; attention_next<KEYS>(job, n, &piece); n++) {
+        int head = piece.tile / job.query_tiles;
+        int row = piece.tile % job.query_tiles * ATTENTION_ROWS + 64 * group;
+        hopper_barrier_wait(barriers.sums(ring.slot, group), ring.phase);
+        if (piece.part < 0) {
+            char *from = shared + (2 * ring.slot + group) * layout::q_group;
+            for (int h = 0; h < layout::halves; h++)
+                hopper_store_3d(&job.out, from + h * 64 * 128, 64 * h, head, row);
+            hopper_stores_read();
+        }
+        hopper_barrier_arrive(barriers.q_free(ring.slot, group));
+        ring.step();
     }
 }
 
@@ -218,7 +241,7 @@ __device__ inline void attention_store_part(float *part, const attention_rows &r
 template <int D, int KEYS, int SLOTS, int QUERIES, attention_bias BIAS>
 __device__ inline void attention_multiply(const attention_job &job, char *shared)
 {
-    using layout = attention_layout<D, KEYS, SLOTS, QUERIES>;
+    using layout = attention_layout<D, KEYS, SLOTS, QUERIES, BIAS>;
     attention_barriers<SLOTS, QUERIES> barriers = {(uint64_t *)(shared + layout::barriers)};
     attention_ring<SLOTS> ring;
     attention_ring<QUERIES> q_ring;
@@ -251,6 +274,12 @@ __device__ inline void attention_multiply(const attention_job &job, char *shared
             hopper_product<D>::template registers<true>(o, weights[step], v + step * 2048 / 16, 1);
         hopper_products_commit();
     };
+    auto load_bias = [&](int head, int block, const attention_rows &rows) {
+        if constexpr (BIAS == ATTENTION_KEY_BIAS)
+            added.load_shared((const float *)(shared + layout::biases), block * KEYS);
+        else
+            added.load(job.z, head, block * KEYS, rows);
+    };
     auto release = [&](uint64_t *barrier) {
         if (lane == 0)
             hopper_barrier_arrive(barrier);
@@ -270,13 +299,15 @@ __device__ inline void attention_multiply(const attention_job &job, char *shared
         attention_rows rows;
         attention_rows_begin(job.z, row + own_row, &rows);
         attention_span all = attention_seen_by_all(job.z, row + 64 * group, 64);
+        if (BIAS == ATTENTION_KEY_BIAS && !job.z.masked)
+            all.end = INT32_MAX; /* the biases hide what lies behind the keys */
 #pragma unroll
         for (int i = 0; i < D / 2; i++)
             o[i] = 0;
         hopper_barrier_wait(barriers.q_full(q_ring.slot, group), q_ring.phase);
         if (piece.first < piece.end) {
             start_logits(q);
-            added.load(job.z, head, (piece.end - 1) * KEYS, rows);
+            load_bias(head, piece.end - 1, rows);
             hopper_products_wait<0>();
             hopper_products_touch(s);
             release(barriers.free(ring.slot));
@@ -290,7 +321,7 @@ __device__ inline void attention_multiply(const attention_job &job, char *shared
                 start_logits(q);
                 start_sums(next.slot, next.phase);
                 hopper_warps_arrive(2 - group, 256);
-                added.load(job.z, head, block * KEYS, rows);
+                load_bias(head, block, rows);
                 hopper_products_wait<1>();
                 hopper_products_touch(s);
                 release(barriers.free(ring.slot));
@@ -312,14 +343,14 @@ __device__ inline void attention_multiply(const attention_job &job, char *shared
             ring.step();
         }
         attention_rows_end(rows);
-        if (piece.part < 0)
-            attention_store<D>(job, own, head, row + 64 * group, rows, o, group);
-        else
+        if (piece.part < 0) {
+            hopper_warps_sync(3 + group, 128); /* no warp reads the queries any more */
+            attention_store<D>(own, rows, o);
+        } else
             attention_store_part<D>(job.parts + (int64_t)piece.part * attention_part_floats<D>(),
                                     rows, BIAS == ATTENTION_PLAIN ? job.z.scale : 1.0f, o, own_row);
-        hopper_warps_sync(3 + group, 128);
-        if (threadIdx.x % 128 == 0)
-            hopper_barrier_arrive(barriers.q_free(q_ring.slot, group));
+        __syncwarp();
+        release(barriers.sums(q_ring.slot, group));
         q_ring.step();
     }
     if (group == 0) /* takes the other's last turn */
@@ -332,7 +363,7 @@ __global__ void __launch_bounds__(ATTENTION_THREADS, 1)
     attention_sm90_kernel(const __grid_constant__ attention_job job)
 {
 #ifdef HOPPER_CODE
-    using layout = attention_layout<D, KEYS, SLOTS, QUERIES>;
+    using layout = attention_layout<D, KEYS, SLOTS, QUERIES, BIAS>;
     char *shared = (char *)cuda_shared();
     shared += (1024 - hopper_shared(shared) % 1024) % 1024;
     attention_barriers<SLOTS, QUERIES> barriers = {(uint64_t *)(shared + layout::barriers)};
@@ -343,15 +374,20 @@ __global__ void __launch_bounds__(ATTENTION_THREADS, 1)
         }
         for (int i = 0; i < 2 * QUERIES; i++) {
             hopper_barrier_init(barriers.q_full(i / 2, i % 2), 1);
+            hopper_barrier_init(barriers.sums(i / 2, i % 2), 4); /* warps */
             hopper_barrier_init(barriers.q_free(i / 2, i % 2), 1);
         }
         hopper_barrier_init_done();
     }
+    if (BIAS == ATTENTION_KEY_BIAS)
+        attention_fill_bias(job.z, (float *)(shared + layout::biases), KEYS);
     __syncthreads();
     if (threadIdx.x < 128) {
         hopper_registers_down<24>();
         if (threadIdx.x == 0)
-            attention_load<D, KEYS, SLOTS, QUERIES>(job, shared);
+            attention_load<D, KEYS, SLOTS, QUERIES, BIAS>(job, shared);
+        else if (threadIdx.x == 32 || threadIdx.x == 64)
+            attention_write<D, KEYS, SLOTS, QUERIES, BIAS>(job, shared, (int)threadIdx.x / 32 - 1);
     } else {
         hopper_registers_up<240>();
         attention_multiply<D, KEYS, SLOTS, QUERIES, BIAS>(job, shared);

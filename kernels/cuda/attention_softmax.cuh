@@ -123,8 +123,8 @@ __device__ inline void attention_hide(const attention_logits &z, int key,
     }
 }
 
-/* What is added to COUNT logits of a thread; asked for early, it travels while products run. Behind
- * the last key anything may stand: attention_hide follows. */
+/* What is added to COUNT logits of a thread, biases of keys times log2 e; asked for early, it
+ * travels while products run. Behind the last key anything may stand: attention_hide follows. */
 template <attention_bias BIAS, int COUNT> struct attention_added {
     static constexpr int count = BIAS == ATTENTION_PLAIN      ? 1
                                  : BIAS == ATTENTION_KEY_BIAS ? COUNT / 2 /* of both rows */
@@ -139,7 +139,7 @@ template <attention_bias BIAS, int COUNT> struct attention_added {
 #pragma unroll
             for (int i = 0; i < count; i++) {
                 int j = column + i / 2 * 8 + i % 2;
-                x[i] = z.key_bias[j < z.keys ? j : z.keys - 1];
+                x[i] = z.key_bias[j < z.keys ? j : z.keys - 1] * ATTENTION_LOG2_E;
             }
         }
         if constexpr (BIAS == ATTENTION_BOTH_BIASES) {
@@ -150,11 +150,20 @@ template <attention_bias BIAS, int COUNT> struct attention_added {
             for (int i = 0; i < count; i++) {
                 int j = column + i / 4 * 8 + i % 2;
                 j = j < z.keys ? j : z.keys - 1;
-                x[i] = row[i / 2 % 2][j];
+                x[i] = z.bias ? row[i / 2 % 2][j] : 0.0f;
                 if (z.key_bias)
                     x[i] += z.key_bias[j];
             }
         }
+    }
+
+    /* The same from shared memory, where attention_fill_bias has put all biases of keys. */
+    __device__ void load_shared(const float *biases, int first)
+    {
+        const float *from = biases + first + (int)threadIdx.x % 4 * 2;
+#pragma unroll
+        for (int i = 0; i < count; i++)
+            x[i] = from[i / 2 * 8 + i % 2];
     }
 
     /* Logits times log2 e. */
@@ -163,12 +172,21 @@ template <attention_bias BIAS, int COUNT> struct attention_added {
         if constexpr (BIAS != ATTENTION_PLAIN) {
 #pragma unroll
             for (int i = 0; i < COUNT; i++) {
-                float more = x[BIAS == ATTENTION_KEY_BIAS ? i / 4 * 2 + i % 2 : i];
-                s[i] = s[i] * z.scale + more * ATTENTION_LOG2_E;
+                float more =
+                    BIAS == ATTENTION_KEY_BIAS ? x[i / 4 * 2 + i % 2] : x[i] * ATTENTION_LOG2_E;
+                s[i] = s[i] * z.scale + more;
             }
         }
     }
 };
+
+/* Biases of keys, times log2 e, for load_shared; to the next multiple of `round` keys that do not
+ * exist are hidden. By a whole block. */
+__device__ inline void attention_fill_bias(const attention_logits &z, float *biases, int round)
+{
+    for (int j = (int)threadIdx.x; j < (z.keys + round - 1) / round * round; j += (int)blockDim.x)
+        biases[j] = j < z.keys ? z.key_bias[j] * ATTENTION_LOG2_E : -INFINITY;
+}
 
 /* Logits of keys [key, key + 2 COUNT) become weights; sums so far are to be multiplied by
  * rescale. all: keys that need no hiding. The totals are of the thread's own keys until

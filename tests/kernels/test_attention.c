@@ -139,10 +139,10 @@ TEST(aligned_shapes)
     static const struct shape shapes[] = {
         {1, 1, 1, 128, 0, false, false, 0},      {130, 260, 1, 128, 0, false, false, 0.1f},
         {65, 129, 3, 64, 0, false, false, 0.1f}, {70, 90, 2, 384, 0, false, false, 0.05f},
-        {10, 2100, 2, 64, 0, false, false, 0},   {10, 2300, 1, 128, 0, false, false, 4},
+        {10, 800, 2, 64, 0, false, false, 0},    {10, 1100, 1, 128, 0, false, false, 4},
         {140, 150, 1, 128, 20, false, false, 0}, {100, 77, 2, 128, 0, false, true, 0},
         {90, 130, 2, 64, 0, true, false, 0},     {70, 200, 1, 96, 0, true, true, 0},
-        {180, 180, 6, 32, 0, false, false, 0},   {30, 140, 2, 128, 9, true, false, 0},
+        {130, 140, 2, 32, 0, false, false, 0},   {30, 140, 2, 128, 9, true, false, 0},
         {33, 70, 1, 40, 0, false, false, 20},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
