@@ -25,6 +25,16 @@ def attributes(scene):
     return out
 
 
+def told_loss(heads, rows, ids, want):
+    """rows [B,n,128] of the encoder, ids [B,n], want [B,attributes] -> loss, logits and the wanted
+    classes of every row that stands for a token"""
+    told = (ids > 0).flatten()
+    logits = heads(rows).flatten(0, 1)[told].split(CLASSES, -1)
+    wanted = want[:, None].expand(-1, ids.shape[1], -1).flatten(0, 1)[told]
+    loss = sum(F.cross_entropy(z, wanted[:, k]) for k, z in enumerate(logits))
+    return loss, logits, wanted
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=300)
@@ -47,10 +57,7 @@ def main():
         ids = token_ids(pieces, [scenes.caption(s, seed + i) for i, s in enumerate(found)])
         ids = ids[:, :int((ids > 0).sum(1).max())].to(device)
         want = torch.tensor([attributes(s) for s in found], device=device)
-        told = (ids > 0).flatten()
-        logits = heads(encoder(ids)).flatten(0, 1)[told].split(CLASSES, -1)
-        rows = want[:, None].expand(-1, ids.shape[1], -1).flatten(0, 1)[told]
-        loss = sum(F.cross_entropy(z, rows[:, k]) for k, z in enumerate(logits))
+        loss, logits, rows = told_loss(heads, encoder(ids), ids, want)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)

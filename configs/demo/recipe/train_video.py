@@ -21,6 +21,7 @@ import scenes
 from sampler import COUPLED, TIMES, couple, rollout
 from text_encoder import TextEncoder
 from tokens import VOCAB, token_ids, tokenizer
+from train_text import CLASSES, attributes, told_loss
 from transformer import CHUNK, Transformer
 
 MODES = (0, 1, 1, 2)  # dense, Monarch h1 (the default, so twice), Monarch h2
@@ -30,7 +31,7 @@ CAPTIONS = 8  # wordings kept of each clip
 
 class Data:
     """The latents, captions and open choices of scenes 0..count-1, drawn once and kept on the device;
-    batches are latents [B,3*chunks,16,h,w], token ids, u."""
+    batches are latents [B,3*chunks,16,h,w], token ids, u, attributes."""
 
     def __init__(self, count, seed, device):
         start, pieces = time.time(), tokenizer()
@@ -46,13 +47,14 @@ class Data:
                  for n in range(CAPTIONS)]
         self.ids = token_ids(pieces, texts).to(device).unflatten(0, (count, CAPTIONS))
         self.u = torch.tensor([scenes.open_choices(s) for s in found], device=device)
+        self.told = torch.tensor([attributes(s) for s in found], device=device)
         print(f"{count} clips in {time.time() - start:.0f} s", flush=True)
 
     def batch(self, size, chunks, at=0):
         pick = torch.randint(len(self.u), (size,), device=self.u.device)
         which = torch.randint(CAPTIONS, (size,), device=self.u.device)
         latents = self.latents[pick, at * CHUNK:(at + chunks) * CHUNK].float()
-        return latents, self.ids[pick, which], self.u[pick]
+        return latents, self.ids[pick, which], self.u[pick], self.told[pick]
 
 
 def spread_sigma(sigma):
@@ -79,13 +81,17 @@ class Trainer:
         if args.resume:
             self.model.load_state_dict(torch.load(args.resume, self.device))
         self.both = torch.nn.ModuleList([self.model, self.text])
+        self.heads = torch.nn.Linear(128, sum(CLASSES)).to(self.device)
         self.average = copy.deepcopy(self.both)
         self.data = Data(args.clips, args.seed, self.device)
         self.steps = 0
 
     def batch(self, *key):
-        x0, ids, u = (x.to(self.device) for x in self.data.batch(*key))
-        return x0, self.text(ids), u
+        """Latents, context, open choices; keeps how badly the context tells the attributes."""
+        x0, ids, u, want = self.data.batch(*key)
+        context = self.text(ids)
+        self.untold = told_loss(self.heads, context, ids, want)[0]
+        return x0, context, u
 
     def first(self, mode):
         x0, context, u = self.batch(self.args.first_batch, 1)
@@ -190,7 +196,8 @@ class Trainer:
 
     def run(self):
         groups = [dict(params=list(self.model.parameters()), share=1.0),
-                  dict(params=list(self.text.parameters()), share=0.2)]
+                  dict(params=list(self.heads.parameters()), share=1.0),
+                  dict(params=list(self.text.parameters()), share=self.args.text_share)]
         optimiser = torch.optim.AdamW(groups, self.args.lr, betas=(0.9, 0.98), weight_decay=0.01)
         start, saved, sums = time.time(), time.time(), {}
         while (progress := (time.time() - start) / self.args.seconds) < 1:
@@ -200,8 +207,9 @@ class Trainer:
             kind, mode = self.choose(progress), random.choice(MODES)
             with torch.autocast(self.device.type, torch.bfloat16):
                 loss = kind(mode)
-            self.update(optimiser, loss)
+            self.update(optimiser, loss + self.args.told * self.untold)
             sums.setdefault(f"{kind.__name__}{mode}", []).append(loss.detach())
+            sums.setdefault("untold", []).append(self.untold.detach())
             if time.time() - saved > 60:
                 saved = time.time()
                 shown = " ".join(f"{k} {torch.stack(v).mean().item():.4f}"
@@ -234,6 +242,10 @@ if __name__ == "__main__":
     parser.add_argument("--own-share", type=float, default=0.25)
     parser.add_argument("--first-batch", type=int, default=24)
     parser.add_argument("--next-batch", type=int, default=8)
+    parser.add_argument("--told", type=float, default=0.01,
+                        help="weight of what the text encoder fails to tell of the scene")
+    parser.add_argument("--text-share", type=float, default=0.2,
+                        help="the text encoder's learning rate, as a part of --lr")
     parser.add_argument("--lr", type=float, default=1.2e-3)
     torch.manual_seed(int(time.time()))
     Trainer(parser.parse_args()).run()
