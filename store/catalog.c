@@ -367,7 +367,14 @@ bool catalog_check(struct catalog *c, struct dn_error *err)
         expect_none(c,
                     "SELECT clip_id FROM jobs JOIN clips ON clips.id = clip_id "
                     "WHERE clips.status <> jobs.state LIMIT 1",
-                    "queue and library disagree about clip", err);
+                    "queue and library disagree about clip", err) &&
+        expect_none(c,
+                    "SELECT name FROM totals t WHERE value <> CASE name"
+                    " WHEN 'bytes' THEN (SELECT coalesce(sum(bytes), 0) FROM clip_files)"
+                    " WHEN 'trashed' THEN (SELECT count(*) FROM clips WHERE trashed_ms IS NOT NULL)"
+                    " ELSE (SELECT count(*) FROM clips WHERE trashed_ms IS NULL"
+                    " AND status = t.name) END LIMIT 1",
+                    "a wrong sum of", err);
     if (!ok || c->mode == CATALOG_READ)
         return ok;
     return catalog_execute(c,

@@ -356,20 +356,21 @@ bool catalog_get_totals(struct catalog *c, struct catalog_totals *out, struct dn
 {
     bool row = true;
     *out = (struct catalog_totals){0};
-    sqlite3_stmt *s = statement_begin(
-        c, "SELECT status, count(*) FROM clips INDEXED BY clips_live WHERE trashed_ms IS NULL"
-           " GROUP BY status", NO_VALUES, err);
+    sqlite3_stmt *s = statement_begin(c, "SELECT name, value FROM totals", NO_VALUES, err);
     bool ok = s != NULL;
     while (ok && (ok = statement_step(c, s, &row, err)) && row) {
+        const char *name = (const char *)sqlite3_column_text(s, 0);
+        int64_t value = sqlite3_column_int64(s, 1);
         int state;
-        if (find_name((const char *)sqlite3_column_text(s, 0), state_names, JOB_STATES, &state))
-            out->by_state[state] = sqlite3_column_int64(s, 1);
-        out->clips += sqlite3_column_int64(s, 1);
+        if (!name)
+            continue;
+        if (strcmp(name, "trashed") == 0)
+            out->trashed = value;
+        else if (strcmp(name, "bytes") == 0)
+            out->bytes = value;
+        else if (find_name(name, state_names, JOB_STATES, &state))
+            out->clips += out->by_state[state] = value;
     }
     statement_end(s);
-    return ok &&
-           catalog_read_int(c, "SELECT count(*) FROM clips WHERE trashed_ms IS NOT NULL",
-                            NO_VALUES, &out->trashed, NULL, err) &&
-           catalog_read_int(c, "SELECT coalesce(sum(bytes), 0) FROM clip_files", NO_VALUES,
-                            &out->bytes, NULL, err);
+    return ok;
 }

@@ -1,4 +1,4 @@
-/* From an old schema to a newer one: whole, or not at all, with a copy of before. This program has
+/* From the first schema to the newest: whole, or not at all, with a copy of before. This program has
  * two migrations more than danaus: its own table comes before the one in the archive. */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -11,15 +11,17 @@
 #include "store/catalog_internal.h"
 
 static struct dn_error err;
-static char first[65536];
+static char first[65536], second[65536];
+enum { NEWEST = 4 };
 
 const struct migration catalog_migrations[] = {
     {1, "0001_catalog", first},
-    {2, "0002_mood",
+    {2, "0002_totals", second},
+    {3, "0003_mood",
      "ALTER TABLE clips ADD COLUMN mood TEXT NOT NULL DEFAULT 'calm';"
      "CREATE TABLE moods(name TEXT PRIMARY KEY) STRICT;"
      "INSERT INTO moods SELECT DISTINCT mood FROM clips;"},
-    {3, "0003_no_moods", "DROP TABLE moods; CREATE INDEX clips_mood ON clips(mood);"},
+    {4, "0004_no_moods", "DROP TABLE moods; CREATE INDEX clips_mood ON clips(mood);"},
     {0, NULL, NULL},
 };
 
@@ -65,7 +67,11 @@ static int version_of(const char *name)
     int64_t mood = ask(db, "SELECT count(*) FROM pragma_table_info('clips') WHERE name = 'mood'");
     int64_t moods = ask(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'moods'");
     int64_t index = ask(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'clips_mood'");
-    CHECK(mood == (version >= 2) && moods == (version == 2) && index == (version == 3));
+    int64_t totals = ask(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'totals'");
+    CHECK(mood == (version >= 3) && moods == (version == 3) && index == (version == 4));
+    CHECK(totals == (version >= 2));
+    if (totals)
+        CHECK(ask(db, "SELECT value FROM totals WHERE name = 'done'") == 1);
     CHECK(ask(db, "SELECT count(*) FROM clips") == 1);
     CHECK(ask(db, "SELECT count(*) FROM clip_words WHERE clip_words MATCH 'fox'") == 1);
     CHECK(ask(db, "SELECT integrity_check = 'ok' FROM pragma_integrity_check") == 1);
@@ -87,10 +93,10 @@ TEST(an_old_catalog_is_brought_up_to_date)
     CHECK(!catalog_open(fixture_library, CATALOG_READ, &c, &err) && err.code == DN_E_FORMAT);
     CHECK(version_of("catalog.db") == 1 && !there("catalog-backup-v0001.db"));
     c = fixture_open(CATALOG_WRITE);
-    CHECK(catalog_version(c) == 3);
+    CHECK(catalog_version(c) == NEWEST);
     CHECK_OK(catalog_check(c, &err), err);
     catalog_close(c);
-    CHECK(version_of("catalog.db") == 3 && version_of("catalog-backup-v0001.db") == 1);
+    CHECK(version_of("catalog.db") == NEWEST && version_of("catalog-backup-v0001.db") == 1);
     catalog_close(fixture_open(CATALOG_READ));
     fixture_clear();
     catalog_close(fixture_open(CATALOG_WRITE)); /* a new one needs no copy */
@@ -102,16 +108,16 @@ TEST(an_old_catalog_is_brought_up_to_date)
 static void check_after(int64_t n)
 {
     int version = version_of("catalog.db");
-    CHECK_MSG(version >= 1 && version <= 3, "call %lld: version %d", (long long)n, version);
+    CHECK_MSG(version >= 1 && version <= NEWEST, "call %lld: version %d", (long long)n, version);
     CHECK_MSG(version == 1 || there("catalog-backup-v0001.db"), "call %lld", (long long)n);
     if (there("catalog-backup-v0001.db"))
         CHECK(version_of("catalog-backup-v0001.db") == 1);
     struct catalog *c = NULL;
     CHECK_MSG(catalog_open(fixture_library, CATALOG_WRITE, &c, &err), "call %lld: %s",
               (long long)n, err.message);
-    CHECK(c && catalog_version(c) == 3 && catalog_check(c, &err));
+    CHECK(c && catalog_version(c) == NEWEST && catalog_check(c, &err));
     catalog_close(c);
-    CHECK(version_of("catalog.db") == 3);
+    CHECK(version_of("catalog.db") == NEWEST);
 }
 
 TEST(killed_or_failing_at_every_call)
@@ -151,14 +157,20 @@ TEST(killed_or_failing_at_every_call)
     printf("%lld kills, %lld failures\n", (long long)calls, (long long)calls);
 }
 
-__attribute__((constructor(300))) static void begin(void)
+static void read_sql(const char *path, char *out, size_t size)
 {
-    FILE *f = fopen("store/migrations/0001_catalog.sql", "r");
-    if (!f || fread(first, 1, sizeof first - 1, f) == 0) {
-        fprintf(stderr, "run me from the top folder\n");
+    FILE *f = fopen(path, "r");
+    if (!f || fread(out, 1, size - 1, f) == 0) {
+        fprintf(stderr, "cannot read %s: run me from the top folder\n", path);
         abort();
     }
     fclose(f);
+}
+
+__attribute__((constructor(300))) static void begin(void)
+{
+    read_sql("store/migrations/0001_catalog.sql", first, sizeof first);
+    read_sql("store/migrations/0002_totals.sql", second, sizeof second);
     fault_vfs_begin();
 }
 

@@ -69,7 +69,12 @@ TEST(there_and_back)
     int64_t a = made(c, 0), b = made(c, a);
     char before[1024];
     snprintf(before, sizeof before, "%s", video(c, a));
+    struct catalog_totals totals;
+    CHECK_OK(catalog_get_totals(c, &totals, &err), err);
+    CHECK(totals.clips == 2 && totals.trashed == 0 && totals.bytes == 14);
     CHECK_OK(clip_trash(c, a, &err), err);
+    CHECK_OK(catalog_get_totals(c, &totals, &err), err);
+    CHECK(totals.clips == 1 && totals.trashed == 1 && totals.by_state[JOB_DONE] == 1);
     CHECK(access(before, F_OK) != 0 && access(video(c, a), F_OK) == 0);
     CHECK(strstr(video(c, a), "/trash/"));
     CHECK(count(c, "fox") == 1 && count(c, "fox in:trash") == 1 && count(c, "in:trash") == 1);
@@ -102,6 +107,9 @@ TEST(emptying)
     CHECK(clip.parent_id == 0 && clip.origin == CLIP_BRANCH);
     clip_done(&clip);
     CHECK(faults(c) == 0 && count(c, "fox") == 1);
+    struct catalog_totals totals;
+    CHECK_OK(catalog_get_totals(c, &totals, &err), err);
+    CHECK(totals.clips == 1 && totals.trashed == 0 && totals.bytes == 7);
     CHECK(made(c, 0) > b); /* numbers are not given again */
     CHECK_OK(catalog_check(c, &err), err);
     catalog_close(c);
