@@ -146,13 +146,17 @@ $(BUILD)/danaus: $(BUILD)/obj/src/main.o $(call archives,commands)
 # the scripts that it has inside
 $(BUILD)/obj/src/commands/bench_scripts.o: src/commands/bench_torch.py src/commands/bench_monarchrt.py
 
-# Unit tests: tests/<room>/test_*.c links only what its room may use.
+# Unit tests: tests/<room>/test_*.c links only what its room may use. The studio's test drives the
+# program in a virtual terminal, a library that only tests use.
+TEST_PACKAGES := libvterm-dev
+LIBS_test_studio := -lvterm
+$(BUILD)/tests/ui/test_studio: $(BUILD)/danaus
 define test_rule
 TESTS_$(1) := $$(patsubst tests/%.c,$(BUILD)/tests/%,$$(wildcard tests/$(1)/test_*.c))
 $$(TESTS_$(1)): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call archives,$(1))
 	@mkdir -p $$(@D)
 	$$(call say,ld,$$@)
-	$$(Q)$$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $(call libraries,$(1)) -lm
+	$$(Q)$$(CC) $$(LDFLAGS_ALL) -o $$@ $$(filter-out $$(BUILD)/danaus,$$^) $(call libraries,$(1)) $$(LIBS_$$(@F)) -lm
 UNIT_TESTS += $$(TESTS_$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call test_rule,$(r))))
@@ -272,6 +276,7 @@ $(TEST_TOOLS): $(BUILD)/tests/torture/%: $(BUILD)/obj/tests/torture/%.o $(call a
 torture: all $(UNIT_TESTS) $(TEST_TOOLS)
 	@TORTURE=full RUN_LIMIT=7200 DANAUS=$(abspath $(BUILD)/danaus) tests/run.sh $(TORTURE_TESTS)
 
+check check-asan: PACKAGES += $(TEST_PACKAGES)
 check: deps
 	@$(MAKE) --no-print-directory check-built
 check-built: all $(UNIT_TESTS) $(EMULATE_TESTS) $(TEST_TOOLS)
@@ -290,6 +295,7 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(wildcard tests/
 FUZZ_MODEL := codepoints mojibake text_fix html_ prompt_clean protobuf_reader piece_trie \
               sentencepiece unigram tokenizer
 FUZZ_ROOMS := $(foreach r,base config format,$(call sources,$(r))) $(wildcard src/engine/protocol*.c) \
+              ui/graphics/probe.c $(wildcard ui/studio/input*.c) \
               $(foreach m,$(FUZZ_MODEL),$(wildcard src/model/$(m)*.c))
 # clang 14 has no _Float16 on x86, so the compiler of the program makes dtype.o.
 $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c $(filter-out src/base/dtype.c,$(FUZZ_ROOMS)) $(BUILD)/obj/src/base/dtype.o

@@ -297,7 +297,10 @@ int canvas_bytes(struct canvas *c, int row, int col, int cols, enum role role, c
         return 0;
     cols = col + cols > COLS ? COLS - col : cols;
     size_t most = (size_t)cols * 64; /* more cannot be seen, marks included */
-    char *safe = dn_safetext_dup(text, length < most ? length : most);
+    if (length > most)
+        for (length = most; length > 0 && (text[length] & 0xC0) == 0x80;)
+            length--;
+    char *safe = dn_safetext_dup(text, length);
     size_t size = strlen(safe);
     int used;
     if (safe_width(c, safe, size) <= cols) {
@@ -349,6 +352,16 @@ void canvas_fill(struct canvas *c, struct rect r, enum role role)
         for (int col = r.col; col < r.col + r.cols; col++)
             if (row >= 0 && row < LINES && col >= 0 && col < COLS)
                 put_cell(row, col, role, L" ");
+}
+
+/* ncurses scrolls parts of the screen when it finds the same lines elsewhere, which would take the
+ * pictures in them along; idlok(FALSE) does not keep it from that, a line unlike any other does. */
+void canvas_claim(struct canvas *c, struct rect r)
+{
+    for (int row = r.row; c->utf8 && row < r.row + r.rows; row++)
+        for (int i = 0; i < r.cols && i < 10; i++)
+            if (row >= 0 && row < LINES && r.col + i < COLS)
+                put_cell(row, r.col + i, ROLE_TEXT, row >> i & 1 ? L"\u00A0" : L" ");
 }
 
 /* --- shapes --- */

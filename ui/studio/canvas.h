@@ -77,6 +77,8 @@ const char *canvas_symbol_text(const struct canvas *c, enum symbol symbol);
 /* Columns that text takes when it is not cut. */
 int canvas_width(const struct canvas *c, const char *text, size_t length);
 void canvas_fill(struct canvas *c, struct rect r, enum role role);
+/* Blank cells that a picture will own. */
+void canvas_claim(struct canvas *c, struct rect r);
 /* A border inside r with a title in it; title NULL = none. */
 void canvas_box(struct canvas *c, struct rect r, const char *title, bool focused);
 /* What is left inside a border. */

@@ -189,6 +189,8 @@ static void take_csi(struct input *in, char final)
     }
     if (final == 'Z' && length == 0)
         key = INPUT_TAB | INPUT_SHIFT;
+    else if (count == 2 && p[1] > 16)
+        key = 0; /* modifiers that no keyboard has */
     else if (final == '~' && (count == 1 || count == 2))
         key = number_key(p[0]) ? number_key(p[0]) | modifiers_of(p[1]) : 0;
     else if (strchr("ABCDHFPQS", final) && (length == 0 || (count == 2 && p[0] == 1)))

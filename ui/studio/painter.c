@@ -21,6 +21,7 @@ struct place {
 
 struct painter {
     struct tasks *tasks;
+    struct canvas *canvas;
     struct graphics_caps caps;
     const struct graphics_entry *entry;
     struct place places[PAINTER_PLACES];
@@ -47,9 +48,10 @@ struct encoding {
     bool ok;
 };
 
-struct painter *painter_new(struct tasks *tasks)
+struct painter *painter_new(struct tasks *tasks, struct canvas *canvas)
 {
     struct painter *p = dn_calloc(1, sizeof *p);
+    p->canvas = canvas;
     p->tasks = tasks;
     p->ready_place = -1;
     return p;
@@ -138,6 +140,7 @@ void painter_place(struct painter *p, int number, const struct painter_picture *
     if (!p->entry || p->hidden || !picture->frame || picture->area.rows < 1 || picture->area.cols < 2)
         return;
     bool moved = !same_rect(place->wanted.area, picture->area);
+    canvas_claim(p->canvas, picture->area);
     place->mentioned = true;
     place->stale = place->stale || moved || place->wanted.frame != picture->frame;
     struct painter_picture before = place->wanted;
@@ -146,13 +149,13 @@ void painter_place(struct painter *p, int number, const struct painter_picture *
 }
 
 /* Takes a picture off the screen. Its neighbours on the same rows are drawn over as well. */
-static void uncover(struct painter *p, struct place *place, struct canvas *c, struct strbuf *out)
+static void uncover(struct painter *p, struct place *place, struct strbuf *out)
 {
     struct rect r = place->covered;
     if (r.rows == 0)
         return;
     remove_picture(p, place, out);
-    canvas_damage(c, r.row, r.rows);
+    canvas_damage(p->canvas, r.row, r.rows);
     place->covered = (struct rect){0};
     for (int i = 0; i < PAINTER_PLACES; i++) {
         struct place *other = &p->places[i];
@@ -169,7 +172,7 @@ static bool covers(struct rect outer, struct rect inner)
            inner.col + inner.cols <= outer.col + outer.cols;
 }
 
-void painter_end(struct painter *p, struct canvas *c, struct strbuf *out)
+void painter_end(struct painter *p, struct strbuf *out)
 {
     for (int i = 0; i < PAINTER_PLACES; i++) {
         struct place *place = &p->places[i];
@@ -179,7 +182,7 @@ void painter_end(struct painter *p, struct canvas *c, struct strbuf *out)
             place->stale = false;
         }
         if (!place->mentioned || !covers(place->wanted.area, place->covered))
-            uncover(p, place, c, out);
+            uncover(p, place, out);
     }
 }
 

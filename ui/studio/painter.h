@@ -21,7 +21,7 @@ enum { PAINTER_PLACES = 32, PAINTER_SAMPLES = 8 };
 
 struct painter;
 
-struct painter *painter_new(struct tasks *tasks);
+struct painter *painter_new(struct tasks *tasks, struct canvas *canvas);
 void painter_free(struct painter *p, struct strbuf *out); /* out: takes the pictures away */
 /* What the terminal can do and the way to draw; wish as in graphics_choose. */
 void painter_set_caps(struct painter *p, const struct graphics_caps *caps, const char *wish);
@@ -42,7 +42,7 @@ void painter_begin(struct painter *p);
 void painter_hide(struct painter *p, bool hidden);
 void painter_place(struct painter *p, int place, const struct painter_picture *picture);
 /* Places that were not mentioned since painter_begin are emptied, before the canvas ends. */
-void painter_end(struct painter *p, struct canvas *c, struct strbuf *out);
+void painter_end(struct painter *p, struct strbuf *out);
 
 /* Appends a picture if one is ready and the terminal has time for it, and prepares the next. */
 void painter_pump(struct painter *p, int64_t now_ms, struct strbuf *out);

@@ -236,7 +236,7 @@ static void draw(struct studio *s)
     canvas_begin(s->canvas);
     painter_begin(s->painter);
     studio_draw_screens(s);
-    painter_end(s->painter, s->canvas, &s->out);
+    painter_end(s->painter, &s->out);
     canvas_end(s->canvas, &s->out);
 }
 
@@ -376,7 +376,7 @@ static void start(struct studio *s)
     struct link_sink sink = {s, on_job, on_frames, on_queued, on_trouble, on_changed};
     s->now_ms = dn_now_ms();
     s->tasks = tasks_new();
-    s->painter = painter_new(s->tasks);
+    s->painter = painter_new(s->tasks, s->canvas);
     s->link = link_new(s->tasks, s->options->library, &sink);
     s->input = (struct input){.sink = on_input, .context = s};
     strbuf_append_text(&s->out, enter_bytes);

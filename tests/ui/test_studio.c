@@ -1,0 +1,335 @@
+/* studio: the real program in a virtual terminal. Run from the top folder. */
+#define _GNU_SOURCE
+#include "vt_grammar.h"
+#include "vt_session.h"
+
+#define ESCAPE "\033"
+#define F(n) "\033O" n /* F1 is P, F2 is Q, ... */
+
+static char prompt[] = "a red square growing on blue";
+
+/* Nothing foreign, everything as it was. */
+static void check_ended(struct vt_session *v)
+{
+    size_t at = vt_foreign(strbuf_text(&v->bytes), v->bytes.length);
+    CHECK_MSG(at == v->bytes.length, "foreign byte at %zu of %zu: %.20s", at, v->bytes.length,
+              strbuf_text(&v->bytes) + at + 1);
+    CHECK(vt_restored(v));
+    CHECK(vt_wrote(v, "\033[?1049l") && vt_wrote(v, "\033[?25h") && vt_wrote(v, "\033[?2004l"));
+}
+
+static void quit(struct vt_session *v)
+{
+    vt_type(v, "\021"); /* Ctrl-Q */
+    CHECK(vt_end(v, 5000) && WIFEXITED(v->status) && WEXITSTATUS(v->status) == 0);
+    check_ended(v);
+    vt_free(v);
+}
+
+TEST(first_screen_comes_at_once)
+{
+    static const int sizes[][2] = {{24, 80}, {36, 120}, {16, 60}};
+    for (int i = 0; i < 3; i++) {
+        int64_t start = dn_now_ms();
+        struct vt_session *v = vt_studio(sizes[i][0], sizes[i][1], prompt);
+        CHECK(vt_wait(v, "Prompt", 2000));
+        int64_t took = dn_now_ms() - start;
+        /* 200 ms is promised; the machine of the test may have more to do */
+        CHECK_MSG(took < 1000, "%d ms at %dx%d", (int)took, sizes[i][1], sizes[i][0]);
+        CHECK(vt_find(v, prompt) == 2 && vt_find(v, "Library") == 0);
+        CHECK((vt_find(v, "Settings") >= 0) == (sizes[i][1] >= 76));
+        CHECK(vt_wait(v, "Enter make", 500) && vt_find(v, "Enter make") == sizes[i][0] - 1);
+        quit(v);
+    }
+}
+
+/* Cells that are half blocks in two colours. */
+static int count_blocks(struct vt_session *v)
+{
+    int count = 0;
+    for (int row = 0; row < v->rows; row++)
+        for (int col = 0; col < v->cols; col++) {
+            VTermScreenCell cell;
+            vterm_screen_get_cell(v->screen, (VTermPos){.row = row, .col = col}, &cell);
+            count += cell.chars[0] == 0x2580 && !VTERM_COLOR_IS_DEFAULT_FG(&cell.fg) &&
+                     !VTERM_COLOR_IS_DEFAULT_BG(&cell.bg);
+        }
+    return count;
+}
+
+static bool wait_blocks(struct vt_session *v, int least, int ms)
+{
+    for (int64_t end = dn_now_ms() + ms; dn_now_ms() < end && count_blocks(v) < least;)
+        vt_serve(v, 20);
+    return count_blocks(v) >= least;
+}
+
+/* Enter, watch it grow, leave; the clip is in the library, found by typing, and plays. */
+TEST(a_clip_from_start_to_end)
+{
+    struct vt_session *v = vt_studio(30, 100, prompt);
+    CHECK(vt_wait(v, "engine ready", 20000));
+    vt_type(v, "\r");
+    CHECK(vt_wait(v, "#1", 20000));
+    CHECK(vt_wait(v, "is in the library", 60000));
+    CHECK(wait_blocks(v, 400, 5000));
+    vt_type(v, F("Q"));
+    CHECK(vt_wait(v, "1 clip", 2000) && vt_find(v, prompt) >= 0);
+    vt_type(v, "/xyzzy");
+    CHECK(vt_wait(v, "No clip is like that", 2000));
+    vt_type(v, "\025square\r"); /* Ctrl-U */
+    CHECK(vt_wait(v, "1 clip", 2000));
+    vt_type(v, "\r");
+    CHECK(vt_wait(v, "frame ", 3000) && vt_wait(v, "/9", 5000));
+    CHECK(wait_blocks(v, 400, 5000));
+    vt_type(v, " g...");
+    CHECK(vt_wait(v, "frame 4/9", 2000));
+    vt_type(v, "?");
+    CHECK(vt_wait(v, "one frame back", 2000));
+    CHECK(count_blocks(v) == 0); /* the picture lies under the dialog */
+    vt_type(v, "chunk");
+    vt_serve(v, 100);
+    CHECK(vt_find(v, "one frame back") < 0 && vt_find(v, "to the next chunk") >= 0);
+    vt_type(v, "\r");
+    CHECK(wait_blocks(v, 400, 3000));
+    vt_type(v, F("S"));
+    CHECK(vt_wait(v, "done", 2000));
+    vt_type(v, "5");
+    CHECK(vt_wait(v, "worker 0", 3000));
+    quit(v);
+}
+
+/* It goes on where it was left: the draft, and what was made. */
+TEST(what_was_typed_is_kept)
+{
+    struct vt_session *v = vt_studio(24, 80, NULL);
+    CHECK(vt_wait(v, "Prompt", 2000));
+    vt_type(v, "\001\013two lines\033\rof text");
+    vt_serve(v, 100);
+    CHECK(vt_find(v, "two lines") == 2 && vt_find(v, "of text") == 3);
+    kill(v->pid, SIGTERM);
+    CHECK(vt_end(v, 5000) && WIFSIGNALED(v->status) && WTERMSIG(v->status) == SIGTERM);
+    vt_free(v);
+    v = vt_studio(24, 80, NULL);
+    CHECK(vt_wait(v, "two lines", 2000) && vt_find(v, "of text") == 3);
+    quit(v);
+}
+
+TEST(signals_give_the_terminal_back)
+{
+    static const int signals[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGSEGV, SIGABRT, SIGBUS};
+    for (int i = 0; i < 7; i++) {
+        struct vt_session *v = vt_studio(24, 80, prompt);
+        CHECK(vt_wait(v, "Prompt", 2000));
+        vt_serve(v, i * 30);
+        kill(v->pid, signals[i]);
+        CHECK(vt_end(v, 5000) && WIFSIGNALED(v->status) && WTERMSIG(v->status) == signals[i]);
+        check_ended(v);
+        vt_free(v);
+    }
+}
+
+/* What tries to be a sequence, a bell, a second line, another direction. */
+static void hostile(int number, char out[256])
+{
+    static const char *const pieces[] = {
+        "\033[31m", "\033]0;title\a", "\033]52;c;QUJD\a", "\033P1$r\033\\", "\033_Gx\033\\", "\033^x\033\\",
+        "\033Xx\033\\", "\x9b" "31m", "\xc2\x9b" "2J", "\xc2\x9d" "0;x\xc2\x9c", "\x07\x08\x0c\x0e\x0f",
+        "\x7f", "\xe2\x80\xae" "abc", "\xe2\x81\xa6", "\xe2\x80\xa8", "\xe2\x80\x8b", "\xcc\x81\xcc\x81\xcc\x81",
+        "\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9", "\xe4\xb8\xad\xe6\x96\x87", "\xff\xfe", "\xc0\x80",
+        "\xed\xa0\x80", "\r\n", "\033", "\033[", "\xe2\x98\x83", "e\xcc\x80", "\xf3\xa0\x81\x81", "\x1b[6n",
+        "\x1b[c", "\x1b[?2026h", "\x1b" "c"};
+    enum { PIECES = sizeof pieces / sizeof pieces[0] };
+    int n = snprintf(out, 200, "%d%s%s%sz", number, pieces[number % PIECES],
+                     pieces[number / PIECES % PIECES], pieces[(number * 7 + 3) % PIECES]);
+    out[n] = '\0';
+}
+
+TEST(hostile_text_stays_text)
+{
+    struct vt_session *v = vt_studio(24, 80, NULL);
+    char text[256], row[VT_ROW_SIZE];
+    CHECK(vt_wait(v, "Prompt", 2000));
+    for (int i = 0; i < 1000; i++) {
+        struct strbuf keys = {0};
+        hostile(i, text);
+        strbuf_printf(&keys, "\001\013\033[200~%s\033[201~", text);
+        if (write(v->master, keys.data, keys.length) < 0)
+            break;
+        strbuf_done(&keys);
+        vt_serve(v, 4);
+        if (i % 50)
+            continue;
+        vt_serve(v, 60);
+        vt_row(v, 2, row); /* the border stands where it stood */
+        CHECK_MSG(strncmp(row, "\u2502", 3) == 0, "%d: %s", i, row);
+        VTermScreenCell cell;
+        vterm_screen_get_cell(v->screen, (VTermPos){.row = 2, .col = 49}, &cell);
+        CHECK_MSG(cell.chars[0] == 0x2502, "%d: %s", i, row);
+    }
+    vt_serve(v, 200);
+    vt_type(v, "\001\013");
+    quit(v);
+}
+
+TEST(resizes)
+{
+    struct vt_session *v = vt_studio(24, 80, prompt);
+    CHECK(vt_wait(v, "Prompt", 2000));
+    unsigned seed = 1;
+    int64_t start = dn_now_ms();
+    for (int i = 0; i < 1000; i++) {
+        seed = seed * 1103515245 + 12345;
+        int rows = 1 + (int)(seed >> 16) % (i % 100 == 0 ? 500 : 60);
+        int cols = 1 + (int)(seed >> 8) % (i % 100 == 0 ? 1000 : 200);
+        vt_resize(v, rows, cols);
+        vt_serve(v, 3);
+    }
+    CHECK(dn_now_ms() - start < 20000);
+    vt_resize(v, 1, 1);
+    vt_serve(v, 200);
+    vt_resize(v, 15, 59);
+    CHECK(vt_wait(v, "too small", 2000));
+    vt_resize(v, 24, 80);
+    CHECK(vt_wait(v, prompt, 2000) && vt_wait(v, "Enter make", 2000));
+    CHECK(vt_find(v, "too small") < 0);
+    quit(v);
+}
+
+/* Answers that come late, and twice, are no keys: neither on a list nor in text. */
+TEST(late_answers_are_no_keys)
+{
+    static const char answers[] =
+        "\033[?62;4;22c\033[?2026;2$y\033[0n\033[4;540;900t\033[6;18;9t\033]11;rgb:ffff/ffff/ffff\033\\"
+        "\033P>|XTerm(379)\033\\\033_Gi=31;ENO\033\\\033[?1;0;1024S\033[12;40R\033]52;c;eA==\a";
+    struct vt_session *v = vt_studio(24, 80, prompt);
+    CHECK(vt_wait(v, "engine ready", 20000));
+    v->deaf = true;
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < sizeof answers - 1; i++) { /* byte by byte */
+            if (write(v->master, answers + i, 1) < 0)
+                break;
+            vt_serve(v, 2);
+        }
+        vt_serve(v, 200);
+        CHECK(vt_find(v, "Prompt") >= 0 && vt_find(v, prompt) == 2);
+        vt_type(v, ESCAPE); /* out of the text: letters are commands now */
+        vt_serve(v, 150);
+    }
+    quit(v);
+}
+
+/* --- odd terminals --- */
+
+static bool is_ascii(const struct strbuf *s)
+{
+    for (size_t i = 0; i < s->length; i++)
+        if ((unsigned char)s->data[i] >= 0x80)
+            return false;
+    return true;
+}
+
+TEST(without_utf8_and_without_colours)
+{
+    setenv("LC_ALL", "C", 1);
+    setenv("NO_COLOR", "1", 1);
+    struct vt_session *v = vt_studio(24, 80, "a caf\xc3\xa9 at night");
+    CHECK(vt_wait(v, "+- Prompt", 2000) && vt_wait(v, "a caf? at night", 1000));
+    vt_serve(v, 300);
+    CHECK(is_ascii(&v->bytes));
+    for (const char *p = strbuf_text(&v->bytes); (p = strstr(p, "\033[")); p++) {
+        int a = 0, end = 0;
+        CHECK_MSG(sscanf(p, "\033[%d%n", &a, &end) != 1 || !strchr(";m", p[end]) || a < 30 || a > 49,
+                  "colour %d", a);
+    }
+    quit(v);
+    setenv("LC_ALL", "C.UTF-8", 1);
+    unsetenv("NO_COLOR");
+}
+
+TEST(odd_names_of_terminals)
+{
+    static char long_name[5001];
+    memset(long_name, 'x', sizeof long_name - 1);
+    const char *names[] = {"", "no-such-terminal", "vt100", "screen", "linux", "../../etc", long_name};
+    for (int i = 0; i < 7; i++) {
+        setenv("TERM", names[i], 1);
+        struct vt_session *v = vt_studio(24, 80, prompt);
+        CHECK_MSG(vt_wait(v, "Prompt", 3000), "TERM=%.20s", names[i]);
+        vt_type(v, "\021");
+        CHECK(vt_end(v, 5000) && WIFEXITED(v->status) && WEXITSTATUS(v->status) == 0);
+        CHECK(vt_restored(v));
+        vt_free(v);
+    }
+    setenv("TERM", "dumb", 1);
+    struct vt_session *v = vt_studio(24, 80, prompt);
+    CHECK(vt_end(v, 5000) && WIFEXITED(v->status) && WEXITSTATUS(v->status) == 1);
+    CHECK(vt_find(v, "cannot move its cursor") >= 0 && vt_restored(v));
+    vt_free(v);
+    setenv("TERM", "xterm-256color", 1);
+    CHECK(vt_command("studio") == 2); /* no terminal at all */
+}
+
+/* Processor time that the process has used, ms. */
+static int64_t used_ms(pid_t pid)
+{
+    char path[64], text[1024];
+    long user = 0, kernel = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *f = fopen(path, "r");
+    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    if (f)
+        fclose(f);
+    text[n] = '\0';
+    const char *p = strrchr(text, ')');
+    if (p)
+        sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld", &user, &kernel);
+    return (user + kernel) * 1000 / sysconf(_SC_CLK_TCK);
+}
+
+/* Times that the process was woken. */
+static long switches(pid_t pid)
+{
+    char path[64], line[256];
+    long count = -1;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *f = fopen(path, "r");
+    while (f && fgets(line, sizeof line, f))
+        sscanf(line, "voluntary_ctxt_switches: %ld", &count);
+    if (f)
+        fclose(f);
+    return count;
+}
+
+TEST(idle_means_asleep)
+{
+    struct vt_session *v = vt_studio(24, 80, prompt);
+    CHECK(vt_wait(v, "engine ready", 20000));
+    vt_serve(v, 7000); /* the last line of news goes after 6 s */
+    long before = switches(v->pid);
+    int64_t used = used_ms(v->pid);
+    size_t bytes = v->bytes.length;
+    vt_serve(v, 3000);
+    CHECK_MSG(switches(v->pid) == before, "woken %ld times", switches(v->pid) - before);
+    CHECK(used_ms(v->pid) == used && v->bytes.length == bytes);
+    quit(v);
+}
+
+static void begin(void)
+{
+    vt_make_home();
+    setenv("TERM", "xterm-256color", 1);
+    setenv("LC_ALL", "C.UTF-8", 1);
+    unsetenv("NO_COLOR");
+    unsetenv("COLORTERM");
+}
+
+static void end(void)
+{
+    vt_end_home();
+}
+
+TESTS(T(begin), T(first_screen_comes_at_once), T(a_clip_from_start_to_end), T(what_was_typed_is_kept),
+      T(signals_give_the_terminal_back), T(hostile_text_stays_text), T(resizes),
+      T(late_answers_are_no_keys), T(without_utf8_and_without_colours), T(odd_names_of_terminals),
+      T(idle_means_asleep), T(end))
