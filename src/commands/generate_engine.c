@@ -14,6 +14,7 @@
 #include "commands/clip_names.h"
 #include "commands/command.h"
 #include "commands/engine_session.h"
+#include "commands/logout_check.h"
 
 struct made {
     int64_t job;
@@ -281,6 +282,7 @@ bool generate_in_engine(const struct engine_plan *plan, struct dn_error *err)
     struct session s = {.plan = plan};
     s.count = plan->prompts->count * plan->job->settings.request.count;
     s.clips = dn_calloc((size_t)s.count, sizeof *s.clips);
+    logout_warn("generate");
     bool ok = session_connect("generate", true, &s.client, err) && queue_all(&s, err);
     if (ok && plan->detach)
         tell_queued(&s);
