@@ -108,8 +108,9 @@ static bool end_position(struct catalog *c, enum job_place place, int64_t *out,
                          struct dn_error *err)
 {
     bool last = place == JOB_LAST;
-    const char *sql = last ? "SELECT max(position) FROM jobs INDEXED BY jobs_waiting WHERE " WAITING
-                           : "SELECT min(position) FROM jobs INDEXED BY jobs_waiting WHERE " WAITING;
+    const char *sql =
+        last ? "SELECT max(position) FROM jobs INDEXED BY jobs_waiting WHERE " WAITING
+             : "SELECT min(position) FROM jobs INDEXED BY jobs_waiting WHERE " WAITING;
     int64_t edge = 0;
     if (!catalog_read_int(c, sql, NO_VALUES, &edge, NULL, err))
         return false;

@@ -70,7 +70,8 @@ bool catalog_set_job(struct catalog *catalog, int64_t id, enum job_state to, con
 bool catalog_interrupt_job(struct catalog *catalog, int64_t id, const char *reason, bool blame,
                            int max_deaths, enum job_state *now, struct dn_error *err);
 
-/* At an engine's start: jobs that another engine left running are queued again. *count may be NULL. */
+/* At an engine's start: jobs that another engine left running are queued again; *count (may be
+ * NULL) of them. */
 bool catalog_recover_jobs(struct catalog *catalog, const char *owner, int64_t *count,
                           struct dn_error *err);
 

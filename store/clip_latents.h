@@ -1,8 +1,8 @@
 /* clip_latents: a clip's latents as one safetensors file that grows chunk by chunk and is a whole,
  * valid file at every moment, also when the process is killed between any two instructions.
  *
- * The file has its full size from the start. Its header describes `latents` [frames so far, C, H, W]
- * float32 and, behind it, `unwritten` (bytes yet to come); it is padded to HEADER bytes. A chunk is
+ * The file has its full size from the start. Its header describes `latents` [frames so far, C, H,
+ * W] float32 and, behind it, `unwritten` (bytes yet to come), padded to whole sectors. A chunk is
  * written into the unwritten part and synced; then the header's first sector (512 bytes, written
  * by one pwrite) says that the frames are there, and is synced. A complete file has no `unwritten`.
  * Metadata stays behind the first sector. */

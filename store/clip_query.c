@@ -87,10 +87,13 @@ static bool read_piece(const char **p, struct piece *out, struct dn_error *err)
             at++;
         end = at;
     }
-    if (!key && *at == '*')
-        at++, out->star_after = true;
-    if (!key && end > start && end[-1] == '*' && *start != '"' && end == at)
-        end--, out->star_after = true;
+    if (!key && *at == '*') { /* behind a phrase */
+        at++;
+        out->star_after = true;
+    } else if (!key && end == at && end > start && end[-1] == '*') {
+        end--;
+        out->star_after = true;
+    }
     out->text = dn_strndup(start, (size_t)(end - start));
     *p = at;
     return true;

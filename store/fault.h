@@ -22,7 +22,7 @@ int64_t fault_calls(void); /* since fault_arm() */
 int fault_here(void);
 
 /* Tells a test of every call that succeeded, in order: bytes written at a place (-1: where the
- * descriptor stood), a sync, a rename (fd is the folder's, bytes the name it got). NULL = nobody. */
+ * descriptor stood), a sync, a rename (fd is the folder's, bytes the new name). NULL = nobody. */
 enum fault_event { FAULT_WROTE, FAULT_SYNCED, FAULT_RENAMED };
 typedef void fault_observer(enum fault_event event, int fd, const void *bytes, size_t size,
                             off_t at);

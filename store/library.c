@@ -1,7 +1,7 @@
 /* library: see library.h
  *
  * The place is remembered in a file of one line. While the library moves it has two, the new place
- * and the old one, and the first that holds a catalog counts: so a crash at any point is survived. */
+ * and the old one, and the first that holds a catalog counts, wherever a crash comes. */
 #define _GNU_SOURCE
 #include "store/library.h"
 

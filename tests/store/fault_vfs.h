@@ -21,8 +21,14 @@ static int fault_code(int otherwise)
 {
     return errno == ENOSPC || errno == EDQUOT ? SQLITE_FULL : otherwise;
 }
-static int fv_close(sqlite3_file *f) { return CALL(f, xClose); }
-static int fv_read(sqlite3_file *f, void *p, int n, sqlite3_int64 at) { return CALL(f, xRead, p, n, at); }
+static int fv_close(sqlite3_file *f)
+{
+    return CALL(f, xClose);
+}
+static int fv_read(sqlite3_file *f, void *p, int n, sqlite3_int64 at)
+{
+    return CALL(f, xRead, p, n, at);
+}
 static int fv_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
     return fault_here() ? fault_code(SQLITE_IOERR_WRITE) : CALL(f, xWrite, p, n, at);
@@ -35,20 +41,50 @@ static int fv_sync(sqlite3_file *f, int flags)
 {
     return fault_here() ? fault_code(SQLITE_IOERR_FSYNC) : CALL(f, xSync, flags);
 }
-static int fv_size(sqlite3_file *f, sqlite3_int64 *n) { return CALL(f, xFileSize, n); }
-static int fv_lock(sqlite3_file *f, int k) { return CALL(f, xLock, k); }
-static int fv_unlock(sqlite3_file *f, int k) { return CALL(f, xUnlock, k); }
-static int fv_reserved(sqlite3_file *f, int *out) { return CALL(f, xCheckReservedLock, out); }
-static int fv_control(sqlite3_file *f, int op, void *arg) { return CALL(f, xFileControl, op, arg); }
-static int fv_sector(sqlite3_file *f) { return CALL(f, xSectorSize); }
-static int fv_device(sqlite3_file *f) { return CALL(f, xDeviceCharacteristics); }
+static int fv_size(sqlite3_file *f, sqlite3_int64 *n)
+{
+    return CALL(f, xFileSize, n);
+}
+static int fv_lock(sqlite3_file *f, int k)
+{
+    return CALL(f, xLock, k);
+}
+static int fv_unlock(sqlite3_file *f, int k)
+{
+    return CALL(f, xUnlock, k);
+}
+static int fv_reserved(sqlite3_file *f, int *out)
+{
+    return CALL(f, xCheckReservedLock, out);
+}
+static int fv_control(sqlite3_file *f, int op, void *arg)
+{
+    return CALL(f, xFileControl, op, arg);
+}
+static int fv_sector(sqlite3_file *f)
+{
+    return CALL(f, xSectorSize);
+}
+static int fv_device(sqlite3_file *f)
+{
+    return CALL(f, xDeviceCharacteristics);
+}
 static int fv_shm_map(sqlite3_file *f, int page, int size, int extend, void volatile **out)
 {
     return CALL(f, xShmMap, page, size, extend, out);
 }
-static int fv_shm_lock(sqlite3_file *f, int at, int n, int flags) { return CALL(f, xShmLock, at, n, flags); }
-static void fv_shm_barrier(sqlite3_file *f) { CALL(f, xShmBarrier); }
-static int fv_shm_unmap(sqlite3_file *f, int remove) { return CALL(f, xShmUnmap, remove); }
+static int fv_shm_lock(sqlite3_file *f, int at, int n, int flags)
+{
+    return CALL(f, xShmLock, at, n, flags);
+}
+static void fv_shm_barrier(sqlite3_file *f)
+{
+    CALL(f, xShmBarrier);
+}
+static int fv_shm_unmap(sqlite3_file *f, int remove)
+{
+    return CALL(f, xShmUnmap, remove);
+}
 
 static const sqlite3_io_methods fault_methods = {
     .iVersion = 2,
@@ -83,7 +119,8 @@ static int fv_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flag
 static int fv_delete(sqlite3_vfs *vfs, const char *name, int sync)
 {
     (void)vfs;
-    return fault_here() ? fault_code(SQLITE_IOERR_DELETE) : fault_real->xDelete(fault_real, name, sync);
+    return fault_here() ? fault_code(SQLITE_IOERR_DELETE)
+                        : fault_real->xDelete(fault_real, name, sync);
 }
 
 /* From now on every database of this process goes through it. */

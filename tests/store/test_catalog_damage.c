@@ -49,7 +49,8 @@ static void fill(struct catalog *c, int clips)
 /* What a person does; each step may fail, with an error that says something. */
 static void use(struct catalog *c)
 {
-    static const char *const texts[] = {"", "fox", "hill*", "*ill*", "tag:best", "fox -3", "seed:7"};
+    static const char *const texts[] = {"",         "fox",    "hill*", "*ill*",
+                                        "tag:best", "fox -3", "seed:7"};
     struct clip_list list;
     struct job_list jobs;
     struct clip clip;
@@ -197,7 +198,7 @@ static void put(const uint8_t *bytes, size_t size)
     close(fd);
 }
 
-/* The pages that belong to tables, by SQLite's own account; the others are indexes' and search's. */
+/* The pages that belong to tables, by SQLite's own account; others are indexes' and search's. */
 static bool *table_pages(sqlite3 *db, size_t pages)
 {
     bool *is_table = calloc(pages + 1, sizeof *is_table);
@@ -394,4 +395,5 @@ TEST(sqlite_without_memory)
     fixture_clear();
 }
 
-TESTS(T(damaged_copies), T(salvage_saves_what_can_be_read), T(readers_beside_a_writer), T(sqlite_without_memory))
+TESTS(T(damaged_copies), T(salvage_saves_what_can_be_read), T(readers_beside_a_writer),
+      T(sqlite_without_memory))

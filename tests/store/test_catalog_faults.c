@@ -2,8 +2,8 @@
  * acknowledged is there, nothing is half there, and the next start goes on.
  *
  * One life is a small story: open, sweep, enqueue, claim, latents, a video, finish, trash,
- * restore, trash, empty. It writes down what was acknowledged; checks compare. FAULT_STEP > 1 takes only
- * each so-many-th call; make torture takes all. */
+ * restore, trash, empty. It writes down what was acknowledged; checks compare. FAULT_STEP > 1 takes
+ * only each so-many-th call; make torture takes all. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <sched.h>

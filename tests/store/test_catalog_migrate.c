@@ -1,5 +1,5 @@
-/* From the first schema to the newest: whole, or not at all, with a copy of before. This program has
- * two migrations more than danaus: its own table comes before the one in the archive. */
+/* From the first schema to the newest: whole, or not at all, with a copy of before. This program
+ * has two migrations more than danaus: its own table comes before the one in the archive. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <sys/stat.h>

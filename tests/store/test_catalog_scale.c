@@ -1,8 +1,8 @@
 /* A large catalog: how long the first page, searches and pages take. 20,000 clips in make check,
  * a million in make torture (CATALOG_CLIPS=1000000; CATALOG_KEEP=folder keeps it for another run).
  *
- * Prompts are 8 to 40 words: "video" in each, "the" in about a third, the others from 20,000 made-up
- * words of which few are frequent and most are rare (rank r with weight 1/r, as in language). */
+ * Prompts are 8 to 40 words: "video" in each, "the" in about a third, the others from 20,000
+ * made-up words, few of them frequent and most rare (rank r with weight 1/r, as in language). */
 #define _GNU_SOURCE
 #include <math.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* What a power cut may leave. Writes that no sync has followed may be on the disk or not, each
- * 512-byte sector of them for itself; what was synced is there. From the recorded calls of a latents
- * file every such state is drawn (CUT_STATES many), and each must be a whole file that holds what
- * was acknowledged. Of published files the order of calls is checked: content synced, then renamed,
+ * 512-byte sector of them for itself; what was synced is there. From the recorded calls of a
+ * latents file such states are drawn (CUT_STATES many), and each must be a whole file that holds
+ * what was acknowledged. Of published files the order of calls is checked: content synced, then renamed,
  * then the folder synced, then reported. */
 #define _GNU_SOURCE
 #include <fcntl.h>
