@@ -79,6 +79,18 @@ TEST(a_clip_from_start_to_end)
     CHECK(vt_wait(v, "No clip is like that", 2000));
     vt_type(v, "\025square\r"); /* Ctrl-U */
     CHECK(vt_wait(v, "1 clip", 2000));
+    vt_type(v, "+++");
+    CHECK(vt_wait(v, "\u2605\u2605\u2605\u00b7\u00b7", 3000));
+    vt_type(v, "-");
+    CHECK(vt_wait(v, "\u2605\u2605\u00b7\u00b7\u00b7", 3000));
+    vt_type(v, "tblue best\r");
+    CHECK(vt_wait(v, "best blue", 3000));
+    vt_type(v, "/\025tag:best rating>=2\r");
+    CHECK(vt_wait(v, "1 clip", 2000));
+    vt_type(v, "d");
+    CHECK(vt_wait(v, "0 clips", 3000));
+    vt_type(v, "u");
+    CHECK(vt_wait(v, "1 clip", 3000) && vt_wait(v, "#1", 1000));
     vt_type(v, "\r");
     CHECK(vt_wait(v, "frame ", 3000) && vt_wait(v, "/9", 5000));
     CHECK(wait_blocks(v, 400, 5000));

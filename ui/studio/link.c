@@ -355,6 +355,15 @@ static void take_event(struct link *l, enum message_type type, const json_t *m, 
     l->sink.job(l->sink.context, job);
 }
 
+/* Only the last of several edits is told: what the catalog says between them is half of it. */
+static bool edits_wait(const struct link *l)
+{
+    for (size_t i = 0; i < l->waiting_count; i++)
+        if (l->waiting[i].type == MESSAGE_EDIT)
+            return true;
+    return false;
+}
+
 static void take_reply(struct link *l, enum message_type type, const json_t *m, int64_t now_ms)
 {
     struct waiting w = {0};
@@ -369,6 +378,8 @@ static void take_reply(struct link *l, enum message_type type, const json_t *m, 
         struct dn_error err;
         protocol_error_read(m, &err);
         l->sink.trouble(l->sink.context, err.message);
+        if (w.type == MESSAGE_EDIT)
+            l->sink.edited(l->sink.context); /* what was shown in advance is not so */
     } else if (type == MESSAGE_JOBS_REPLY) {
         take_jobs(l, m);
     } else if (type == MESSAGE_STATUS_REPLY) {
@@ -376,6 +387,8 @@ static void take_reply(struct link *l, enum message_type type, const json_t *m, 
     } else if (type == MESSAGE_QUEUED) {
         l->sink.queued(l->sink.context, protocol_int(m, "job", 0), w.tag);
         send_request(l, protocol_new(MESSAGE_JOBS), MESSAGE_JOBS, 0);
+    } else if (w.type == MESSAGE_EDIT && !edits_wait(l)) {
+        l->sink.edited(l->sink.context);
     } else if (w.type == MESSAGE_PAUSE || w.type == MESSAGE_RESUME || w.type == MESSAGE_MOVE) {
         send_request(l, protocol_new(MESSAGE_JOBS), MESSAGE_JOBS, 0);
     }
@@ -442,6 +455,18 @@ void link_send_order(struct link *l, enum link_order order, int64_t job)
     if (job)
         json_object_set_new(message, "job", json_integer(job));
     send_request(l, message, types[order], 0);
+}
+
+void link_send_edit(struct link *l, const struct link_edit *edit)
+{
+    json_t *message = protocol_new(MESSAGE_EDIT);
+    json_object_set_new(message, "what", json_string(edit->what));
+    json_object_set_new(message, "clip", json_integer(edit->clip));
+    if (edit->value)
+        json_object_set_new(message, "value", json_string(edit->value));
+    else
+        json_object_set_new(message, "number", json_integer(edit->number));
+    send_request(l, message, MESSAGE_EDIT, 0);
 }
 
 void link_send_move(struct link *l, int64_t job, int64_t other)

@@ -55,6 +55,7 @@ struct link_sink {
     void (*job)(void *context, const struct link_job *job);
     void (*frames)(void *context, const struct link_frames *frames);
     void (*queued)(void *context, int64_t job, int tag); /* an enqueue was accepted */
+    void (*edited)(void *context);               /* an edit was done: the catalog has changed */
     void (*trouble)(void *context, const char *text);    /* a request was refused, in words */
     void (*changed)(void *context);                      /* state, queue or status */
 };
@@ -92,6 +93,15 @@ void link_send_enqueue(struct link *l, const struct link_enqueue *e);
 enum link_order { ORDER_CANCEL, ORDER_PAUSE, ORDER_RESUME, ORDER_RETRY, ORDER_STATUS };
 /* job 0: the whole queue, where that makes sense. */
 void link_send_order(struct link *l, enum link_order order, int64_t job);
+/* Changes what the catalog says of a clip: "rate" and "favourite" to number, "note", "tag" and "untag"
+ * with value, "trash", "restore". */
+struct link_edit {
+    const char *what;
+    int64_t clip;
+    const char *value; /* NULL = none */
+    int64_t number;
+};
+void link_send_edit(struct link *l, const struct link_edit *edit);
 /* Moves a waiting job before another one; other 0: to the end. */
 void link_send_move(struct link *l, int64_t job, int64_t other);
 

@@ -40,6 +40,7 @@ struct screen {
     void (*click)(struct studio *s, const struct input_event *event); /* the mouse */
     void (*job)(struct studio *s, const struct link_job *job);  /* a job has changed */
     void (*frames)(struct studio *s, const struct link_frames *frames);
+    void (*edited)(struct studio *s);                           /* the catalog has changed */
     void (*tick)(struct studio *s);                             /* after anything happened */
     int64_t (*due)(struct studio *s); /* when tick wants to be called, ms, -1 = not */
     void (*hint)(struct studio *s, const char **names); /* NULL-terminated actions for the bottom line */

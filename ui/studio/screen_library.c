@@ -1,6 +1,7 @@
 /* screen_library: everything ever made: found while typing, looked at as a list, as pictures or as
  * a tree of branches, rated, tagged, put away. */
 #define _GNU_SOURCE
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "store/catalog.h"
 #include "ui/studio/clip_text.h"
 #include "ui/studio/clip_window.h"
+#include "ui/studio/library_edits.h"
 #include "ui/studio/posters.h"
 
 /* COUNT_MOST: more are not counted. CELL: columns and rows of a picture in the grid. */
@@ -34,6 +36,7 @@ struct library {
     struct posters *posters;
     int64_t tags_of;          /* whose tags are these */
     char *tags;
+    struct library_edits edits;
 };
 
 static struct library *get(struct studio *s)
@@ -601,11 +604,37 @@ static void library_click(struct studio *s, const struct input_event *event)
 static void library_hint(struct studio *s, const char **names)
 {
     static const char *const list[] = {"play", "search", "mark", "remix", "recall", "compare",
-                                       "export", "view", "tree", "help", NULL};
+                                       "export", "trash", "view", "tree", "help", NULL};
     static const char *const text[] = {"search-done", "leave", "help", NULL};
     const char *const *from = get(s)->searching ? text : list;
     for (int i = 0; from[i]; i++)
         names[i] = from[i];
+}
+
+static void library_edited(struct studio *s)
+{
+    get(s)->stale = true;
+}
+
+struct clip *library_shown_clip(struct studio *s, int64_t id)
+{
+    struct clip_window *w = &get(s)->window;
+    for (int i = 0; i < w->count; i++)
+        if (w->clips[i].id == id)
+            return &w->clips[i];
+    return NULL;
+}
+
+struct library_targets library_get_targets(struct studio *s)
+{
+    struct library *l = get(s);
+    struct library_targets t = {.edits = &l->edits, .chosen = clip_window_chosen(&l->window),
+                                .count = l->mark_count, .in_trash = l->query && l->query->trash};
+    static_assert(sizeof t.ids >= sizeof l->marks, "the marked clips are targets");
+    memcpy(t.ids, l->marks, (size_t)l->mark_count * sizeof t.ids[0]);
+    if (t.count == 0 && t.chosen)
+        t.ids[t.count++] = t.chosen->id;
+    return t;
 }
 
 static const struct action library_actions[] = {
@@ -635,6 +664,13 @@ static const struct action library_actions[] = {
     {"view", "v", WHERE_LIST, NULL, "list or pictures", do_view},
     {"tree", "T", WHERE_LIST, NULL, "the tree of branches it belongs to", do_tree},
     {"show-trash", "D", WHERE_LIST, NULL, "what is in the trash, or back", do_trash_view},
+    {"favourite", "f", WHERE_LIST, NULL, "a heart, or none", library_do_favourite},
+    {"more-stars", "+ =", WHERE_LIST, NULL, "a star more", library_do_more_stars},
+    {"fewer-stars", "-", WHERE_LIST, NULL, "a star less", library_do_fewer_stars},
+    {"tags", "t", WHERE_LIST, "[WORDS]", "its tags; marked clips get them too", library_do_tags},
+    {"note", "N", WHERE_LIST, NULL, "a note", library_do_note},
+    {"trash", "d Delete", WHERE_LIST, NULL, "into the trash; in the trash: back", library_do_trash},
+    {"undo", "u", WHERE_LIST, NULL, "take back stars, hearts and trash", library_do_undo},
     {0},
 };
 
@@ -650,6 +686,7 @@ const struct screen screen_library_entry = {
     .editor = library_editor,
     .click = library_click,
     .job = library_job,
+    .edited = library_edited,
     .tick = library_tick,
     .hint = library_hint,
 };

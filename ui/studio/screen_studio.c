@@ -618,6 +618,11 @@ static void screen_job(struct studio *s, const struct link_job *job)
     get(s)->recent_stale = get(s)->recent_stale || job->state != JOB_RUNNING || !job->steps_done;
 }
 
+static void screen_edited(struct studio *s)
+{
+    get(s)->recent_stale = true;
+}
+
 static bool inside(struct rect r, const struct input_event *e)
 {
     return e->row >= r.row && e->row < r.row + r.rows && e->col >= r.col && e->col < r.col + r.cols;
@@ -763,6 +768,7 @@ const struct screen screen_studio_entry = {
     .click = screen_click,
     .job = screen_job,
     .frames = screen_frames,
+    .edited = screen_edited,
     .tick = screen_tick,
     .due = screen_due,
     .hint = screen_hint,

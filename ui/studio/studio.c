@@ -142,6 +142,15 @@ static void on_queued(void *context, int64_t job, int tag)
                 (long long)job);
 }
 
+static void on_edited(void *context)
+{
+    struct studio *s = context;
+    for (int i = 0; i < SCREEN_COUNT; i++)
+        if (s->state[i] && screen_table[i]->edited)
+            screen_table[i]->edited(s);
+    s->dirty = true;
+}
+
 static void on_trouble(void *context, const char *text)
 {
     studio_tell(context, ROLE_BAD, "%s", text);
@@ -373,7 +382,7 @@ static void close_terminal(struct studio *s)
 
 static void start(struct studio *s)
 {
-    struct link_sink sink = {s, on_job, on_frames, on_queued, on_trouble, on_changed};
+    struct link_sink sink = {s, on_job, on_frames, on_queued, on_edited, on_trouble, on_changed};
     s->now_ms = dn_now_ms();
     s->tasks = tasks_new();
     s->painter = painter_new(s->tasks, s->canvas);
