@@ -26,6 +26,8 @@ struct canvas {
     FILE *out, *in;
     bool utf8, colours;
     int cursor_row, cursor_col; /* -1 = hidden */
+    bool cursor_shown;          /* by the bytes handed out last */
+    bool region;                /* the scroll region may be that of another size */
 };
 
 static const struct {
@@ -80,6 +82,7 @@ bool canvas_open(const char *term, bool utf8, bool colours, struct canvas **out,
     c->utf8 = utf8;
     c->colours = colours;
     c->cursor_row = -1;
+    c->region = true;
     int fd = memfd_create("screen", MFD_CLOEXEC);
     c->out = fd >= 0 ? fdopen(fd, "w+") : NULL;
     c->in = fopen("/dev/null", "re");
@@ -134,7 +137,7 @@ void canvas_close(struct canvas *c, struct strbuf *out)
 
 void canvas_resize(struct canvas *c, int rows, int cols)
 {
-    (void)c;
+    c->region = true;
     resizeterm(rows < 1 ? 1 : rows > 1000 ? 1000 : rows, cols < 1 ? 1 : cols > 1000 ? 1000 : cols);
     clearok(curscr, TRUE);
 }
@@ -182,6 +185,17 @@ void canvas_end(struct canvas *c, struct strbuf *out)
     wnoutrefresh(stdscr);
     doupdate();
     take_bytes(c, out);
+    c->cursor_shown = shown;
+    /* ncurses sets the region once, to the size that it thought it had: 24 rows at the start. xterm
+     * then ignores the lines that it inserts below */
+    if (c->region)
+        strbuf_append_text(out, "\0337\033[r\0338");
+    c->region = false;
+}
+
+bool canvas_cursor_shown(const struct canvas *c)
+{
+    return c->cursor_shown;
 }
 
 void canvas_damage(struct canvas *c, int row, int rows)
@@ -197,7 +211,7 @@ void canvas_damage(struct canvas *c, int row, int rows)
 
 void canvas_damage_all(struct canvas *c)
 {
-    (void)c;
+    c->region = true;
     clearok(curscr, TRUE);
 }
 

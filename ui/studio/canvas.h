@@ -86,5 +86,6 @@ struct rect canvas_inside(struct rect r);
 /* share 0..1 of a bar. */
 void canvas_bar(struct canvas *c, int row, int col, int cols, double share, enum role role);
 void canvas_cursor(struct canvas *c, int row, int col);
+bool canvas_cursor_shown(const struct canvas *c); /* on the terminal, now */
 
 #endif

@@ -290,8 +290,11 @@ static void send_ready(struct painter *p, int64_t now_ms, struct strbuf *out)
 {
     struct place *place = &p->places[p->ready_place];
     bool fits = place->wanted.frame && covers(place->wanted.area, p->ready_covered);
-    if (fits) {
+    if (fits) { /* the cursor would be seen where the picture begins */
+        bool cursor = canvas_cursor_shown(p->canvas);
+        strbuf_append_text(out, cursor ? "\033[?25l" : "");
         strbuf_append(out, p->ready.data, p->ready.length);
+        strbuf_append_text(out, cursor ? "\033[?25h" : "");
         place->covered = p->ready_covered;
         p->out++;
         p->sent_ms = now_ms;
