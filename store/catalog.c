@@ -152,6 +152,8 @@ static void disconnect(struct catalog *c)
 {
     for (int i = 0; i < c->cached; i++)
         sqlite3_finalize(c->cache[i].statement);
+    free(c->cache);
+    c->cache = NULL;
     c->cached = 0;
     sqlite3_close(c->db);
     c->db = NULL;

@@ -9,8 +9,6 @@
 #include "base/strbuf.h"
 #include "store/catalog.h"
 
-enum { CATALOG_CACHED = 64 };
-
 /* "DANA": the first bytes that tell our database from others (SQLite's application_id). */
 #define CATALOG_APPLICATION_ID 0x44414E41
 #define CATALOG_NAME "catalog.db"
@@ -27,7 +25,7 @@ struct catalog {
     struct {
         const char *sql; /* a literal: known by its address */
         sqlite3_stmt *statement;
-    } cache[CATALOG_CACHED];
+    } *cache; /* [cached]; as many as there are literals, and twice those that nest */
     int cached;
 };
 

@@ -96,7 +96,7 @@ sqlite3_stmt *statement_begin(struct catalog *c, const char *sql, struct values 
             catalog_failed(c, "use", err);
             return NULL;
         }
-        assert(c->cached < CATALOG_CACHED);
+        c->cache = dn_realloc(c->cache, (size_t)c->cached + 1, sizeof *c->cache);
         c->cache[c->cached].sql = sql;
         c->cache[c->cached++].statement = s;
     }

@@ -253,6 +253,25 @@ TEST(changes_by_another_connection_show)
     fixture_clear();
 }
 
+/* The catalog has about ninety; an engine that lives long meets them all. */
+TEST(as_many_statements_as_there_are)
+{
+    enum { MANY = 300 };
+    static char sql[MANY][32];
+    struct dn_error err = {0};
+    struct catalog *c = fixture_open(CATALOG_WRITE);
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < MANY; i++) {
+            int64_t got = -1;
+            snprintf(sql[i], sizeof sql[i], "SELECT %d", i);
+            CHECK_OK(catalog_read_int(c, sql[i], NO_VALUES, &got, NULL, &err), err);
+            CHECK(got == i);
+        }
+    CHECK(c->cached >= MANY && c->cached < MANY + 20); /* the second time they were there */
+    catalog_close(c);
+    fixture_clear();
+}
+
 TEST(clips_change)
 {
     struct dn_error err = {0};
@@ -286,4 +305,5 @@ TESTS(T(clip_comes_back_as_it_was), T(a_reader_cannot_write), T(there_is_one_wri
       T(a_transaction_is_kept_whole_or_not_at_all), T(what_is_not_ours_is_refused),
       T(a_strangers_log_is_left_alone),
       T(reading_where_nothing_is), T(migrations_are_numbered_without_a_gap),
-      T(settings_and_backup), T(changes_by_another_connection_show), T(clips_change))
+      T(settings_and_backup), T(changes_by_another_connection_show),
+      T(as_many_statements_as_there_are), T(clips_change))
