@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -139,10 +140,38 @@ static bool configure(struct catalog *c, struct dn_error *err)
                            err);
 }
 
+static bool is_read_only(const char *path)
+{
+    struct statvfs fs;
+    return statvfs(path, &fs) == 0 && (fs.f_flag & ST_RDONLY);
+}
+
+/* A catalog that nobody can change: a reader of any other writes beside it, where the log's index
+ * lies, so it could not be opened at all. sqlite.org/uri.html */
+static char *immutable_uri(const char *path)
+{
+    struct strbuf s = {0};
+    strbuf_append_text(&s, path[0] == '/' ? "file:" : "file:./");
+    for (const char *p = path; *p; p++)
+        if (*p == '%' || *p == '?' || *p == '#')
+            strbuf_printf(&s, "%%%02X", (unsigned char)*p);
+        else
+            strbuf_append(&s, p, 1);
+    strbuf_append_text(&s, "?immutable=1");
+    return strbuf_take(&s);
+}
+
 static bool connect_to(struct catalog *c, const char *path, int flags, struct dn_error *err)
 {
-    int code = sqlite3_open_v2(path, &c->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-                               NULL);
+    char *uri = NULL;
+    flags |= SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    if (c->mode == CATALOG_READ && is_read_only(c->library)) {
+        path = uri = immutable_uri(path);
+        flags |= SQLITE_OPEN_URI;
+        snprintf(c->notice, sizeof c->notice, "the library is on a disk that can only be read");
+    }
+    int code = sqlite3_open_v2(path, &c->db, flags, NULL);
+    free(uri);
     if (code != SQLITE_OK)
         return catalog_failed(c, "open", err);
     return configure(c, err);

@@ -1,8 +1,10 @@
 /* The catalog opens, migrates, keeps clips, and refuses what is not its own. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <sched.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -253,6 +255,45 @@ TEST(changes_by_another_connection_show)
     fixture_clear();
 }
 
+/* In a mount namespace of its own. 0 = all as it should be, 77 = not allowed here. */
+static int read_only_disk(void)
+{
+    struct dn_error err = {0};
+    struct catalog *c;
+    struct clip in = fixture_clip("a fox", 1), out;
+    int64_t id = 0;
+    strcat(fixture_library, "-50%#?"); /* letters that mean something in a URI */
+    mkdir(fixture_library, 0700);
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("disk", fixture_library, "tmpfs", 0, "size=4m") != 0)
+        return rmdir(fixture_library) == 0 ? 77 : 1;
+    c = fixture_open(CATALOG_WRITE);
+    CHECK_OK(catalog_add_clip(c, &in, &id, &err), err);
+    catalog_close(c);
+    CHECK(mount("disk", fixture_library, "tmpfs", MS_REMOUNT | MS_RDONLY, "size=4m") == 0);
+    c = fixture_open(CATALOG_READ);
+    CHECK_OK(catalog_get_clip(c, id, &out, &err), err);
+    clip_done(&out);
+    CHECK(catalog_notice(c)[0]);
+    CHECK(!catalog_add_clip(c, &in, &id, &err));
+    catalog_close(c);
+    CHECK(!catalog_open(fixture_library, CATALOG_WRITE, &c, &err) && err.code == DN_E_IO);
+    CHECK(umount(fixture_library) == 0 && rmdir(fixture_library) == 0);
+    return check_failures != 0;
+}
+
+TEST(a_disk_that_can_only_be_read)
+{
+    int status = 1;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(read_only_disk());
+    waitpid(pid, &status, 0);
+    CHECK(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77));
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        printf("a_disk_that_can_only_be_read skipped: no right to mount here\n");
+}
+
 /* The catalog has about ninety; an engine that lives long meets them all. */
 TEST(as_many_statements_as_there_are)
 {
@@ -306,4 +347,4 @@ TESTS(T(clip_comes_back_as_it_was), T(a_reader_cannot_write), T(there_is_one_wri
       T(a_strangers_log_is_left_alone),
       T(reading_where_nothing_is), T(migrations_are_numbered_without_a_gap),
       T(settings_and_backup), T(changes_by_another_connection_show),
-      T(as_many_statements_as_there_are), T(clips_change))
+      T(as_many_statements_as_there_are), T(a_disk_that_can_only_be_read), T(clips_change))
