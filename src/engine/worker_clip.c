@@ -22,7 +22,8 @@ struct run {
     struct clip_output *output;
     struct event_started started;
     struct event_finished finished;
-    int64_t chunks_done;
+    int64_t *chunk_ends; /* [chunks_made] latents up to the end of each */
+    int64_t chunks_made, chunks_told;
     double load_seconds, first_seconds;
 };
 
@@ -83,9 +84,26 @@ static void on_started(void *user, const struct event_started *e)
     worker_tell(run->worker, message);
 }
 
+/* Chunks that have come to be safe on disk since the last time. */
+static void tell_chunks(struct run *run)
+{
+    int64_t safe = clip_output_safe(run->output);
+    while (run->chunks_told < run->chunks_made && run->chunk_ends[run->chunks_told] <= safe) {
+        int64_t i = run->chunks_told++, start = i ? run->chunk_ends[i - 1] : 0;
+        if (i + 1 < run->started.done_chunks)
+            continue; /* it was told when it was made */
+        json_t *message = message_of(run, MESSAGE_CHUNK);
+        set_int(message, "start", start);
+        set_int(message, "count", run->chunk_ends[i] - start);
+        set_int(message, "chunks_done", i + 1);
+        worker_tell(run->worker, message);
+    }
+}
+
 static void on_step(void *user, const struct event_step *e)
 {
     struct run *run = user;
+    tell_chunks(run);
     json_t *message = message_of(run, MESSAGE_STEP);
     set_int(message, "chunk", e->chunk);
     set_int(message, "step", e->step);
@@ -101,13 +119,9 @@ static bool on_latents(void *user, const struct event_latents *e, struct dn_erro
     struct run *run = user;
     if (!clip_output_latents(run->output, e, run->started.latents, err))
         return false;
-    if (++run->chunks_done < run->started.done_chunks)
-        return true; /* is decoded again, and was told of when it was made */
-    json_t *message = message_of(run, MESSAGE_CHUNK);
-    set_int(message, "start", e->start);
-    set_int(message, "count", e->count);
-    set_int(message, "chunks_done", run->chunks_done);
-    worker_tell(run->worker, message);
+    run->chunk_ends =
+        dn_realloc(run->chunk_ends, (size_t)run->chunks_made + 1, sizeof *run->chunk_ends);
+    run->chunk_ends[run->chunks_made++] = e->start + e->count;
     return true;
 }
 
@@ -117,6 +131,7 @@ static bool on_frames(void *user, const struct event_frames *e, struct dn_error 
     struct frame_ring *ring = run->worker->ring;
     if (e->start == 0)
         run->first_seconds = e->seconds;
+    tell_chunks(run);
     for (int64_t i = 0; ring && i < e->count; i++)
         frame_ring_publish(ring, run->job, e->start + i, e->rgb + i * e->width * e->height * 3);
     json_t *message = message_of(run, MESSAGE_FRAMES);
@@ -241,6 +256,7 @@ static void run_done(struct run *run)
     media_frames_free(run->image);
     request_done(&run->request);
     free(run->recipe);
+    free(run->chunk_ends);
 }
 
 bool worker_clip(struct worker *w, const json_t *order, struct dn_error *err)
@@ -252,7 +268,9 @@ bool worker_clip(struct worker *w, const json_t *order, struct dn_error *err)
     bool stopped = w->stop != WORKER_GO && !made && (!ok || err->code == DN_E_CANCELLED);
     bool usable = true;
     if (made || (stopped && w->stop == WORKER_CANCEL && run.output)) {
-        if (clip_output_finish(run.output, made, &files, err))
+        bool kept = clip_output_finish(run.output, made, &files, err);
+        tell_chunks(&run);
+        if (kept)
             tell_end(&run, made ? "done" : "stopped", files);
         else
             tell_failed(&run, err);

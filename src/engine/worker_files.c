@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/paths.h"
 #include "engine/frame_sink.h"
+#include "engine/latents_queue.h"
 #include "engine/output_file.h"
 #include "format/safetensors_write.h"
 #include "store/atomic_file.h"
@@ -33,7 +34,8 @@
 struct clip_output {
     struct clip_output_options options;
     struct clip_latents *latents; /* NULL until the first chunk */
-    int64_t latents_there;        /* frames of the file */
+    struct latents_queue *queue;  /* that writes them; NULL until something new is there */
+    int64_t latents_there;        /* frames of the file, those in the queue included */
     float *made;                  /* what an earlier run, or the parent, made */
     int64_t made_shape[4];
     struct frame_sink *video, *copy; /* copy: another format than the library's */
@@ -192,10 +194,24 @@ bool clip_output_latents(struct clip_output *o, const struct event_latents *e, i
         if (!ok)
             return false;
     }
-    if (!clip_latents_append(o->latents, e->values, e->count, err))
+    if (!o->queue)
+        o->queue = latents_queue_start(o->latents, e->channels * e->height * e->width);
+    if (!latents_queue_add(o->queue, e->values, e->count, err))
         return false;
     o->latents_there += e->count;
     return true;
+}
+
+int64_t clip_output_safe(struct clip_output *o)
+{
+    return o->queue ? latents_queue_safe(o->queue) : o->latents_there;
+}
+
+static bool write_queued_latents(struct clip_output *o, struct dn_error *err)
+{
+    bool ok = latents_queue_stop(o->queue, err);
+    o->queue = NULL;
+    return ok;
 }
 
 /* --- frames --- */
@@ -332,6 +348,8 @@ bool clip_output_finish(struct clip_output *o, bool whole, json_t **files, struc
 {
     int64_t frames, bytes;
     *files = json_array();
+    if (!write_queued_latents(o, err))
+        return false;
     if (!o->frames)
         return true;
     bool ok = frame_sink_finish(o->video, &frames, &bytes, err);
@@ -343,8 +361,11 @@ bool clip_output_finish(struct clip_output *o, bool whole, json_t **files, struc
 
 void clip_output_close(struct clip_output *o)
 {
+    struct dn_error err;
     if (!o)
         return;
+    if (!write_queued_latents(o, &err))
+        dn_warn("%s", err.message);
     clip_latents_close(o->latents);
     frame_sink_abort(o->video);
     frame_sink_abort(o->copy);

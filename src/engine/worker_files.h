@@ -30,9 +30,11 @@ const float *clip_output_made(struct clip_output *o, int64_t shape[4], struct dn
 bool clip_output_begin_like(struct clip_output *o, const char *path, int64_t frames,
                             struct dn_error *err);
 
-/* total = latents in all. What the file has already is left out. On true it is on disk. */
+/* total = latents in all. What the file has already is left out. They are written beside what
+ * follows; clip_output_safe tells how many are on disk. */
 bool clip_output_latents(struct clip_output *o, const struct event_latents *e, int64_t total,
                          struct dn_error *err);
+int64_t clip_output_safe(struct clip_output *o);
 /* total = frames in all, to choose those for small pictures. */
 bool clip_output_frames(struct clip_output *o, const struct event_frames *e, int64_t total,
                         struct dn_error *err);
