@@ -1,6 +1,7 @@
 /* studio: the real program in a virtual terminal. Run from the top folder. */
 #define _GNU_SOURCE
 #include "vt_grammar.h"
+#include "store/media_probe.h"
 #include "vt_session.h"
 
 #define ESCAPE "\033"
@@ -38,8 +39,8 @@ TEST(first_screen_comes_at_once)
         CHECK_MSG(took < 1000, "%d ms at %dx%d", (int)took, sizes[i][1], sizes[i][0]);
         CHECK(vt_find(v, prompt) == 2 && vt_find(v, "Library") == 0);
         CHECK((vt_find(v, "Settings") >= 0) == (sizes[i][1] >= 76));
-        CHECK(vt_wrote(v, "\0337\033[r\0338")); /* not the region of 24 rows */
         CHECK(vt_wait(v, "Enter make", 500) && vt_find(v, "Enter make") == sizes[i][0] - 1);
+        CHECK(vt_wrote(v, "\0337\033[r\0338")); /* not the region of 24 rows */
         quit(v);
     }
 }
@@ -110,6 +111,106 @@ TEST(a_clip_from_start_to_end)
     vt_type(v, "5");
     CHECK(vt_wait(v, "worker 0", 3000));
     quit(v);
+}
+
+/* Two chunks; from the first frame another prompt, and then on behind the end. */
+TEST(branch_continue_and_tree)
+{
+    char *arguments[] = {"danaus", "studio", "-m", "configs/demo", "--frames", "21", "--threads", "1",
+                         "a star over sand", NULL};
+    struct vt_session *v = vt_start(30, 100, vt_program(), arguments);
+    CHECK(vt_wait(v, "engine ready", 20000));
+    vt_type(v, "\r");
+    CHECK(vt_wait(v, "is in the library", 60000));
+    vt_type(v, F("R"));
+    CHECK(vt_wait(v, "/21", 5000) && vt_wait(v, "chunk ", 1000));
+    vt_type(v, " g");
+    CHECK(vt_wait(v, "chunk 1/2", 2000));
+    vt_type(v, "b");
+    CHECK(vt_wait(v, "keeps chunks 1 to 1 of 2", 2000));
+    vt_type(v, "\001\013a comet over sand\r");
+    CHECK(vt_wait(v, "is queued", 3000) || vt_wait(v, "is on its way", 100));
+    vt_type(v, "GC");
+    CHECK(vt_wait(v, "making", 20000) && vt_wait(v, "engine ready", 60000));
+    vt_type(v, F("Q") "/\025comet\r");
+    CHECK(vt_wait(v, "a comet over sand", 2000) && vt_wait(v, "1 clip", 2000));
+    vt_type(v, "T");
+    CHECK(vt_wait(v, "tree of", 2000) && vt_find(v, "a star over sand") == 3);
+    CHECK(vt_find(v, "\u2514\u2500") == 4 && vt_find(v, "@1") == 4);
+    CHECK(vt_wait(v, "@2", 1000) && vt_find(v, "@2") == 5);
+    vt_type(v, "c"); /* with its parent */
+    CHECK(vt_wait(v, "A and B together", 2000) && wait_blocks(v, 300, 5000));
+    quit(v);
+}
+
+TEST(exports)
+{
+    struct vt_session *v = vt_studio(24, 80, prompt);
+    char path[128], keys[256];
+    struct media_info info;
+    struct dn_error err;
+    CHECK(vt_wait(v, "Prompt", 2000));
+    vt_type(v, F("Q") "/\025square\ro");
+    CHECK(vt_wait(v, "Export #1", 2000));
+    for (int with = 1; with >= 0; with--) {
+        char *recipe = NULL;
+        snprintf(path, sizeof path, "%s/out%d.%s", vt_home, with, with ? "mp4" : "webm");
+        snprintf(keys, sizeof keys, "\033[B\001\013%s%s\r", path, with ? "" : "\033[Z\033[Z\033[C");
+        vt_type(v, keys);
+        CHECK(vt_wait(v, with ? "out1.mp4, 0" : "out0.webm, 0", 20000));
+        CHECK_OK(media_probe(path, &info, &err), err);
+        CHECK(info.frames == 9 && info.width == 160 && info.height == 96);
+        CHECK(media_read_recipe(path, &recipe, &err) == (bool)with);
+        CHECK(!with || strstr(recipe, prompt));
+        free(recipe);
+        vt_type(v, "o");
+        CHECK(vt_wait(v, "Export #1", 2000));
+    }
+    snprintf(keys, sizeof keys, "\033[B\001\013%s/out1.mp4\r", vt_home);
+    vt_type(v, keys); /* never over what is there */
+    CHECK(vt_wait(v, "exists", 5000));
+    vt_type(v, ESCAPE);
+    vt_serve(v, 150);
+    quit(v);
+}
+
+/* The engine is killed while the studio is open: it says so, starts another, and goes on. */
+TEST(another_engine)
+{
+    char path[128];
+    int pid = 0;
+    struct vt_session *v = vt_studio(24, 80, prompt);
+    CHECK(vt_wait(v, "engine ready", 20000));
+    snprintf(path, sizeof path, "%s/DATA/danaus/engine.lock", vt_home);
+    FILE *f = fopen(path, "r");
+    CHECK(f && fscanf(f, "%d", &pid) == 1 && pid > 1);
+    if (f)
+        fclose(f);
+    kill(pid, SIGKILL);
+    CHECK(vt_wait(v, "engine is gone", 3000) && vt_wait(v, "no engine", 1000));
+    CHECK(vt_wait(v, "engine ready", 15000));
+    quit(v);
+}
+
+/* Ctrl-Z under a shell with jobs: the terminal is the shell's meanwhile, and ours again after fg. */
+TEST(suspended_and_continued)
+{
+    char line[512];
+    snprintf(line, sizeof line,
+             "%s studio -m configs/demo 'a prompt'; stty -a | grep -c ' icanon'; sleep 1; fg; echo end $?",
+             vt_program());
+    char *arguments[] = {"sh", "-m", "-c", line, NULL};
+    struct vt_session *v = vt_start(24, 80, "sh", arguments);
+    CHECK(vt_wait(v, "Prompt", 3000) && vt_wait(v, "engine ready", 20000));
+    vt_type(v, "\032");
+    vt_serve(v, 500);
+    CHECK(vt_find(v, "Prompt") < 0 && vt_find(v, "1") >= 0);
+    vt_resize(v, 20, 70);
+    CHECK(vt_wait(v, "Prompt", 3000) && vt_wait(v, "Enter make", 1000));
+    CHECK(vt_find(v, "Enter make") == 19);
+    vt_type(v, "\021");
+    CHECK(vt_end(v, 5000) && vt_find(v, "end 0") >= 0 && vt_restored(v));
+    vt_free(v);
 }
 
 /* It goes on where it was left: the draft, and what was made. */
@@ -342,7 +443,8 @@ static void end(void)
     vt_end_home();
 }
 
-TESTS(T(begin), T(first_screen_comes_at_once), T(a_clip_from_start_to_end), T(what_was_typed_is_kept),
+TESTS(T(begin), T(first_screen_comes_at_once), T(a_clip_from_start_to_end), T(branch_continue_and_tree),
+      T(exports), T(another_engine), T(suspended_and_continued), T(what_was_typed_is_kept),
       T(signals_give_the_terminal_back), T(hostile_text_stays_text), T(resizes),
       T(late_answers_are_no_keys), T(without_utf8_and_without_colours), T(odd_names_of_terminals),
       T(idle_means_asleep), T(end))

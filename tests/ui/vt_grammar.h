@@ -17,7 +17,7 @@ static bool vt_csi_is_ours(const char *text, size_t length)
     for (size_t i = 0; i < sizeof exact / sizeof exact[0]; i++)
         if (strlen(exact[i]) == length && memcmp(exact[i], text, length) == 0)
             return true;
-    if (!strchr("HJKmrdGABCDXbST", text[length - 1]))
+    if (!strchr("HJKmrdGABCDXbSTLMP@", text[length - 1]))
         return false;
     for (size_t i = 0; i + 1 < length; i++)
         if (!strchr("0123456789;", text[i]))

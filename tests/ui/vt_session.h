@@ -119,7 +119,7 @@ static void vt_serve(struct vt_session *v, int ms)
     }
 }
 
-static struct vt_session *vt_start(int rows, int cols, char *const *arguments)
+static struct vt_session *vt_start(int rows, int cols, const char *program, char *const *arguments)
 {
     struct vt_session *v = dn_calloc(1, sizeof *v);
     struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
@@ -137,7 +137,7 @@ static struct vt_session *vt_start(int rows, int cols, char *const *arguments)
     if (v->pid == 0) {
         close(v->master);
         login_tty(v->slave);
-        execv(vt_program(), arguments);
+        execvp(program, arguments);
         _exit(127);
     }
     return v;
@@ -148,7 +148,7 @@ static struct vt_session *vt_studio(int rows, int cols, char *prompt)
 {
     char *arguments[] = {"danaus", "studio", "-m", "configs/demo", "--frames", "9", "--threads", "1",
                          prompt, NULL};
-    return vt_start(rows, cols, arguments);
+    return vt_start(rows, cols, vt_program(), arguments);
 }
 
 /* Row number as text, NUL-terminated. */

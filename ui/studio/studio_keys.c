@@ -68,6 +68,8 @@ void keys_take(struct studio *s, const struct input_event *event)
     struct editor *e = present_editor(s);
     if (event->kind == INPUT_KEY) {
         take_key(s, event->key);
+        if (studio_main(s)->tick) /* keys that come together must find what the ones before did */
+            studio_main(s)->tick(s);
     } else if (event->kind == INPUT_PASTE && e) {
         editor_insert(e, event->text, event->length);
         s->dirty = true;
