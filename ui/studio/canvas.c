@@ -408,7 +408,7 @@ void canvas_box(struct canvas *c, struct rect r, const char *title, bool focused
     if (title && r.cols > 6) {
         int used = canvas_text(c, r.row, r.col + 2, 1, role, " ");
         used += canvas_text(c, r.row, r.col + 2 + used, r.cols - 5 - used,
-                            focused ? ROLE_ACCENT : ROLE_TITLE, title);
+                            focused ? ROLE_TITLE_ON : ROLE_TITLE, title);
         canvas_text(c, r.row, r.col + 2 + used, 1, role, " ");
     }
 }

@@ -21,6 +21,7 @@ enum role {
     ROLE_TEXT,
     ROLE_DIM,      /* beside the point */
     ROLE_TITLE,    /* of a pane */
+    ROLE_TITLE_ON, /* of the one that has the keys */
     ROLE_ACCENT,   /* where one looks first */
     ROLE_KEY,      /* a key that can be pressed */
     ROLE_GOOD,
@@ -31,6 +32,7 @@ enum role {
     ROLE_SELECTED, /* a row of a list */
     ROLE_BAR,      /* the lines at the top and the bottom */
     ROLE_BAR_ON,   /* the present screen's name there */
+    ROLE_BAR_SIGN, /* a sign there */
     ROLE_FIELD,    /* where text is typed */
     ROLE_COUNT
 };

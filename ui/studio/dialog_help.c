@@ -59,7 +59,8 @@ static void draw_table(struct studio *s, struct rect r, const char *title,
     struct help *h = get(s);
     const char *filter = editor_text(&h->filter);
     bool titled = false;
-    int keys_cols = r.cols > 90 ? 26 : 20, name_cols = r.cols > 90 ? 22 : 16;
+    /* in a narrow window what it does goes before what it is called */
+    int keys_cols = r.cols > 90 ? 26 : 20, name_cols = r.cols > 90 ? 22 : r.cols > 72 ? 17 : 0;
     for (const struct action *a = table; a && a->name; a++) {
         char keys[128];
         action_keys_text(a, keys, sizeof keys);
@@ -75,7 +76,7 @@ static void draw_table(struct studio *s, struct rect r, const char *title,
             int y = r.row + *row;
             canvas_text(s->canvas, y, r.col + 1, keys_cols - 1, ROLE_KEY, keys);
             canvas_printf(s->canvas, y, r.col + 1 + keys_cols, name_cols - 1, ROLE_DIM, ":%s",
-                          a->name);
+                          a->name); /* nothing when name_cols is 0 */
             canvas_text(s->canvas, y, r.col + 1 + keys_cols + name_cols,
                         r.cols - keys_cols - name_cols - 1, ROLE_TEXT, a->help);
         }

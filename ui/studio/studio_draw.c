@@ -63,7 +63,7 @@ static void draw_top(struct studio *s)
     engine_words(s, words, sizeof words);
     int width = canvas_width(c, words, strlen(words));
     if (col + width + 4 < cols) {
-        canvas_symbol(c, 0, cols - width - 3, ROLE_BAR_ON, SYMBOL_DOT);
+        canvas_symbol(c, 0, cols - width - 3, ROLE_BAR_SIGN, SYMBOL_DOT);
         canvas_text(c, 0, cols - width - 1, width, ROLE_BAR, words);
     }
 }
