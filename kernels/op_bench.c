@@ -236,7 +236,8 @@ static bool call(struct work *k, struct operands *o, struct dn_error *err)
     struct monarch_args monarch = {0.2f, a[2], a[3], 1, a[6] ? a[6] : 1, a[7] ? a[7] : 1, 1, 0};
     switch (k->row->kind) {
     case OP_BENCH_CONV:
-        return ops->conv(k->ex, &o->y, &o->x, o->conv, a[7] ? &o->y : NULL, err);
+        return ops->conv(k->ex, &o->y, &o->x, o->conv,
+                         &(struct conv_extra){.residual = a[7] ? &o->y : NULL}, err);
     case OP_BENCH_NORM:
         return ops->channel_norm(k->ex, &o->y, &o->x, &o->w, true, err);
     case OP_BENCH_UPSAMPLE:

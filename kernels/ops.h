@@ -96,11 +96,21 @@ struct conv_args {
     bool corners;
 };
 
+/* What a convolution does beside the products; NULL for nothing. */
+struct conv_extra {
+    const struct tensor *residual; /* like y, added; y may be residual. NULL: none */
+    const struct tensor *gamma;    /* F32 [out]: y is the channel_norm of the sum. NULL: the sum */
+    bool silu;                     /* as in channel_norm */
+    bool ring;     /* x's frames are a ring, where video_habits say so: y sees frame `first` of it */
+    int64_t first; /* and those behind, as many as it needs; behind the last comes frame 0 */
+};
+
 /* How a backend likes the work on video; models cut it by this, results are the same to rounding. */
 struct video_habits {
     int64_t slice_elements; /* of an activation, to be worked on at one time: what stays in a core's
                              * cache; without bound on a GPU, which wants many */
     bool corners;           /* conv does conv_args.corners */
+    bool rings;             /* conv does conv_extra.ring */
     bool fold_narrow;       /* a convolution to 3 channels costs that to 16 */
 };
 
@@ -205,10 +215,10 @@ struct ops {
     bool (*conv_pack)(struct exec *ex, const struct tensor *weight, const struct tensor *bias,
                       const struct conv_args *args, struct conv **out, struct dn_error *err);
     void (*conv_free)(struct exec *ex, struct conv *conv);
-    /* y [T', h', w', out] = conv(x [T, h, w, in]) (+ residual like y, or NULL; y may be residual).
+    /* y [T', h', w', out] = conv(x [T, h, w, in]), and what extra (or NULL) says.
      * T' = (T - kt) / stride_t + 1: the caller puts the frames of the past in front of x. */
     bool (*conv)(struct exec *ex, const struct tensor *y, const struct tensor *x,
-                 const struct conv *conv, const struct tensor *residual, struct dn_error *err);
+                 const struct conv *conv, const struct conv_extra *extra, struct dn_error *err);
     /* y = act(x / max(|x|_2 over channels, 1e-12) * sqrt(channels) * gamma), act = SiLU or none. */
     bool (*channel_norm)(struct exec *ex, const struct tensor *y, const struct tensor *x,
                          const struct tensor *gamma, bool silu, struct dn_error *err);

@@ -48,7 +48,7 @@ struct conv {
 const struct video_habits *cpu_video_habits(void)
 {
     static const struct video_habits habits = {
-        .slice_elements = 512 * 1024, .corners = false, .fold_narrow = true};
+        .slice_elements = 512 * 1024, .corners = false, .rings = false, .fold_narrow = true};
     return &habits;
 }
 
@@ -241,9 +241,11 @@ static void check(const struct tensor *y, const struct tensor *x, const struct c
 }
 
 bool cpu_conv(struct exec *ex, const struct tensor *y, const struct tensor *x,
-              const struct conv *conv, const struct tensor *residual, struct dn_error *err)
+              const struct conv *conv, const struct conv_extra *extra, struct dn_error *err)
 {
     struct conv *c = (struct conv *)conv; /* its plans are a cache */
+    const struct tensor *residual = extra ? extra->residual : NULL;
+    assert(!extra || !extra->ring);
     check(y, x, c, residual);
     if (tensor_count(y) == 0)
         return true;
@@ -272,5 +274,7 @@ bool cpu_conv(struct exec *ex, const struct tensor *y, const struct tensor *x,
                               {DNNL_ARG_DST, &p->y, to.data},
                               {DNNL_ARG_BIAS, &c->bias_md, c->bias}};
     return cpu_primitive_run(ex, &p->primitive, list, c->bias ? 4 : 3, "convolution", err) &&
-           (!y_size || cpu_copy(ex, y, &to, err));
+           (!y_size || cpu_copy(ex, y, &to, err)) &&
+           (!extra || !extra->gamma ||
+            cpu_channel_norm(ex, y, y, extra->gamma, extra->silu, err));
 }

@@ -208,7 +208,7 @@ bool cpu_conv_pack(struct exec *ex, const struct tensor *weight, const struct te
                    const struct conv_args *args, struct conv **out, struct dn_error *err);
 void cpu_conv_free(struct exec *ex, struct conv *conv);
 bool cpu_conv(struct exec *ex, const struct tensor *y, const struct tensor *x,
-              const struct conv *conv, const struct tensor *residual, struct dn_error *err);
+              const struct conv *conv, const struct conv_extra *extra, struct dn_error *err);
 bool cpu_channel_norm(struct exec *ex, const struct tensor *y, const struct tensor *x,
                       const struct tensor *gamma, bool silu, struct dn_error *err);
 bool cpu_upsample_nearest(struct exec *ex, const struct tensor *y, const struct tensor *x,

@@ -1,4 +1,5 @@
-/* conv: 3-D convolution of channels-last frames as an implicit matrix product.
+/* conv: 3-D convolution of channels-last frames as an implicit matrix product: packing, the choice
+ * among three ways, and the one for float32.
  *
  *   y[t,i,j,o] = b[o] + sum_(kt,kh,kw,c) W[o,kt,kh,kw,c] x[t*st+kt, i*sh+kh-top, j*sw+kw-left, c]
  *                (+ residual[t,i,j,o])
@@ -12,12 +13,13 @@
 #include <stdlib.h>
 
 #include "kernels/cuda/conv.cuh"
+#include "kernels/cuda/cuda_rows.cuh"
 
 enum { TILE = 64, STEP = 16, PITCH = TILE + 4 };
 
 extern "C" const struct video_habits *cuda_video_habits(void)
 {
-    static const struct video_habits habits = {INT64_MAX / 4, true, false};
+    static const struct video_habits habits = {INT64_MAX / 4, true, true, false};
     return &habits;
 }
 
@@ -75,31 +77,6 @@ extern "C" void cuda_conv_free(struct exec *ex, struct conv *conv)
     free(conv);
 }
 
-struct conv_problem {
-    cuda_array y, x, weights, residual;
-    const float *bias;
-    int64_t h, w;               /* of x */
-    int64_t y_h, y_w;           /* of y */
-    int64_t pixels;             /* of y, all frames */
-    int in, out, kh, kw, depth; /* depth = kt kh kw in */
-    int stride_t, stride_h, stride_w, top, left;
-    int corners;
-};
-
-/* Where the window of a pixel of y begins in x; frame -1 for a pixel that is not there. */
-struct conv_window {
-    int64_t frame, row, col;
-};
-
-__device__ inline conv_window window_of(const conv_problem &p, int64_t pixel)
-{
-    if (pixel >= p.pixels)
-        return conv_window{-1, 0, 0};
-    return conv_window{pixel / p.y_w / p.y_h * p.stride_t,
-                       pixel / p.y_w % p.y_h * p.stride_h - p.top,
-                       pixel % p.y_w * p.stride_w - p.left};
-}
-
 /* Element k = (kt, kh, kw, c) of a window. */
 __device__ inline float window_load(const conv_problem &p, const conv_window &at, int k)
 {
@@ -107,19 +84,8 @@ __device__ inline float window_load(const conv_problem &p, const conv_window &at
     int64_t row = at.row + tap / p.kw % p.kh, col = at.col + tap % p.kw;
     if (at.frame < 0 || k >= p.depth || row < 0 || row >= p.h || col < 0 || col >= p.w)
         return 0;
-    return cuda_load(p.x, (((at.frame + tap / p.kw / p.kh) * p.h + row) * p.w + col) * p.in + c);
-}
-
-__device__ inline void conv_finish(const conv_problem &p, int64_t pixel, int o, float sum)
-{
-    if (pixel >= p.pixels || o >= p.out)
-        return;
-    int64_t at = p.corners ? conv_corner(p.y_h, p.y_w, p.out / 4, pixel, o) : pixel * p.out + o;
-    if (at < 0)
-        return;
-    sum += p.bias ? p.bias[o] : 0.0f;
-    sum += p.residual.data ? cuda_load(p.residual, at) : 0.0f;
-    cuda_store(p.y, at, sum);
+    int64_t frame = (p.first + at.frame + tap / p.kw / p.kh) % p.ring;
+    return cuda_load(p.x, ((frame * p.h + row) * p.w + col) * p.in + c);
 }
 
 __global__ void __launch_bounds__(CUDA_BLOCK) conv_kernel(conv_problem p)
@@ -131,7 +97,7 @@ __global__ void __launch_bounds__(CUDA_BLOCK) conv_kernel(conv_problem p)
     conv_window windows[4];
     float sum[4][4] = {};
     for (int i = 0; i < 4; i++)
-        windows[i] = window_of(p, first + line + 16 * i);
+        windows[i] = conv_window_of(p, first + line + 16 * i);
     for (int depth = 0; depth < p.depth; depth += STEP) {
         for (int i = 0; i < 4; i++) {
             int o = first_out + line + 16 * i;
@@ -163,14 +129,17 @@ static void sizes_of(const struct tensor *y, const struct conv *c, int64_t *h, i
 }
 
 static void check(const struct tensor *y, const struct tensor *x, const struct conv *c,
-                  const struct tensor *residual)
+                  const struct tensor *residual, bool ring)
 {
     const struct conv_args *a = &c->args;
     int64_t h, w;
     assert(x->ndim == 4 && y->ndim == 4 && x->shape[3] == c->in);
     assert(y->shape[3] == (a->corners ? c->out / 4 : c->out) && !(a->corners && residual));
     assert(tensor_is_contiguous(x) && tensor_is_contiguous(y));
-    assert(y->shape[0] == (x->shape[0] - c->kt) / a->stride_t + 1);
+    if (ring)
+        assert((y->shape[0] - 1) * a->stride_t + c->kt <= x->shape[0]);
+    else
+        assert(y->shape[0] == (x->shape[0] - c->kt) / a->stride_t + 1);
     sizes_of(y, c, &h, &w);
     assert(h == (x->shape[1] + a->pad_top + a->pad_bottom - c->kh) / a->stride_h + 1);
     assert(w == (x->shape[2] + a->pad_left + a->pad_right - c->kw) / a->stride_w + 1);
@@ -178,38 +147,89 @@ static void check(const struct tensor *y, const struct tensor *x, const struct c
            (tensor_is_contiguous(residual) && tensor_count(residual) == tensor_count(y)));
 }
 
-extern "C" bool cuda_conv(struct exec *ex, const struct tensor *y, const struct tensor *x,
-                          const struct conv *c, const struct tensor *residual, struct dn_error *err)
+conv_problem conv_problem_of(const struct tensor *y, const struct tensor *x, const struct conv *c,
+                             const struct conv_extra *extra)
 {
-    check(y, x, c, residual);
-#ifndef DANAUS_EMULATE
-    if (conv_sm90_suits(ex, y, x, c, residual))
-        return conv_sm90(ex, y, x, c, residual, err);
-#endif
     conv_problem p = {};
     p.y = cuda_array_of(y);
     p.x = cuda_array_of(x);
-    p.weights = cuda_array_of(&c->weights);
-    if (residual)
-        p.residual = cuda_array_of(residual);
+    p.weights = cuda_array_of(x->shape[3] == c->in ? &c->weights : &c->wide);
+    if (extra->residual)
+        p.residual = cuda_array_of(extra->residual);
     p.bias = (const float *)c->bias.data;
+    p.ring = x->shape[0];
+    p.first = extra->ring ? extra->first : 0;
     p.h = x->shape[1];
     p.w = x->shape[2];
     sizes_of(y, c, &p.y_h, &p.y_w);
     p.corners = c->args.corners;
     p.pixels = y->shape[0] * p.y_h * p.y_w;
-    p.in = (int)c->in;
+    p.in = (int)x->shape[3];
     p.out = (int)c->out;
     p.kh = (int)c->kh;
     p.kw = (int)c->kw;
-    p.depth = (int)(c->kt * c->kh * c->kw * c->in);
+    p.depth = (int)(c->kt * c->kh * c->kw) * p.in;
     p.stride_t = (int)c->args.stride_t;
     p.stride_h = (int)c->args.stride_h;
     p.stride_w = (int)c->args.stride_w;
     p.top = (int)c->args.pad_top;
     p.left = (int)c->args.pad_left;
+    return p;
+}
+
+/* The sums alone, on the float32 units. */
+static bool conv_f32(struct exec *ex, const struct tensor *y, const struct tensor *x,
+                     const struct conv *c, const struct conv_extra *extra, struct dn_error *err)
+{
+    const conv_problem p = conv_problem_of(y, x, c, extra);
     dim3 grid = cuda_grid(p.pixels, TILE);
     grid.y = (unsigned)((c->out + TILE - 1) / TILE);
     return cuda_launch(ex, "conv", err, conv_kernel, grid, CUDA_BLOCK,
                        (size_t)(2 * STEP * PITCH) * sizeof(float), p);
+}
+
+/* Pixels of few channels with zeros behind them: to 8, which 16-byte copies can address. */
+__global__ void widen_kernel(cuda_words<16> *y, const uint16_t *x, int channels, int64_t pixels)
+{
+    int64_t pixel = cuda_index();
+    if (pixel >= pixels)
+        return;
+    cuda_words<16> out = {};
+    for (int c = 0; c < channels; c++)
+        out.word[c / 2] |= (uint32_t)x[pixel * channels + c] << 16 * (c % 2);
+    y[pixel] = out;
+}
+
+/* x with 8 channels in scratch memory. */
+static bool widen(struct exec *ex, struct tensor *x, struct dn_error *err)
+{
+    const int64_t shape[] = {x->shape[0], x->shape[1], x->shape[2], 8};
+    const int64_t pixels = shape[0] * shape[1] * shape[2];
+    struct tensor wide = tensor_over(NULL, DTYPE_BF16, 4, shape);
+    if (!cuda_scratch(ex, "conv", (size_t)pixels * 16, &wide.data, err) ||
+        !cuda_launch(ex, "conv", err, widen_kernel, cuda_grid(pixels), CUDA_BLOCK, 0,
+                     (cuda_words<16> *)wide.data, (const uint16_t *)x->data, (int)x->shape[3],
+                     pixels))
+        return false;
+    *x = wide;
+    return true;
+}
+
+extern "C" bool cuda_conv(struct exec *ex, const struct tensor *y, const struct tensor *x,
+                          const struct conv *c, const struct conv_extra *extra,
+                          struct dn_error *err)
+{
+    static const struct conv_extra nothing = {};
+    struct tensor from = *x;
+    extra = extra ? extra : &nothing;
+    check(y, x, c, extra->residual, extra->ring);
+    if (c->wide.data && x->dtype == DTYPE_BF16 && !widen(ex, &from, err))
+        return false;
+#ifndef DANAUS_EMULATE
+    if (conv_sm90_suits(ex, y, &from, c, extra))
+        return conv_sm90(ex, y, &from, c, extra, err);
+#endif
+    bool ok = conv_mma_suits(ex, &from, c) ? conv_mma(ex, y, &from, c, extra, err)
+                                           : conv_f32(ex, y, &from, c, extra, err);
+    return ok && (!extra->gamma || cuda_channel_norm(ex, y, y, extra->gamma, extra->silu, err));
 }

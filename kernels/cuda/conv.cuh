@@ -1,4 +1,4 @@
-/* conv: what the two ways of computing a convolution share. Private to kernels/cuda. */
+/* conv: what the three ways of computing a convolution share. Private to kernels/cuda. */
 #ifndef DANAUS_KERNELS_CUDA_CONV_CUH
 #define DANAUS_KERNELS_CUDA_CONV_CUH
 
@@ -24,17 +24,65 @@ __device__ inline int64_t conv_corner(int64_t h, int64_t w, int64_t c, int64_t p
     return ((frame * rows + row) * cols + col) * c + o % c;
 }
 
+/* A call as the kernels see it that look every pixel up. */
+struct conv_problem {
+    cuda_array y, x, weights, residual;
+    const float *bias;
+    int64_t h, w;               /* of x */
+    int64_t ring, first;        /* frames of x, the first that is seen */
+    int64_t y_h, y_w;           /* of y */
+    int64_t pixels;             /* of y, all frames */
+    int in, out, kh, kw, depth; /* depth = kt kh kw in */
+    int stride_t, stride_h, stride_w, top, left;
+    int corners;
+};
+
+/* Where the window of a pixel of y begins in x; frame -1 for a pixel that is not there. */
+struct conv_window {
+    int64_t frame, row, col;
+};
+
+__device__ inline conv_window conv_window_of(const conv_problem &p, int64_t pixel)
+{
+    if (pixel >= p.pixels)
+        return conv_window{-1, 0, 0};
+    return conv_window{pixel / p.y_w / p.y_h * p.stride_t,
+                       pixel / p.y_w % p.y_h * p.stride_h - p.top,
+                       pixel % p.y_w * p.stride_w - p.left};
+}
+
+__device__ inline void conv_finish(const conv_problem &p, int64_t pixel, int o, float sum)
+{
+    if (pixel >= p.pixels || o >= p.out)
+        return;
+    int64_t at = p.corners ? conv_corner(p.y_h, p.y_w, p.out / 4, pixel, o) : pixel * p.out + o;
+    if (at < 0)
+        return;
+    sum += p.bias ? p.bias[o] : 0.0f;
+    sum += p.residual.data ? cuda_load(p.residual, at) : 0.0f;
+    cuda_store(p.y, at, sum);
+}
+
+/* The problem of a call; x may have more channels than the convolution (see struct conv, wide). */
+conv_problem conv_problem_of(const struct tensor *y, const struct tensor *x, const struct conv *c,
+                             const struct conv_extra *extra);
+
+/* conv_mma.cu: bf16 on the tensor units of any GPU, without the norm. */
+bool conv_mma_suits(const struct exec *ex, const struct tensor *x, const struct conv *c);
+bool conv_mma(struct exec *ex, const struct tensor *y, const struct tensor *x, const struct conv *c,
+              const struct conv_extra *extra, struct dn_error *err);
+
 #ifndef DANAUS_EMULATE
 /* conv_sm90.cu: does the device have Hopper's units, and does the convolution suit them (bf16,
  * strides of 1, channels in 16-byte pieces)? */
 bool conv_sm90_suits(const struct exec *ex, const struct tensor *y, const struct tensor *x,
-                     const struct conv *c, const struct tensor *residual);
+                     const struct conv *c, const struct conv_extra *extra);
 bool conv_sm90(struct exec *ex, const struct tensor *y, const struct tensor *x,
-               const struct conv *c, const struct tensor *residual, struct dn_error *err);
+               const struct conv *c, const struct conv_extra *extra, struct dn_error *err);
 
 /* For the lab: the same with one of the tile shapes; its description, NULL behind the last. */
 bool conv_sm90_tile(struct exec *ex, const struct tensor *y, const struct tensor *x,
-                    const struct conv *c, const struct tensor *residual, int tile,
+                    const struct conv *c, const struct conv_extra *extra, int tile,
                     struct dn_error *err);
 const char *conv_sm90_tile_name(int tile);
 #endif

@@ -23,13 +23,17 @@
 #include "kernels/cuda/hopper.cuh"
 
 enum { UNIT = 8, CONSUMERS = 2, THREADS = 128 * (1 + CONSUMERS), MAX_STAGES = 16 };
-enum { SHARED_BYTES = 227 * 1024, TILE_ALIGN = 1024, BARRIER_BYTES = 4 * MAX_STAGES * 8 };
+enum { SHARED_BYTES = 227 * 1024, TILE_ALIGN = 1024, BARRIER_BYTES = (4 * MAX_STAGES + 1) * 8 };
 
 struct conv_sm90_problem {
     CUtensorMap x, w;
+    CUtensorMap residual, identity; /* as x and w */
+    int residuals;                  /* planes of the residual an item takes, 0: none */
     uint16_t *y;
-    const uint16_t *residual; /* NULL: none */
-    const float *bias;        /* NULL: none */
+    const float *bias;  /* NULL: none */
+    const float *gamma; /* of a norm over the channels; NULL: none */
+    int silu;
+    int ring, first; /* frames of x, the first that is seen */
     int out, chunks, top, left;
     int step_t, step;       /* strides, the latter of rows and columns */
     int kt, groups, kh, kw; /* taps: in time; brought by patches of their own; found in one patch */
@@ -42,10 +46,10 @@ struct conv_sm90_problem {
     int pitch;                                 /* pixels of a row of the patch */
     int patch_bytes, patch_room, patch_stages; /* copied; room kept for it */
     int w_room, w_stages;
+    int lead; /* taps */
 };
 
 #ifdef HOPPER_CODE
-
 /* Where an item lies. */
 struct item_place {
     int first_out, t, row, col;
@@ -71,9 +75,29 @@ struct ring {
     }
 };
 
+/* A plane of an item is a patch with the products that it takes part in. Those of the residual
+ * come between the first ones, so that no time is without much to multiply. */
+struct plane_place {
+    bool residual;
+    int index;
+};
+
+__device__ inline plane_place plane_of(const conv_sm90_problem &p, int plane)
+{
+    if (plane < 2 * p.residuals)
+        return plane_place{plane % 2 == 1, plane / 2};
+    return plane_place{false, plane - p.residuals};
+}
+
+__device__ inline int planes_of(const conv_sm90_problem &p)
+{
+    return p.kt * p.groups * p.chunks + p.residuals;
+}
+
 struct conv_shared {
     char *patches, *weights;
     uint64_t *patch_full, *patch_empty, *w_full, *w_empty;
+    uint64_t *led; /* the first group has its lead */
 };
 
 __device__ inline conv_shared shared_of(const conv_sm90_problem &p)
@@ -86,26 +110,35 @@ __device__ inline conv_shared shared_of(const conv_sm90_problem &p)
     s.patch_empty = s.patch_full + MAX_STAGES;
     s.w_full = s.patch_empty + MAX_STAGES;
     s.w_empty = s.w_full + MAX_STAGES;
+    s.led = s.w_empty + MAX_STAGES;
     return s;
 }
 
-template <int CHUNK>
+template <int N, int CHUNK>
 __device__ inline void bring_patches(const conv_sm90_problem &p, const conv_shared &s)
 {
     ring r = {0, p.patch_stages, 1};
     for (int item = (int)blockIdx.x; item < p.items; item += (int)gridDim.x) {
-        item_place at = place_of(p, item);
-        for (int kt = 0; kt < p.kt; kt++)
-            for (int group = 0; group < p.groups; group++)
-                for (int chunk = 0; chunk < p.chunks; chunk++) {
-                    int row = at.row * p.step - p.top + group / p.group_cols;
-                    int col = at.col * p.step - p.left + group % p.group_cols;
-                    hopper_barrier_wait(&s.patch_empty[r.at], r.parity);
-                    hopper_barrier_expect(&s.patch_full[r.at], (uint32_t)p.patch_bytes);
-                    hopper_load_4d(s.patches + p.patch_room * r.at, &p.x, &s.patch_full[r.at],
-                                   chunk * CHUNK, col, row, at.t * p.step_t + kt);
-                    r.next();
-                }
+        const item_place at = place_of(p, item);
+        for (int plane = 0; plane < planes_of(p); plane++) {
+            const plane_place here = plane_of(p, plane);
+            const int chunk = here.index % p.chunks, group = here.index / p.chunks % p.groups;
+            char *to = s.patches + p.patch_room * r.at;
+            hopper_barrier_wait(&s.patch_empty[r.at], r.parity);
+            hopper_barrier_expect(&s.patch_full[r.at], (uint32_t)p.patch_bytes);
+            if (here.residual) {
+                hopper_load_4d(to, &p.residual, &s.patch_full[r.at],
+                               at.first_out * N + here.index * CHUNK, at.col - p.left,
+                               at.row - p.top, at.t);
+            } else {
+                int frame = at.t * p.step_t + here.index / p.chunks / p.groups + p.first;
+                hopper_load_4d(to, &p.x, &s.patch_full[r.at], chunk * CHUNK,
+                               at.col * p.step - p.left + group % p.group_cols,
+                               at.row * p.step - p.top + group / p.group_cols,
+                               frame - (frame >= p.ring ? p.ring : 0));
+            }
+            r.next();
+        }
     }
 }
 
@@ -113,19 +146,23 @@ template <int N, int CHUNK>
 __device__ inline void bring_weights(const conv_sm90_problem &p, const conv_shared &s)
 {
     ring r = {0, p.w_stages, 1};
-    const int taps = p.kh * p.kw; /* of a group */
-    for (int item = (int)blockIdx.x; item < p.items; item += (int)gridDim.x) {
-        int first_out = item % p.tiles_n * N;
-        for (int group = 0; group < p.kt * p.groups; group++)
-            for (int chunk = 0; chunk < p.chunks; chunk++)
-                for (int tap = group * taps; tap < (group + 1) * taps; tap++) {
-                    hopper_barrier_wait(&s.w_empty[r.at], r.parity);
-                    hopper_barrier_expect(&s.w_full[r.at], N * CHUNK * 2);
-                    hopper_load_3d(s.weights + p.w_room * r.at, &p.w, &s.w_full[r.at],
-                                   chunk * CHUNK, first_out, tap);
-                    r.next();
-                }
-    }
+    for (int item = (int)blockIdx.x; item < p.items; item += (int)gridDim.x)
+        for (int plane = 0; plane < planes_of(p); plane++) {
+            const plane_place here = plane_of(p, plane);
+            const int taps = here.residual ? 1 : p.kh * p.kw;
+            const int c = here.index % p.chunks * CHUNK, first_tap = here.index / p.chunks * taps;
+            for (int tap = 0; tap < taps; tap++) {
+                char *to = s.weights + p.w_room * r.at;
+                hopper_barrier_wait(&s.w_empty[r.at], r.parity);
+                hopper_barrier_expect(&s.w_full[r.at], N * CHUNK * 2);
+                if (here.residual)
+                    hopper_load_3d(to, &p.identity, &s.w_full[r.at], here.index * CHUNK, 0, 0);
+                else
+                    hopper_load_3d(to, &p.w, &s.w_full[r.at], c, item % p.tiles_n * N,
+                                   first_tap + tap);
+                r.next();
+            }
+        }
 }
 
 /* v[i] of lane q of four becomes v[q] of lane i. */
@@ -161,56 +198,85 @@ __device__ inline int64_t element_of(const conv_sm90_problem &p, int t, int row,
     return (((int64_t)t * rows + row) * cols + col) * p.corners + o - phase * p.corners;
 }
 
+/* y = act(x / max(|x|, 1e-12) * sqrt(N) * gamma) over a pixel's channels, which are all here. */
+template <int N>
+__device__ inline void norm_pixel(const conv_sm90_problem &p, float (&d)[N / 2], int half)
+{
+    const int lane = (int)threadIdx.x % 4;
+    float squares = 0;
+#pragma unroll
+    for (int i = 0; i < N / 4; i++) {
+        float x = d[i / 2 * 4 + 2 * half + i % 2];
+        squares += x * x;
+    }
+    squares += __shfl_xor_sync(0xFFFFFFFFu, squares, 1);
+    squares += __shfl_xor_sync(0xFFFFFFFFu, squares, 2);
+    const float factor = sqrtf((float)N) / fmaxf(sqrtf(squares), 1e-12f);
+#pragma unroll
+    for (int j = 0; j < N / 8; j++) {
+        float2 g = *(const float2 *)(p.gamma + 8 * j + 2 * lane);
+        float low = d[4 * j + 2 * half] * factor * g.x;
+        float high = d[4 * j + 2 * half + 1] * factor * g.y;
+        d[4 * j + 2 * half] = p.silu ? cuda_silu_fast(low) : low;
+        d[4 * j + 2 * half + 1] = p.silu ? cuda_silu_fast(high) : high;
+    }
+}
+
 /* A pixel's N channels from first_out on; d as wgmma left it, half 0 or 1 of its rows. Four lanes
  * hold a pixel, two channels in eight each; turned, a lane has eight that follow each other. */
 template <int N>
-__device__ inline void store_pixel(const conv_sm90_problem &p, const float (&d)[N / 2], int half,
-                                   int t, int row, int col, int first_out)
+__device__ inline void store_pixel(const conv_sm90_problem &p, float (&d)[N / 2], int half, int t,
+                                   int row, int col, int first_out)
 {
     const int lane = (int)threadIdx.x % 4;
     if constexpr (N % 32 != 0) {
 #pragma unroll
         for (int i = 0; i < N / 4; i++) {
-            int o = first_out + i / 2 * 8 + 2 * lane + i % 2;
-            int64_t at = element_of(p, t, row, col, o);
-            if (at < 0)
-                continue;
-            float sum = d[i / 2 * 4 + 2 * half + i % 2] + (p.bias ? p.bias[o] : 0.0f);
-            sum += p.residual ? cuda_float_of((uint32_t)p.residual[at] << 16) : 0.0f;
-            p.y[at] = (uint16_t)cuda_pack_bf16(sum, 0.0f);
+            int64_t at = element_of(p, t, row, col, first_out + i / 2 * 8 + 2 * lane + i % 2);
+            if (at >= 0)
+                p.y[at] = (uint16_t)cuda_pack_bf16(d[i / 2 * 4 + 2 * half + i % 2], 0.0f);
         }
     } else {
-        constexpr int BATCH = N / 32 % 3 == 0 ? 3 : 2; /* loads under way; registers are few */
+        const int o = first_out + 8 * lane;
+        uint16_t *to = p.y + (((int64_t)t * p.y_h + row) * p.y_w + col) * p.out + o;
+        const int there = row < p.y_h && col < p.y_w ? p.out - o : 0; /* channels from o on */
+        if (p.gamma)
+            norm_pixel<N>(p, d, half);
 #pragma unroll
-        for (int first = 0; first < N / 32; first += BATCH) {
-            uint32_t v[BATCH][4] = {};
-            int64_t at[BATCH];
+        for (int g = 0; g < N / 32; g++) {
+            uint32_t v[4];
 #pragma unroll
-            for (int g = 0; g < BATCH; g++) {
-                at[g] = element_of(p, t, row, col, first_out + 32 * (first + g) + 8 * lane);
-                if (p.residual && at[g] >= 0) {
-                    uint4 got = *(const uint4 *)(p.residual + at[g]);
-                    v[g][0] = got.x, v[g][1] = got.y, v[g][2] = got.z, v[g][3] = got.w;
-                }
-            }
-#pragma unroll
-            for (int g = 0; g < BATCH; g++) {
-                if (p.residual)
-                    turn_quad(v[g]);
-#pragma unroll
-                for (int i = 0; i < 4; i++) {
-                    const int j = 4 * (first + g) + i, o = first_out + 8 * j + 2 * lane;
-                    const float *from = &d[4 * j + 2 * half];
-                    float2 b = p.bias && o < p.out ? *(const float2 *)(p.bias + o) : float2{0, 0};
-                    v[g][i] = cuda_pack_bf16(from[0] + b.x + cuda_float_of(v[g][i] << 16),
-                                             from[1] + b.y + cuda_float_of(v[g][i] & 0xFFFF0000u));
-                }
-                turn_quad(v[g]);
-                if (at[g] >= 0)
-                    *(uint4 *)(p.y + at[g]) = uint4{v[g][0], v[g][1], v[g][2], v[g][3]};
+            for (int i = 0; i < 4; i++)
+                v[i] =
+                    cuda_pack_bf16(d[16 * g + 4 * i + 2 * half], d[16 * g + 4 * i + 2 * half + 1]);
+            turn_quad(v);
+            if (p.corners) {
+                int64_t at = element_of(p, t, row, col, o + 32 * g);
+                if (at >= 0)
+                    *(uint4 *)(p.y + at) = uint4{v[0], v[1], v[2], v[3]};
+            } else if (32 * g < there) {
+                *(uint4 *)(to + 32 * g) = uint4{v[0], v[1], v[2], v[3]};
             }
         }
     }
+}
+
+/* The sums begin with the bias. */
+template <int N, int UNITS>
+__device__ inline void begin_sums(const conv_sm90_problem &p, float (&d)[UNITS][N / 2],
+                                  int first_out)
+{
+    const int first = first_out + (int)threadIdx.x % 4 * 2;
+#pragma unroll
+    for (int j = 0; j < N / 8; j++)
+#pragma unroll
+        for (int e = 0; e < 2; e++) {
+            const int o = first + 8 * j + e;
+            const float b = p.bias && o < p.out ? p.bias[o] : 0.0f;
+#pragma unroll
+            for (int u = 0; u < UNITS; u++)
+                d[u][4 * j + e] = d[u][4 * j + 2 + e] = b;
+        }
 }
 
 template <int N, int CHUNK, int UNITS>
@@ -229,15 +295,21 @@ __device__ inline void compute(const conv_sm90_problem &p, const conv_shared &s,
             (uint32_t)((unit / p.unit_cols * UNIT * p.pitch + unit % p.unit_cols * UNIT) * ROW);
     }
     ring patch = {0, p.patch_stages, 0}, w = {0, p.w_stages, 0};
+    int lead = group == 0 ? p.lead : 0; /* taps until the second group may begin */
+    if (group == 1 && p.lead > 0)
+        hopper_barrier_wait(s.led, 0);
     for (int item = (int)blockIdx.x; item < p.items; item += (int)gridDim.x) {
-        float d[UNITS][N / 2] = {};
+        float d[UNITS][N / 2];
+        begin_sums<N, UNITS>(p, d, item % p.tiles_n * N);
         uint64_t *w_done = NULL, *patch_done = NULL; /* what the products under way will free */
         hopper_products_begin();
-        for (int plane = 0; plane < p.kt * p.groups * p.chunks; plane++) {
+        for (int plane = 0; plane < planes_of(p); plane++) {
+            const bool residual = plane_of(p, plane).residual; /* one tap, a pixel itself */
+            const int kh_end = residual ? p.top + 1 : p.kh, kw_end = residual ? p.left + 1 : p.kw;
             hopper_barrier_wait(&s.patch_full[patch.at], patch.parity);
             const uint32_t patch_at = hopper_shared(s.patches + p.patch_room * patch.at);
-            for (int kh = 0; kh < p.kh; kh++)
-                for (int kw = 0; kw < p.kw; kw++) {
+            for (int kh = residual ? p.top : 0; kh < kh_end; kh++)
+                for (int kw = residual ? p.left : 0; kw < kw_end; kw++) {
                     hopper_barrier_wait(&s.w_full[w.at], w.parity);
                     const uint32_t a_at = patch_at + (uint32_t)((kh * p.pitch + kw) * ROW);
                     const uint64_t b = b_form + (hopper_shared(s.weights + p.w_room * w.at) >> 4);
@@ -258,15 +330,26 @@ __device__ inline void compute(const conv_sm90_problem &p, const conv_shared &s,
                     w_done = &s.w_empty[w.at];
                     patch_done = NULL;
                     w.next();
+                    if (lead > 0 && --lead == 0 && threadIdx.x % 128 == 0)
+                        hopper_barrier_arrive(s.led);
                 }
             patch_done = &s.patch_empty[patch.at];
             patch.next();
+            if (lead > 0 &&
+                plane + 2 >= p.patch_stages) { /* no patch beyond the next is to be had */
+                lead = 0;
+                if (threadIdx.x % 128 == 0)
+                    hopper_barrier_arrive(s.led);
+            }
         }
         hopper_products_wait<0>();
         if (lane == 0) {
             hopper_barrier_arrive(w_done);
             hopper_barrier_arrive(patch_done);
         }
+        if (lead > 0 && threadIdx.x % 128 == 0)
+            hopper_barrier_arrive(s.led);
+        lead = 0;
         item_place at = place_of(p, item);
 #pragma unroll
         for (int u = 0; u < UNITS; u++) {
@@ -283,6 +366,17 @@ __device__ inline void compute(const conv_sm90_problem &p, const conv_shared &s,
 }
 #endif
 
+enum { IDENTITY = 192 }; /* the widest tile */
+struct alignas(128) identity_matrix {
+    uint16_t at[IDENTITY][IDENTITY];
+    constexpr identity_matrix() : at()
+    {
+        for (int i = 0; i < IDENTITY; i++)
+            at[i][i] = 0x3F80; /* bf16 1 */
+    }
+};
+__device__ const identity_matrix conv_identity;
+
 template <int N, int CHUNK, int UNITS>
 __global__ void __launch_bounds__(THREADS, 1)
     conv_sm90_kernel(const __grid_constant__ conv_sm90_problem p)
@@ -296,13 +390,14 @@ __global__ void __launch_bounds__(THREADS, 1)
             hopper_barrier_init(&s.w_full[i], 1);
             hopper_barrier_init(&s.w_empty[i], 4 * CONSUMERS);
         }
+        hopper_barrier_init(s.led, 1);
         hopper_barrier_init_done();
     }
     __syncthreads();
     if (threadIdx.x < 128) {
         hopper_registers_down<24>();
         if (threadIdx.x == 0)
-            bring_patches<CHUNK>(p, s);
+            bring_patches<N, CHUNK>(p, s);
         else if (threadIdx.x == 32)
             bring_weights<N, CHUNK>(p, s);
     } else {
@@ -310,18 +405,6 @@ __global__ void __launch_bounds__(THREADS, 1)
         compute<N, CHUNK, UNITS>(p, s, (int)threadIdx.x / 128 - 1);
     }
 #endif
-}
-
-/* Pixels of few channels with zeros behind them: to 8, which the copy engine can address. */
-__global__ void widen_kernel(cuda_words<16> *y, const uint16_t *x, int channels, int64_t pixels)
-{
-    int64_t pixel = cuda_index();
-    if (pixel >= pixels)
-        return;
-    cuda_words<16> out = {};
-    for (int c = 0; c < channels; c++)
-        out.word[c / 2] |= (uint32_t)x[pixel * channels + c] << 16 * (c % 2);
-    y[pixel] = out;
 }
 
 /* --- host --- */
@@ -333,14 +416,20 @@ struct tile {
     void (*kernel)(const conv_sm90_problem p);
 };
 
-#define TILE(n, chunk, units, speed)                                                               \
-    {                                                                                              \
-#units "x2 units, " #n " channels, " #chunk " deep", n, chunk, units, speed,               \
-            conv_sm90_kernel < n, chunk, units>                                                    \
-    }
-static const struct tile tiles[] = {
-    TILE(192, 64, 2, 100), TILE(192, 64, 1, 97), TILE(128, 64, 2, 98), TILE(96, 32, 4, 100),
-    TILE(96, 32, 2, 90),   TILE(96, 32, 1, 78),  TILE(8, 32, 4, 100)};
+template <int N, int CHUNK, int UNITS> static constexpr tile tile_of(const char *name, int speed)
+{
+    return tile{name, N, CHUNK, UNITS, speed, conv_sm90_kernel<N, CHUNK, UNITS>};
+}
+
+static const tile tiles[] = {
+    tile_of<192, 64, 2>("2x2 units, 192 channels, 64 deep", 100),
+    tile_of<192, 64, 1>("2x1 units, 192 channels, 64 deep", 97),
+    tile_of<128, 64, 2>("2x2 units, 128 channels, 64 deep", 98),
+    tile_of<96, 32, 4>("2x4 units, 96 channels, 32 deep", 100),
+    tile_of<96, 32, 2>("2x2 units, 96 channels, 32 deep", 90),
+    tile_of<96, 32, 1>("2x1 units, 96 channels, 32 deep", 78),
+    tile_of<8, 32, 4>("2x4 units, 8 channels, 32 deep", 100),
+};
 enum { TILES = sizeof tiles / sizeof tiles[0] };
 
 const char *conv_sm90_tile_name(int tile)
@@ -348,21 +437,31 @@ const char *conv_sm90_tile_name(int tile)
     return tile < TILES ? tiles[tile].name : NULL;
 }
 
-bool conv_sm90_suits(const struct exec *ex, const struct tensor *y, const struct tensor *x,
-                     const struct conv *c, const struct tensor *residual)
-{
-    const struct conv_args *a = &c->args;
-    return hopper_here(ex) && ex->dtype == DTYPE_BF16 && x->dtype == DTYPE_BF16 &&
-           y->dtype == DTYPE_BF16 && (!residual || residual->dtype == DTYPE_BF16) &&
-           (c->out % (a->corners ? 32 : 8) == 0 || c->out < 8) && a->stride_h == a->stride_w &&
-           a->stride_h <= 2 && c->kh <= 8 && c->kw <= 8 &&
-           (c->wide.data || (c->in % 8 == 0 && (uintptr_t)x->data % 16 == 0)) &&
-           (uintptr_t)y->data % 16 == 0 && (!residual || (uintptr_t)residual->data % 16 == 0);
-}
-
 static int up_to(int64_t n, int64_t step)
 {
     return (int)((n + step - 1) / step);
+}
+
+/* It comes as a frame more of which the tap of a pixel itself is taken, times 1. */
+static bool residual_suits(const struct conv *c, const struct tensor *residual)
+{
+    const struct conv_args *a = &c->args;
+    return (uintptr_t)residual->data % 16 == 0 && c->out % 8 == 0 && a->stride_h == 1 &&
+           a->pad_top < c->kh && a->pad_left < c->kw &&
+           c->kt * up_to(c->in, c->in % 64 == 0 ? 64 : 32) >= 3; /* planes to come between */
+}
+
+bool conv_sm90_suits(const struct exec *ex, const struct tensor *y, const struct tensor *x,
+                     const struct conv *c, const struct conv_extra *extra)
+{
+    const struct conv_args *a = &c->args;
+    const struct tensor *residual = extra->residual;
+    return hopper_here(ex) && ex->dtype == DTYPE_BF16 && x->dtype == DTYPE_BF16 &&
+           y->dtype == DTYPE_BF16 && (!residual || residual->dtype == DTYPE_BF16) &&
+           (c->out % (a->corners ? 32 : 8) == 0 || c->out < 8) && a->stride_h == a->stride_w &&
+           a->stride_h <= 2 && c->kh <= 8 && c->kw <= 8 && x->shape[3] % 8 == 0 &&
+           (uintptr_t)x->data % 16 == 0 && (uintptr_t)y->data % 16 == 0 &&
+           (!residual || residual_suits(c, residual));
 }
 
 /* Lays out units so that the fewest tiles cover the picture. */
@@ -388,22 +487,21 @@ static void place_units(conv_sm90_problem *p, const struct tile *tile)
     p->patch_bytes *= tile->chunk * 2;
 }
 
-/* Shares the block's memory out: two patches, or three where five stages of weights still fit. */
+/* Shares the block's memory out: three patches where four stages of weights still fit, else two. */
 static void place_stages(conv_sm90_problem *p, const struct tile *tile)
 {
     const int all = SHARED_BYTES - TILE_ALIGN - BARRIER_BYTES;
     p->patch_room = up_to(p->patch_bytes, TILE_ALIGN) * TILE_ALIGN;
     p->w_room = up_to(tile->n * tile->chunk * 2, TILE_ALIGN) * TILE_ALIGN;
-    p->patch_stages = 2;
-    while (p->patch_stages < 4 && (p->patch_stages + 1) * p->patch_room + 5 * p->w_room <= all)
-        p->patch_stages++;
+    p->patch_stages = 3 * p->patch_room + 4 * p->w_room <= all ? 3 : 2;
     p->w_stages = (all - p->patch_stages * p->patch_room) / p->w_room;
     p->w_stages = p->w_stages < MAX_STAGES ? p->w_stages : (int)MAX_STAGES;
+    p->lead = p->w_stages - 1;
     assert(p->w_stages >= 2);
 }
 
 static bool make_maps(conv_sm90_problem *p, const struct tensor *x, const struct conv *c,
-                      const struct tile *tile, struct dn_error *err)
+                      const struct conv_extra *extra, const struct tile *tile, struct dn_error *err)
 {
     const CUtensorMapSwizzle swizzle =
         tile->chunk == 64 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B;
@@ -423,18 +521,38 @@ static bool make_maps(conv_sm90_problem *p, const struct tensor *x, const struct
                                           {tile->chunk, tile->n, 1},
                                           swizzle,
                                           {1, 1, 1}};
+    if (p->residuals) {
+        struct hopper_tensor like_y = pixels, identity = weights;
+        const int64_t h_y = p->y_h, w_y = p->y_w, out = c->out;
+        const int64_t shape[] = {out, w_y, h_y, p->y_t},
+                      stride[] = {1, out, w_y * out, h_y * w_y * out};
+        memcpy(like_y.shape, shape, sizeof shape);
+        memcpy(like_y.stride, stride, sizeof stride);
+        like_y.data = extra->residual->data;
+        CUDA_TRY("conv", cudaGetSymbolAddress(&identity.data, conv_identity), err);
+        const int64_t sizes[] = {IDENTITY, IDENTITY, 1};
+        const int64_t steps[] = {1, IDENTITY, IDENTITY * IDENTITY};
+        memcpy(identity.shape, sizes, sizeof sizes);
+        memcpy(identity.stride, steps, sizeof steps);
+        if (!hopper_tensor_map(&p->residual, "conv", &like_y, err) ||
+            !hopper_tensor_map(&p->identity, "conv", &identity, err))
+            return false;
+    }
     return hopper_tensor_map(&p->x, "conv", &pixels, err) &&
            hopper_tensor_map(&p->w, "conv", &weights, err);
 }
 
 static conv_sm90_problem problem_of(const struct tensor *y, const struct tensor *x,
-                                    const struct conv *c, const struct tensor *residual,
+                                    const struct conv *c, const struct conv_extra *extra,
                                     const struct tile *tile)
 {
     conv_sm90_problem p = {};
-    (void)x;
     p.y = (uint16_t *)y->data;
-    p.residual = residual ? (const uint16_t *)residual->data : NULL;
+    p.residuals = extra->residual ? tile->n / tile->chunk : 0;
+    p.gamma = extra->gamma && c->out == tile->n ? (const float *)extra->gamma->data : NULL;
+    p.silu = extra->silu;
+    p.ring = (int)x->shape[0];
+    p.first = extra->ring ? (int)extra->first : 0;
     p.bias = (const float *)c->bias.data;
     p.out = (int)c->out;
     p.chunks = up_to(c->in, tile->chunk);
@@ -458,38 +576,22 @@ static conv_sm90_problem problem_of(const struct tensor *y, const struct tensor 
     return p;
 }
 
-/* x with 8 channels in scratch memory. */
-static bool widen(struct exec *ex, struct tensor *x, struct dn_error *err)
-{
-    const int64_t shape[] = {x->shape[0], x->shape[1], x->shape[2], 8};
-    const int64_t pixels = shape[0] * shape[1] * shape[2];
-    struct tensor wide = tensor_over(NULL, DTYPE_BF16, 4, shape);
-    if (!cuda_scratch(ex, "conv", (size_t)pixels * 16, &wide.data, err) ||
-        !cuda_launch(ex, "conv", err, widen_kernel, cuda_grid(pixels), CUDA_BLOCK, 0,
-                     (cuda_words<16> *)wide.data, (const uint16_t *)x->data, (int)x->shape[3],
-                     pixels))
-        return false;
-    *x = wide;
-    return true;
-}
-
-bool conv_sm90_tile(struct exec *ex, const struct tensor *y, const struct tensor *from,
-                    const struct conv *c, const struct tensor *residual, int which,
+bool conv_sm90_tile(struct exec *ex, const struct tensor *y, const struct tensor *x,
+                    const struct conv *c, const struct conv_extra *extra, int which,
                     struct dn_error *err)
 {
     const struct tile *tile = &tiles[which];
     int processors = 0;
-    struct tensor in = *from, *x = &in;
-    if (c->wide.data && !widen(ex, x, err))
-        return false;
-    conv_sm90_problem p = problem_of(y, x, c, residual, tile);
+    conv_sm90_problem p = problem_of(y, x, c, extra, tile);
     CUDA_TRY("conv",
              cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, ex->device), err);
-    if (!make_maps(&p, x, c, tile, err))
+    if (!make_maps(&p, x, c, extra, tile, err))
         return false;
     return cuda_launch(ex, "conv", err, tile->kernel,
                        dim3((unsigned)(p.items < processors ? p.items : processors)), THREADS,
-                       SHARED_BYTES, p);
+                       SHARED_BYTES, p) &&
+           (!extra->gamma || p.gamma ||
+            cuda_channel_norm(ex, y, y, extra->gamma, extra->silu, err));
 }
 
 /* The depth of a tile decides in which order products are added, so it follows from the convolution
@@ -501,25 +603,36 @@ static bool tile_suits(const struct tile *tile, const struct conv *c)
     return tile->n > 8 && tile->chunk == (c->in % 64 == 0 ? 64 : 32);
 }
 
+/* Can a norm be done on the sums? If so it always is. */
+static bool norm_suits(const struct conv *c)
+{
+    for (int i = 0; i < TILES; i++)
+        if (tile_suits(&tiles[i], c) && tiles[i].n == c->out)
+            return true;
+    return false;
+}
+
 /* A measure of a tile's time: turns of the blocks, cycles of the tensor units in one. */
 static int64_t cost(const struct tensor *y, const struct tensor *x, const struct conv *c,
                     const struct tile *tile, int processors)
 {
-    conv_sm90_problem p = problem_of(y, x, c, NULL, tile);
+    static const struct conv_extra nothing = {};
+    conv_sm90_problem p = problem_of(y, x, c, &nothing, tile);
     int64_t product = tile->n / 2 > 16 + tile->n / 4 ? tile->n / 2 : 16 + tile->n / 4;
     return (int64_t)up_to(p.items, processors) * tile->units * product * p.chunks * tile->chunk *
            100 / tile->speed;
 }
 
 bool conv_sm90(struct exec *ex, const struct tensor *y, const struct tensor *x,
-               const struct conv *c, const struct tensor *residual, struct dn_error *err)
+               const struct conv *c, const struct conv_extra *extra, struct dn_error *err)
 {
+    const bool normed = extra->gamma && norm_suits(c);
     int best = -1, processors = 0;
     int64_t least = 0;
     CUDA_TRY("conv",
              cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, ex->device), err);
     for (int i = 0; i < TILES; i++) {
-        if (!tile_suits(&tiles[i], c))
+        if (!tile_suits(&tiles[i], c) || (normed && tiles[i].n != c->out))
             continue;
         int64_t here = cost(y, x, c, &tiles[i], processors);
         if (best < 0 || here < least) {
@@ -527,5 +640,5 @@ bool conv_sm90(struct exec *ex, const struct tensor *y, const struct tensor *x,
             least = here;
         }
     }
-    return conv_sm90_tile(ex, y, x, c, residual, best, err);
+    return conv_sm90_tile(ex, y, x, c, extra, best, err);
 }

@@ -11,15 +11,6 @@
  * warp a pixel in channel_norm, a thread an element elsewhere. Bytes: each operand once. */
 #include "kernels/cuda/cuda_rows.cuh"
 
-__device__ inline float silu_of(float x)
-{
-#ifdef DANAUS_EMULATE
-    return cuda_silu_of(x);
-#else
-    return __fdividef(x, 1.0f + __expf(-x)); /* off by 1e-6, a bf16 is by 2e-3 */
-#endif
-}
-
 enum { NORM_PIXELS = 4 }; /* that a thread takes part in: gamma is loaded once for them */
 
 /* `lanes` lanes (a power of two, to 32) a pixel; each holds STEPS times 8 channels. */
@@ -60,7 +51,7 @@ __global__ void __launch_bounds__(CUDA_BLOCK)
 #pragma unroll
             for (int i = 0; i < 8; i++) {
                 v[s][i] *= inverse * factors[s][i];
-                v[s][i] = silu ? silu_of(v[s][i]) : v[s][i];
+                v[s][i] = silu ? cuda_silu_fast(v[s][i]) : v[s][i];
             }
             if (pixel < pixels)
                 cuda_store_n<true, 8>(y, first + 8 * s * lanes, v[s]);

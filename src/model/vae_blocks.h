@@ -2,9 +2,9 @@
  *
  * Encoder and decoder are both chains: a first convolution, residual blocks, attention and
  * resamplers in the order of the file, a head. Weights (struct vae_layer) are shared; what a clip
- * remembers (struct vae_state) is one window a causal convolution: [history + frames, h, w, c].
- * The producing operation writes behind the history, the convolution reads the whole window, then
- * the last frames move to the front; nothing is concatenated or cloned.
+ * remembers (struct vae_state) is one window a causal convolution, history and new frames. The
+ * producing operation writes behind the history, the convolution reads the whole window; nothing is
+ * concatenated or cloned.
  *
  * A layer never takes more frames at once than its window has room for: a longer input runs
  * through the rest of the chain slice by slice, which keeps windows small and in cache where the
@@ -87,9 +87,15 @@ bool vae_conv_load(struct vae_conv *conv, const struct weights *w, const char *n
 
 /* --- running (vae_chain.c, vae_layers.c) --- */
 
+/* The last frames that a causal convolution has seen and room for new ones, in one buffer. Where the
+ * backend reads rings (video_habits) they go round in it and nothing is moved: `room` divides its
+ * length, and a clip begins with one frame in the last place. Elsewhere the history moves to the
+ * front when the end is reached. */
 struct vae_window {
-    struct tensor frames; /* [history + room, h, w, c]; data NULL: the layer needs none */
-    int64_t history, room;
+    struct tensor frames; /* [length, h, w, c]; data NULL: the layer needs none */
+    int64_t history, length;
+    int64_t at;     /* the frame where new ones go; the history lies before it */
+    bool ring;
     int64_t filled; /* frames of history that hold something else than the zeros of a start */
 };
 
@@ -100,12 +106,15 @@ void vae_window_done(struct vae_window *window, const struct vae_backend *backen
 /* All history zero again. */
 bool vae_window_reset(struct vae_window *window, const struct vae_backend *backend,
                       struct dn_error *err);
-/* Where n new frames go, and what the convolution then reads. */
-struct tensor vae_window_input(const struct vae_window *window, int64_t n);
-struct tensor vae_window_all(const struct vae_window *window, int64_t n);
-/* After n new frames were used: the last frames become the history. */
-bool vae_window_advance(struct vae_window *window, int64_t n, const struct vae_backend *backend,
-                        struct dn_error *err);
+/* Where n <= room new frames go. */
+bool vae_window_input(struct vae_window *window, int64_t n, const struct vae_backend *backend,
+                      struct tensor *input, struct dn_error *err);
+/* What the convolution then reads; fills in extra's ring. */
+struct tensor vae_window_all(const struct vae_window *window, int64_t n, struct conv_extra *extra);
+/* After n new frames were used: they are the past. */
+void vae_window_advance(struct vae_window *window, int64_t n);
+/* Frame i of the history, 0 the oldest: [1, h, w, c]. */
+struct tensor vae_window_past(const struct vae_window *window, int64_t i);
 
 /* What one layer owns while a clip runs. */
 struct vae_layer_state {

@@ -50,9 +50,7 @@ static void scratch_needs(const struct vae_layer *layer, const struct vae_backen
 {
     const int64_t pixels = h * w, video = room * pixels;
     needs[0] = needs[1] = 0;
-    if (layer->kind == VAE_LAYER_RESIDUAL) {
-        needs[0] = video * layer->out;
-    } else if (layer->kind == VAE_LAYER_ATTENTION) {
+    if (layer->kind == VAE_LAYER_ATTENTION) {
         needs[0] = video * layer->in;
         needs[1] = video * 3 * layer->in;
     } else if (layer->kind == VAE_LAYER_HEAD) {

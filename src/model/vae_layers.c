@@ -11,9 +11,12 @@ bool vae_window_init(struct vae_window *window, int64_t history, int64_t room, i
                      int64_t w, int64_t c, const struct vae_backend *backend, struct dn_error *err)
 {
     window->history = history;
-    window->room = room;
+    window->ring = backend->ops->video_habits()->rings;
+    window->length = history + room;
+    if (window->ring)
+        window->length = (window->length + room - 1) / room * room;
     return backend->ops->tensor_alloc(backend->ex, &window->frames, exec_dtype(backend->ex),
-                                      DIMS(history + room, h, w, c), err) &&
+                                      DIMS(window->length, h, w, c), err) &&
            vae_window_reset(window, backend, err);
 }
 
@@ -29,29 +32,61 @@ bool vae_window_reset(struct vae_window *window, const struct vae_backend *backe
     window->filled = 0;
     if (!window->frames.data)
         return true;
-    struct tensor history = tensor_slice(&window->frames, 0, window->history);
-    return backend->ops->fill_zero(backend->ex, &history, err);
+    window->at = window->ring ? window->length - 1 : window->history;
+    /* the last place too: a first frame may be left out (see double_time) */
+    struct tensor zeros = tensor_slice(&window->frames, window->at - window->history,
+                                       window->history + (window->ring ? 1 : 0));
+    return backend->ops->fill_zero(backend->ex, &zeros, err);
 }
 
-struct tensor vae_window_input(const struct vae_window *window, int64_t n)
+struct tensor vae_window_past(const struct vae_window *window, int64_t i)
 {
-    return tensor_slice(&window->frames, window->history, n);
+    return tensor_slice(&window->frames,
+                        (window->at - window->history + i + window->length) % window->length, 1);
 }
 
-struct tensor vae_window_all(const struct vae_window *window, int64_t n)
+/* The history goes to the front of the buffer. */
+static bool rewind_window(struct vae_window *window, const struct vae_backend *backend,
+                          struct dn_error *err)
 {
-    return tensor_slice(&window->frames, 0, window->history + n);
+    const bool split = window->at < window->history; /* over the end: the later part lies first */
+    for (int64_t i = 0; i < window->history; i++) {
+        int64_t frame = split ? window->history - 1 - i : i;
+        struct tensor from = vae_window_past(window, frame);
+        struct tensor to = tensor_slice(&window->frames, frame, 1);
+        if (!backend->ops->copy(backend->ex, &to, &from, err))
+            return false;
+    }
+    window->at = window->history;
+    return true;
 }
 
-bool vae_window_advance(struct vae_window *window, int64_t n, const struct vae_backend *backend,
-                        struct dn_error *err)
+bool vae_window_input(struct vae_window *window, int64_t n, const struct vae_backend *backend,
+                      struct tensor *input, struct dn_error *err)
 {
-    struct tensor to = tensor_slice(&window->frames, 0, window->history);
-    struct tensor from = tensor_slice(&window->frames, n, window->history);
+    if (window->ring && window->at == window->length)
+        window->at = 0;
+    if (window->at + n > window->length && !rewind_window(window, backend, err))
+        return false;
+    *input = tensor_slice(&window->frames, window->at, n);
+    return true;
+}
+
+struct tensor vae_window_all(const struct vae_window *window, int64_t n, struct conv_extra *extra)
+{
+    extra->ring = window->ring;
+    if (!window->ring)
+        return tensor_slice(&window->frames, window->at - window->history, window->history + n);
+    extra->first = (window->at - window->history + window->length) % window->length;
+    return window->frames;
+}
+
+void vae_window_advance(struct vae_window *window, int64_t n)
+{
+    window->at += n;
     window->filled += n;
     if (window->filled > window->history)
         window->filled = window->history;
-    return backend->ops->copy(backend->ex, &to, &from, err);
 }
 
 /* [n, h, w, c] over the beginning of a flat buffer. */
@@ -68,16 +103,20 @@ static struct tensor output_frames(const struct vae_layer_state *own, int64_t n)
     return tensor_slice(&own->output, 0, n);
 }
 
-/* y = conv(window), then the window moves on. y must not lie in the window's history. */
+/* y = conv(window), then the window moves on. y must not lie in the window. */
 static bool conv_window(const struct vae_state *state, const struct tensor *y,
                         struct vae_window *window, int64_t n, const struct vae_conv *conv,
-                        const struct tensor *residual, struct dn_error *err)
+                        struct conv_extra extra, struct dn_error *err)
 {
     const struct vae_backend *b = &state->backend;
-    struct tensor all = vae_window_all(window, n);
-    return b->ops->conv(b->ex, y, &all, conv->packed, residual, err) &&
-           vae_window_advance(window, n, b, err);
+    struct tensor all = vae_window_all(window, n, &extra);
+    if (!b->ops->conv(b->ex, y, &all, conv->packed, &extra, err))
+        return false;
+    vae_window_advance(window, n);
+    return true;
 }
+
+static const struct conv_extra nothing;
 
 /* What a layer's functions get. */
 struct call {
@@ -95,9 +134,10 @@ static bool run_conv(const struct call *c, const struct tensor *x, struct tensor
     *y = output_frames(c->own, c->n);
     if (conv->kernel_t == 1)
         return b->ops->conv(b->ex, y, x, conv->packed, NULL, err);
-    struct tensor input = vae_window_input(&c->own->window[0], c->n);
-    return b->ops->copy(b->ex, &input, x, err) &&
-           conv_window(c->state, y, &c->own->window[0], c->n, conv, NULL, err);
+    struct tensor input;
+    return vae_window_input(&c->own->window[0], c->n, b, &input, err) &&
+           b->ops->copy(b->ex, &input, x, err) &&
+           conv_window(c->state, y, &c->own->window[0], c->n, conv, nothing, err);
 }
 
 static bool run_residual(const struct call *c, const struct tensor *x, struct tensor *y,
@@ -106,13 +146,12 @@ static bool run_residual(const struct call *c, const struct tensor *x, struct te
     const struct vae_backend *b = &c->state->backend;
     const struct vae_layer *layer = c->layer;
     struct vae_window *window = c->own->window;
-    struct tensor hidden = video_over(&c->state->scratch[0], c->n, c->h, c->w, layer->out);
-    struct tensor input = vae_window_input(&window[0], c->n);
-    if (!b->ops->channel_norm(b->ex, &input, x, &layer->gamma[0], true, err) ||
-        !conv_window(c->state, &hidden, &window[0], c->n, &layer->conv[0], NULL, err))
-        return false;
-    input = vae_window_input(&window[1], c->n);
-    if (!b->ops->channel_norm(b->ex, &input, &hidden, &layer->gamma[1], true, err))
+    const struct conv_extra norm = {.gamma = &layer->gamma[1], .silu = true};
+    struct tensor input, hidden;
+    if (!vae_window_input(&window[0], c->n, b, &input, err) ||
+        !vae_window_input(&window[1], c->n, b, &hidden, err) ||
+        !b->ops->channel_norm(b->ex, &input, x, &layer->gamma[0], true, err) ||
+        !conv_window(c->state, &hidden, &window[0], c->n, &layer->conv[0], norm, err))
         return false;
     *y = *x;
     if (layer->shortcut.packed) {
@@ -120,7 +159,8 @@ static bool run_residual(const struct call *c, const struct tensor *x, struct te
         if (!b->ops->conv(b->ex, y, x, layer->shortcut.packed, NULL, err))
             return false;
     }
-    return conv_window(c->state, y, &window[1], c->n, &layer->conv[1], y, err);
+    const struct conv_extra add = {.residual = y};
+    return conv_window(c->state, y, &window[1], c->n, &layer->conv[1], add, err);
 }
 
 static bool run_attention(const struct call *c, const struct tensor *x, struct tensor *y,
@@ -169,16 +209,18 @@ static bool double_time(const struct call *c, const struct tensor *x, struct ten
     const struct vae_backend *b = &c->state->backend;
     struct vae_window *window = &c->own->window[0];
     if (c->state->first) {
+        vae_window_advance(window, window->ring ? c->n : 0);
         window->filled = window->history;
         *out = *x;
         return true;
     }
     struct tensor halves =
         video_over(&c->state->scratch[0], c->n, c->h, c->w, c->layer->time.out);
-    struct tensor input = vae_window_input(window, c->n);
+    struct tensor input;
     *out = video_over(&c->state->scratch[1], 2 * c->n, c->h, c->w, c->layer->in);
-    return b->ops->copy(b->ex, &input, x, err) &&
-           conv_window(c->state, &halves, window, c->n, &c->layer->time, NULL, err) &&
+    return vae_window_input(window, c->n, b, &input, err) &&
+           b->ops->copy(b->ex, &input, x, err) &&
+           conv_window(c->state, &halves, window, c->n, &c->layer->time, nothing, err) &&
            b->ops->interleave_time(b->ex, out, &halves, err);
 }
 
@@ -215,16 +257,18 @@ static bool run_downsample(const struct call *c, const struct tensor *x, struct 
         *y = output_frames(c->own, c->n);
         return b->ops->conv(b->ex, y, x, c->layer->conv[0].packed, NULL, err);
     }
-    struct tensor input = vae_window_input(window, c->n);
-    if (!b->ops->conv(b->ex, &input, x, c->layer->conv[0].packed, NULL, err))
+    struct tensor input;
+    if (!vae_window_input(window, c->n, b, &input, err) ||
+        !b->ops->conv(b->ex, &input, x, c->layer->conv[0].packed, NULL, err))
         return false;
     if (c->state->first) { /* the first frame is not thinned out, only remembered */
-        *y = input;
-        return vae_window_advance(window, c->n, b, err);
+        *y = output_frames(c->own, c->n);
+        vae_window_advance(window, c->n);
+        return b->ops->copy(b->ex, y, &input, err);
     }
     assert(c->n % 2 == 0);
     *y = output_frames(c->own, c->n / 2);
-    return conv_window(c->state, y, window, c->n, &c->layer->time, NULL, err);
+    return conv_window(c->state, y, window, c->n, &c->layer->time, nothing, err);
 }
 
 /* The two stages of a head that the fused norm hides, for the trace. */
@@ -242,14 +286,15 @@ static bool run_head(const struct call *c, const struct tensor *x, struct tensor
                      struct dn_error *err)
 {
     const struct vae_backend *b = &c->state->backend;
-    struct tensor input = vae_window_input(&c->own->window[0], c->n);
+    struct tensor input;
     *y = output_frames(c->own, c->n);
     struct tensor target = *y;
     if (c->layer->folded)
         target = video_over(&c->state->scratch[0], c->n, c->h / 2, c->w / 2, 4 * c->layer->out);
-    return b->ops->channel_norm(b->ex, &input, x, &c->layer->gamma[0], true, err) &&
+    return vae_window_input(&c->own->window[0], c->n, b, &input, err) &&
+           b->ops->channel_norm(b->ex, &input, x, &c->layer->gamma[0], true, err) &&
            (!c->state->trace || trace_head(c, x, &input, err)) &&
-           conv_window(c->state, &target, &c->own->window[0], c->n, &c->layer->conv[0], NULL,
+           conv_window(c->state, &target, &c->own->window[0], c->n, &c->layer->conv[0], nothing,
                        err) &&
            (!c->layer->folded || vae_unfold_narrow(y, &target, b, err));
 }

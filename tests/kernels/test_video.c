@@ -5,6 +5,7 @@ struct conv_shape {
     int64_t t, h, w, in, out, kt, kh, kw;
     struct conv_args args; /* strides, then pads top, bottom, left, right */
     bool bias, residual, in_place;
+    bool norm, ring; /* x begins at its second frame then */
 };
 
 static void reference(const struct conv_shape *s, const double *x, const double *w, const double *b,
@@ -31,6 +32,21 @@ static void reference(const struct conv_shape *s, const double *x, const double 
     }
 }
 
+/* y = act(x / max(|x|, 1e-12) * sqrt(channels) * gamma) of every pixel; y may be x. */
+static void norm_of_pixels(const double *x, int64_t count, int64_t channels, const double *gamma,
+                           bool silu, double *y)
+{
+    for (int64_t p = 0; p < count; p += channels) {
+        double squares = 0;
+        for (int64_t c = 0; c < channels; c++)
+            squares += x[p + c] * x[p + c];
+        for (int64_t c = 0; c < channels; c++) {
+            double v = x[p + c] / fmax(sqrt(squares), 1e-12) * sqrt((double)channels) * gamma[c];
+            y[p + c] = silu ? v / (1 + exp(-v)) : v;
+        }
+    }
+}
+
 static void check_conv(struct setting setting, const struct conv_shape *s, uint64_t seed)
 {
     struct check_run run = run_open(setting, seed);
@@ -49,27 +65,44 @@ static void check_conv(struct setting setting, const struct conv_shape *s, uint6
     struct pair b = pair_random(&run, DTYPE_F32, 0, 1, 0, 2, (int64_t[]){1, s->out});
     struct pair residual = pair_random(&run, type, 0, 1, 0, 4, y_shape);
     struct pair y = pair_random(&run, type, 0, 1, 0, 4, y_shape);
-    struct tensor from = tensor_slice(&x.t, 1, s->t), weight = pair_on_host(&w);
+    struct pair g = pair_random(&run, DTYPE_F32, 0, 1, 1, 2, (int64_t[]){1, s->out});
+    struct tensor gamma = tensor_reshape(&g.t, 1, &s->out), weight = pair_on_host(&w);
+    const bool ring = s->ring && run.ops->video_habits()->rings;
+    struct tensor from = ring ? x.t : tensor_slice(&x.t, 1, s->t);
+    const struct conv_extra extra = {.residual = s->residual ? &residual.t : NULL,
+                                     .gamma = s->norm ? &gamma : NULL,
+                                     .silu = true,
+                                     .ring = ring,
+                                     .first = ring ? s->t : 0};
     struct tensor bias_row = pair_on_host(&b), bias = tensor_reshape(&bias_row, 1, &s->out);
     if (s->kt == 1)
         weight = tensor_reshape(&weight, 4, flat);
     double *want = dn_malloc((size_t)tensor_count(&y.t) * 8);
-    reference(s, x.host + s->h * s->w * s->in, w.host, s->bias ? b.host : NULL,
-              s->residual ? residual.host : NULL, y_shape, want);
+    const int64_t frame = s->h * s->w * s->in;
+    double *seen = dn_malloc((size_t)(s->t * frame) * 8);
+    for (int64_t i = 0; i < s->t; i++)
+        memcpy(seen + i * frame, x.host + (extra.first + i + !ring) % (s->t + 1) * frame,
+               (size_t)frame * 8);
+    reference(s, seen, w.host, s->bias ? b.host : NULL, s->residual ? residual.host : NULL, y_shape,
+              want);
+    if (s->norm)
+        norm_of_pixels(want, tensor_count(&y.t), s->out, g.host, true, want);
+    free(seen);
     struct conv *conv = NULL;
     CHECK_OK(run.ops->conv_pack(run.ex, &weight, s->bias ? &bias : NULL, a, &conv, &err), err);
     const struct tensor *to = s->in_place ? &residual.t : &y.t;
-    CHECK_OK(run.ops->conv(run.ex, to, &from, conv, s->residual ? &residual.t : NULL, &err), err);
+    CHECK_OK(run.ops->conv(run.ex, to, &from, conv, &extra, &err), err);
     char what[96];
     snprintf(what, sizeof what, "conv case %llu, %lld -> %lld channels",
              (unsigned long long)seed % 100, (long long)s->in, (long long)s->out);
-    expect(&run, what, to, want, product_tolerance(&run));
+    /* without the sums' own type in between a norm may round twice */
+    expect(&run, what, to, want, product_tolerance(&run) + (s->norm ? store_tolerance(&run) : 0));
     run.ops->conv_free(run.ex, conv);
     free(want);
     free(weight.data);
     free(bias.data);
-    struct pair *all[] = {&x, &w, &b, &residual, &y};
-    for (int i = 0; i < 5; i++)
+    struct pair *all[] = {&x, &w, &b, &g, &residual, &y};
+    for (int i = 0; i < 6; i++)
         pair_free(&run, all[i]);
     run_close(&run);
 }
@@ -85,28 +118,47 @@ TEST(convolutions)
         1, 1, 1, 0, 0, 0, 0, false                                                                 \
     }
     static const struct conv_shape shapes[] = {
-        {1, 1, 1, 1, 1, 1, 1, 1, NONE, true, false, false},
-        {3, 4, 5, 6, 8, 3, 3, 3, SAME, true, false, false},
-        {6, 5, 7, 6, 12, 3, 3, 3, SAME, true, true, false},
-        {6, 12, 20, 64, 64, 3, 3, 3, SAME, true, true, true},
-        {3, 12, 20, 16, 64, 3, 3, 3, SAME, false, false, false},
-        {6, 24, 40, 16, 16, 3, 3, 3, SAME, true, true, false},
-        {6, 16, 24, 16, 3, 3, 3, 3, SAME, true, false, false},
-        {4, 12, 20, 64, 128, 3, 1, 1, NONE, true, false, false},
-        {2, 12, 20, 64, 32, 1, 3, 3, SAME, true, false, false},
-        {3, 8, 6, 8, 24, 1, 1, 1, NONE, true, false, false},
-        {2, 9, 8, 24, 6, 1, 1, 1, NONE, false, true, false},
-        {2, 9, 8, 6, 6, 1, 3, 3, {1, 2, 2, 0, 1, 0, 1, false}, true, false, false},
-        {5, 4, 4, 6, 6, 3, 1, 1, {2, 1, 1, 0, 0, 0, 0, false}, true, false, false},
-        {3, 10, 11, 3, 8, 3, 3, 3, SAME, true, false, false},
-        {3, 6, 9, 16, 16, 2, 3, 3, {1, 1, 1, 2, 0, 1, 0, false}, true, false, false},
-        {3, 9, 11, 96, 96, 3, 3, 3, SAME, true, true, true},
-        {3, 17, 6, 96, 3, 3, 3, 3, SAME, true, false, false},
-        {4, 3, 19, 128, 192, 3, 3, 3, SAME, false, true, false},
-        {2, 7, 5, 192, 384, 1, 1, 1, NONE, true, false, false},
-        {4, 6, 5, 72, 40, 3, 1, 1, NONE, true, false, false},
-        {2, 18, 14, 96, 96, 1, 3, 3, {1, 2, 2, 0, 1, 0, 1, false}, true, false, false},
-        {5, 6, 7, 64, 64, 3, 1, 1, {2, 1, 1, 0, 0, 0, 0, false}, true, false, false},
+        {1, 1, 1, 1, 1, 1, 1, 1, NONE, true, false, false, false, false},
+        {3, 4, 5, 6, 8, 3, 3, 3, SAME, true, false, false, false, false},
+        {6, 5, 7, 6, 12, 3, 3, 3, SAME, true, true, false, false, false},
+        {6, 12, 20, 64, 64, 3, 3, 3, SAME, true, true, true, false, false},
+        {3, 12, 20, 16, 64, 3, 3, 3, SAME, false, false, false, false, false},
+        {6, 24, 40, 16, 16, 3, 3, 3, SAME, true, true, false, false, false},
+        {6, 16, 24, 16, 3, 3, 3, 3, SAME, true, false, false, false, false},
+        {4, 12, 20, 64, 128, 3, 1, 1, NONE, true, false, false, false, false},
+        {2, 12, 20, 64, 32, 1, 3, 3, SAME, true, false, false, false, false},
+        {3, 8, 6, 8, 24, 1, 1, 1, NONE, true, false, false, false, false},
+        {2, 9, 8, 24, 6, 1, 1, 1, NONE, false, true, false, false, false},
+        {2, 9, 8, 6, 6, 1, 3, 3, {1, 2, 2, 0, 1, 0, 1, false}, true, false, false, false, false},
+        {5, 4, 4, 6, 6, 3, 1, 1, {2, 1, 1, 0, 0, 0, 0, false}, true, false, false, false, false},
+        {3, 10, 11, 3, 8, 3, 3, 3, SAME, true, false, false, false, false},
+        {3, 6, 9, 16, 16, 2, 3, 3, {1, 1, 1, 2, 0, 1, 0, false}, true, false, false, false, false},
+        {3, 5, 9, 96, 96, 3, 3, 3, SAME, true, true, true, false, false},
+        {3, 17, 6, 96, 3, 3, 3, 3, SAME, true, false, false, false, false},
+        {3, 2, 9, 128, 192, 3, 3, 3, SAME, false, true, false, false, false},
+        {2, 7, 5, 192, 384, 1, 1, 1, NONE, true, false, false, false, false},
+        {4, 6, 5, 72, 40, 3, 1, 1, NONE, true, false, false, false, false},
+        {2,
+         18,
+         14,
+         96,
+         96,
+         1,
+         3,
+         3,
+         {1, 2, 2, 0, 1, 0, 1, false},
+         true,
+         false,
+         false,
+         false,
+         false},
+        {5, 6, 7, 64, 64, 3, 1, 1, {2, 1, 1, 0, 0, 0, 0, false}, true, false, false, false, false},
+        {4, 5, 6, 16, 24, 3, 3, 3, SAME, true, false, false, true, true},
+        {4, 5, 9, 96, 96, 3, 3, 3, SAME, true, true, true, false, true},
+        {4, 9, 3, 96, 96, 3, 3, 3, SAME, true, true, false, true, false},
+        {3, 3, 9, 192, 192, 3, 3, 3, SAME, true, false, false, true, true},
+        {3, 6, 5, 64, 384, 1, 3, 3, SAME, false, false, false, true, false},
+        {5, 6, 5, 64, 64, 3, 1, 1, {2, 1, 1, 0, 0, 0, 0, false}, true, false, false, false, true},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
         for (int n = 0; n < SETTINGS; n++)
@@ -119,8 +171,15 @@ static void check_corners(struct setting setting, int64_t h, int64_t w, int64_t 
 {
     struct check_run run = run_open(setting, 1450);
     struct dn_error err = {0};
-    const struct conv_shape s = {2,    h,     w,    in, 4 * c, 1, 2, 2, {1, 1, 1, 1, 1, 1, 1, true},
-                                 true, false, false};
+    const struct conv_shape s = {.t = 2,
+                                 .h = h,
+                                 .w = w,
+                                 .in = in,
+                                 .out = 4 * c,
+                                 .kt = 1,
+                                 .kh = 2,
+                                 .kw = 2,
+                                 .args = {1, 1, 1, 1, 1, 1, 1, true}};
     const int64_t at_corners[] = {2, h + 1, w + 1, 4 * c}, y_shape[] = {2, 2 * h, 2 * w, c};
     struct pair x = pair_random(&run, setting.activation, 0, 1, 0, 4, (int64_t[]){2, h, w, in});
     struct pair weights = pair_random(&run, DTYPE_F32, 0, 0.3, 0, 4, (int64_t[]){4 * c, in, 2, 2});
@@ -236,16 +295,7 @@ static void check_norm(struct setting setting, const int64_t *shape, bool silu)
     if (count > channels)
         set_pixel(&run, &x, 1, 2e-14f);
     double *want = dn_malloc((size_t)count * 8);
-    for (int64_t p = 0; p < count; p += channels) {
-        double squares = 0;
-        for (int64_t c = 0; c < channels; c++)
-            squares += x.host[p + c] * x.host[p + c];
-        for (int64_t c = 0; c < channels; c++) {
-            double v = x.host[p + c] / fmax(sqrt(squares), 1e-12) * sqrt((double)channels);
-            v *= g.host[c];
-            want[p + c] = silu ? v / (1 + exp(-v)) : v;
-        }
-    }
+    norm_of_pixels(x.host, count, channels, g.host, silu, want);
     struct tensor gamma = tensor_reshape(&g.t, 1, &channels);
     struct tensor flat = tensor_reshape(&y.t, 1, &count);
     CHECK_OK(run.ops->channel_norm(run.ex, &y.t, &x.t, &gamma, silu, &err), err);

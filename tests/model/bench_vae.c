@@ -66,10 +66,11 @@ static void add(struct exec *ex, const char *op, const struct tensor *y, const s
     plain->sync(ex, err);                                                                          \
     int64_t start = dn_now_ns()
 static bool timed_conv(struct exec *ex, const struct tensor *y, const struct tensor *x,
-                       const struct conv *conv, const struct tensor *residual, struct dn_error *err)
+                       const struct conv *conv, const struct conv_extra *extra,
+                       struct dn_error *err)
 {
     START;
-    bool ok = plain->conv(ex, y, x, conv, residual, err);
+    bool ok = plain->conv(ex, y, x, conv, extra, err);
     add(ex, "conv", y, x, start);
     return ok;
 }

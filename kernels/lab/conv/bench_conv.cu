@@ -1,7 +1,7 @@
 /* bench_conv: the autoencoder's convolutions on a GPU, every tile shape: correct at small and odd
  * sizes, then time and TFLOP/s of all layers of one latent of 480x832 and their sum.
  *
- *   bench_conv [repeats]
+ *   bench_conv [repeats [layer]]      layer: part of a name
  *
  * Expected values are float64 sums of the same bf16 inputs at sampled outputs; y is filled with
  * NaNs before. Times are medians of events around single calls; x changes place from call to call.
@@ -16,34 +16,36 @@ struct layer {
     const char *name;
     int count;                                               /* times in one latent */
     int64_t t, h, w, in, out, kt, kh, kw, pad_low, pad_high; /* t of y; h, w of x */
-    bool residual;
+    bool residual, norm; /* results with a norm are not checked here */
 };
 
 static const struct layer small[] = {
-    {"384-384", 0, 2, 17, 21, 384, 384, 3, 3, 3, 1, 1, true},
-    {"192-192", 0, 2, 19, 37, 192, 192, 3, 3, 3, 1, 1, true},
-    {"96-96", 0, 1, 33, 41, 96, 96, 3, 3, 3, 1, 1, true},
-    {"64-96 1x3x3", 0, 3, 9, 5, 64, 96, 1, 3, 3, 1, 1, false},
-    {"192-384 1x1x1", 0, 2, 13, 9, 192, 384, 1, 1, 1, 0, 0, false},
-    {"128-256 3x1x1", 0, 2, 13, 9, 128, 256, 3, 1, 1, 0, 0, false},
-    {"192-384 corners", 0, 2, 13, 21, 192, 384, 1, 2, 2, 1, 1, false},
-    {"16-384", 0, 1, 12, 20, 16, 384, 3, 3, 3, 1, 1, false},
-    {"96-3", 0, 2, 37, 21, 96, 3, 3, 3, 3, 1, 1, false},
+    {"384-384", 0, 2, 17, 21, 384, 384, 3, 3, 3, 1, 1, true, false},
+    {"192-192", 0, 2, 19, 37, 192, 192, 3, 3, 3, 1, 1, true, false},
+    {"96-96", 0, 1, 33, 41, 96, 96, 3, 3, 3, 1, 1, true, false},
+    {"64-96 1x3x3", 0, 3, 9, 5, 64, 96, 1, 3, 3, 1, 1, false, false},
+    {"192-384 1x1x1", 0, 2, 13, 9, 192, 384, 1, 1, 1, 0, 0, false, false},
+    {"128-256 3x1x1", 0, 2, 13, 9, 128, 256, 3, 1, 1, 0, 0, false, false},
+    {"192-384 corners", 0, 2, 13, 21, 192, 384, 1, 2, 2, 1, 1, false, false},
+    {"16-384", 0, 1, 12, 20, 16, 384, 3, 3, 3, 1, 1, false, false},
+    {"96-3", 0, 2, 37, 21, 96, 3, 3, 3, 3, 1, 1, false, false},
 };
 static const struct layer latent[] = {
-    {"16-384 60x104", 1, 1, 60, 104, 16, 384, 3, 3, 3, 1, 1, false},
-    {"384-384 60x104", 10, 1, 60, 104, 384, 384, 3, 3, 3, 1, 1, true},
-    {"384-768 time 60x104", 1, 1, 60, 104, 384, 768, 3, 1, 1, 0, 0, false},
-    {"384-768 corners 60x104", 1, 2, 60, 104, 384, 768, 1, 2, 2, 1, 1, false},
-    {"192-384 120x208", 1, 2, 120, 208, 192, 384, 3, 3, 3, 1, 1, false},
-    {"192-384 point 120x208", 1, 2, 120, 208, 192, 384, 1, 1, 1, 0, 0, false},
-    {"384-384 120x208", 5, 2, 120, 208, 384, 384, 3, 3, 3, 1, 1, true},
-    {"384-768 time 120x208", 1, 2, 120, 208, 384, 768, 3, 1, 1, 0, 0, false},
-    {"384-768 corners 120x208", 1, 4, 120, 208, 384, 768, 1, 2, 2, 1, 1, false},
-    {"192-192 240x416", 6, 4, 240, 416, 192, 192, 3, 3, 3, 1, 1, true},
-    {"192-384 corners 240x416", 1, 4, 240, 416, 192, 384, 1, 2, 2, 1, 1, false},
-    {"96-96 480x832", 6, 4, 480, 832, 96, 96, 3, 3, 3, 1, 1, true},
-    {"96-3 480x832", 1, 4, 480, 832, 96, 3, 3, 3, 3, 1, 1, false},
+    {"16-384 60x104", 1, 1, 60, 104, 16, 384, 3, 3, 3, 1, 1, false, false},
+    {"384-384 60x104", 10, 1, 60, 104, 384, 384, 3, 3, 3, 1, 1, true, false},
+    {"384-768 time 60x104", 1, 1, 60, 104, 384, 768, 3, 1, 1, 0, 0, false, false},
+    {"384-768 corners 60x104", 1, 2, 60, 104, 384, 768, 1, 2, 2, 1, 1, false, false},
+    {"192-384 120x208", 1, 2, 120, 208, 192, 384, 3, 3, 3, 1, 1, false, false},
+    {"192-384 point 120x208", 1, 2, 120, 208, 192, 384, 1, 1, 1, 0, 0, false, false},
+    {"384-384 120x208", 5, 2, 120, 208, 384, 384, 3, 3, 3, 1, 1, true, false},
+    {"384-768 time 120x208", 1, 2, 120, 208, 384, 768, 3, 1, 1, 0, 0, false, false},
+    {"384-768 corners 120x208", 1, 4, 120, 208, 384, 768, 1, 2, 2, 1, 1, false, false},
+    {"192-192 240x416", 3, 4, 240, 416, 192, 192, 3, 3, 3, 1, 1, true, false},
+    {"192-384 corners 240x416", 1, 4, 240, 416, 192, 384, 1, 2, 2, 1, 1, false, false},
+    {"96-96 480x832", 3, 4, 480, 832, 96, 96, 3, 3, 3, 1, 1, true, false},
+    {"192-192 norm 240x416", 3, 4, 240, 416, 192, 192, 3, 3, 3, 1, 1, false, true},
+    {"96-96 norm 480x832", 3, 4, 480, 832, 96, 96, 3, 3, 3, 1, 1, false, true},
+    {"96-3 480x832", 1, 4, 480, 832, 96, 3, 3, 3, 3, 1, 1, false, false},
 };
 
 #define OK(call)                                                                                   \
@@ -114,7 +116,18 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-enum { TILES = 7, PLACES = 2 };
+enum { PLACES = 2 };
+
+enum { CHOSEN = -1, ANY_GPU = -2 }; /* in place of a tile: the program's choice; mma.sync */
+
+static bool run_tile(struct exec *ex, const struct tensor *y, const struct tensor *x,
+                     const struct conv *c, const struct conv_extra *extra, int tile,
+                     struct dn_error *err)
+{
+    return tile == CHOSEN    ? conv_sm90(ex, y, x, c, extra, err)
+           : tile == ANY_GPU ? conv_mma(ex, y, x, c, extra, err)
+                             : conv_sm90_tile(ex, y, x, c, extra, tile, err);
+}
 
 /* Runs one layer with one tile; error in nmse, time in ms. */
 static int run_layer(struct exec *ex, const layer &l, int tile, int repeats, double *nmse,
@@ -148,9 +161,11 @@ static int run_layer(struct exec *ex, const layer &l, int tile, int repeats, dou
     struct tensor here[PLACES];
     for (int i = 0; i < PLACES; i++)
         here[i] = tensor_slice(&x, i * (l.t + l.kt - 1), l.t + l.kt - 1);
-    const struct tensor *add = l.residual ? &residual : NULL;
-    OK(tile < 0 ? conv_sm90(ex, &y, &here[0], &c, add, &err)
-                : conv_sm90_tile(ex, &y, &here[0], &c, add, tile, &err));
+    struct conv_extra with = {}, *add = &with;
+    with.residual = l.residual ? &residual : NULL;
+    with.gamma = l.norm ? &c.bias : NULL;
+    with.silu = true;
+    OK(run_tile(ex, &y, &here[0], &c, add, tile, &err));
     OK(cuda_sync(ex, &err));
     double *sums, got[4];
     cudaMalloc(&sums, sizeof got);
@@ -172,7 +187,7 @@ static int run_layer(struct exec *ex, const layer &l, int tile, int repeats, dou
     cudaMemcpyAsync(got, sums, sizeof got, cudaMemcpyDeviceToHost, ex->stream);
     OK(cuda_sync(ex, &err));
     cudaFree(sums);
-    *nmse = got[0] / got[1];
+    *nmse = l.norm ? 0 : got[0] / got[1];
     memcpy(worst, &got[2], 8);
     *nans = got[3];
     cudaEvent_t from, to;
@@ -181,8 +196,7 @@ static int run_layer(struct exec *ex, const layer &l, int tile, int repeats, dou
     float times[64];
     for (int r = 0; r < repeats; r++) {
         cudaEventRecord(from, ex->stream);
-        OK(tile < 0 ? conv_sm90(ex, &y2, &here[r % PLACES], &c, add, &err)
-                    : conv_sm90_tile(ex, &y2, &here[r % PLACES], &c, add, tile, &err));
+        OK(run_tile(ex, &y2, &here[r % PLACES], &c, add, tile, &err));
         cudaEventRecord(to, ex->stream);
         cudaEventSynchronize(to);
         cudaEventElapsedTime(&times[r], from, to);
@@ -195,8 +209,7 @@ static int run_layer(struct exec *ex, const layer &l, int tile, int repeats, dou
     if (count < 2000000) {
         uint16_t *a = (uint16_t *)malloc((size_t)count * 2),
                  *b = (uint16_t *)malloc((size_t)count * 2);
-        OK(tile < 0 ? conv_sm90(ex, &y2, &here[0], &c, add, &err)
-                    : conv_sm90_tile(ex, &y2, &here[0], &c, add, tile, &err));
+        OK(run_tile(ex, &y2, &here[0], &c, add, tile, &err));
         OK(cuda_sync(ex, &err));
         cudaMemcpy(a, y.data, (size_t)count * 2, cudaMemcpyDeviceToHost);
         cudaMemcpy(b, y2.data, (size_t)count * 2, cudaMemcpyDeviceToHost);
@@ -219,11 +232,13 @@ static double flops(const layer &l)
     return 2.0 * (double)(l.t * l.in * l.out * l.kt * l.kh * l.kw) * y_h * y_w;
 }
 
+/* LAB_ALL=1: also depths that the program would not take. */
 static bool suits(const layer &l, int tile)
 {
-    return (l.out < 8) == (tile == TILES - 1) &&
-           (l.out < 8 ||
-            (l.in % 64 == 0) == (strstr(conv_sm90_tile_name(tile), "64 deep") != NULL));
+    const char *name = conv_sm90_tile_name(tile);
+    return (l.out < 8) == (strstr(name, ", 8 channels") != NULL) &&
+           (l.out < 8 || getenv("LAB_ALL") ||
+            (l.in % 64 == 0) == (strstr(name, "64 deep") != NULL));
 }
 
 int main(int argc, char **argv)
@@ -237,8 +252,10 @@ int main(int argc, char **argv)
     float ms;
     bool same;
     for (const layer &l : small) {
+        if (argc > 2)
+            break;
         printf("%-16s nmse:", l.name);
-        for (int tile = -1; tile < TILES; tile++) {
+        for (int tile = ANY_GPU; tile < 0 || conv_sm90_tile_name(tile); tile++) {
             if (tile >= 0 && !suits(l, tile))
                 continue;
             if (run_layer(ex, l, tile, 0, &nmse, &worst, &nans, &ms, &same))
@@ -251,16 +268,18 @@ int main(int argc, char **argv)
     }
     double sum = 0, sum_best = 0, work = 0;
     for (const layer &l : latent) {
+        if (argc > 2 && !strstr(l.name, argv[2]))
+            continue;
         double best = 1e9, chosen = 0;
         printf("%-24s x%-2d %6.1f GF:", l.name, l.count, flops(l) * 1e-9);
-        for (int tile = -1; tile < TILES; tile++) {
+        for (int tile = ANY_GPU; tile < 0 || conv_sm90_tile_name(tile); tile++) {
             if (tile >= 0 && !suits(l, tile))
                 continue;
             if (run_layer(ex, l, tile, repeats, &nmse, &worst, &nans, &ms, &same))
                 return 1;
             printf(" %d: %.0f us %.0f%s", tile, ms * 1000, flops(l) / ms * 1e-9,
                    nmse < 2e-5 && !nans && same ? "" : " WRONG");
-            chosen = tile < 0 ? ms : chosen;
+            chosen = tile == CHOSEN ? ms : chosen;
             best = ms < best ? ms : best;
         }
         printf(" TFLOP/s\n");
