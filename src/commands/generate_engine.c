@@ -80,6 +80,11 @@ static bool queue_one(struct session *s, int64_t index, struct dn_error *err)
     if (s->plan->next)
         json_object_set_new(message, "next", json_true());
     free(text);
+    if (s->plan->parent) {
+        json_object_set_new(message, "parent", json_integer(s->plan->parent));
+        json_object_set_new(message, "parent_chunk", json_integer(s->plan->parent_chunk));
+        json_object_set_new(message, "relation", json_string(s->plan->relation));
+    }
     if (!client_ask(s->client, message, &reply, err))
         return false;
     clip->job = protocol_int(reply, "job", 0);

@@ -16,6 +16,8 @@ struct engine_plan {
     enum progress_kind kind;
     bool next;   /* before everything that waits */
     bool detach; /* only queue */
+    int64_t parent, parent_chunk; /* the clip that they come from, and how much of it they keep */
+    const char *relation;         /* "branch", ...; NULL without a parent */
     /* Called with the path of a finished video; NULL = not shown. */
     bool (*show)(const struct request *r, const char *path, struct dn_error *err);
 };
