@@ -34,7 +34,7 @@ static void buffers_done(struct text_encoder *enc)
 {
     struct text_buffers *b = &enc->buffers;
     struct tensor *const own[] = {&b->x,    &b->normed, &b->qkv,  &b->attended,
-                                  &b->gate, &b->hidden, &b->bias, &b->probe};
+                                  &b->gate, &b->hidden, &b->bias, &b->distances, &b->probe};
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         if (own[i]->data)
             enc->ops->tensor_free(enc->ex, own[i]);
@@ -88,9 +88,12 @@ static bool buffers_fit(struct text_encoder *enc, int64_t n, int64_t keys, bool 
                                     DIMS(n, wanted[i].cols), err))
             return false;
     }
-    if (!enc->ops->tensor_alloc(enc->ex, &b->bias, DTYPE_F32, DIMS(info->heads, n, keys), err))
+    int64_t distances = info->heads * (n + keys - 1);
+    if (!enc->ops->tensor_alloc(enc->ex, &b->bias, DTYPE_F32, DIMS(info->heads, n, keys), err) ||
+        !enc->ops->tensor_alloc(enc->ex, &b->distances, DTYPE_F32,
+                                DIMS(info->heads, n + keys - 1), err))
         return false;
-    int64_t host = info->heads * n * keys > n * info->dim ? info->heads * n * keys : n * info->dim;
+    int64_t host = distances > n * info->dim ? distances : n * info->dim;
     b->host = dn_malloc(dn_mul_or_abort((size_t)host, sizeof *b->host));
     b->buckets = dn_malloc(dn_mul_or_abort((size_t)(n + keys), sizeof *b->buckets));
     for (int64_t i = 0; i < n + keys - 1; i++)
@@ -126,7 +129,8 @@ static bool embed(const struct run *r, const int32_t *ids, struct dn_error *err)
            show(r, "embedding", &r->b->x, err);
 }
 
-/* bias[head][query][key] = table[bucket(key - query)][head] */
+/* bias[head][query][key] = table[bucket(key - query)][head]: a row of it is the row before moved by
+ * one, so that only the distances are sent and a copy with such strides spreads them. */
 static bool position_bias(const struct run *r, struct dn_error *err)
 {
     const struct text_encoder *enc = r->enc;
@@ -136,14 +140,16 @@ static bool position_bias(const struct run *r, struct dn_error *err)
         free(table);
         return false;
     }
-    float *out = r->b->host;
+    const int64_t width = n + keys - 1;
     for (int64_t head = 0; head < heads; head++)
-        for (int64_t query = 0; query < n; query++)
-            for (int64_t key = 0; key < keys; key++)
-                *out++ = table[r->b->buckets[key - query + n - 1] * heads + head];
+        for (int64_t i = 0; i < width; i++)
+            r->b->host[head * width + i] = table[r->b->buckets[i] * heads + head];
     free(table);
-    struct tensor host = tensor_over(r->b->host, DTYPE_F32, DIMS(heads, n, keys));
-    return enc->ops->upload(enc->ex, &r->b->bias, &host, err) &&
+    struct tensor host = tensor_over(r->b->host, DTYPE_F32, DIMS(heads, width));
+    struct tensor spread = {.data = (float *)r->b->distances.data + n - 1, .dtype = DTYPE_F32,
+                            .ndim = 3, .shape = {heads, n, keys}, .stride = {width, -1, 1}};
+    return enc->ops->upload(enc->ex, &r->b->distances, &host, err) &&
+           enc->ops->copy(enc->ex, &r->b->bias, &spread, err) &&
            show(r, "pos_bias", &r->b->bias, err);
 }
 

@@ -20,10 +20,11 @@ struct text_buffers {
     struct tensor attended; /* T [n, attention_dim] */
     struct tensor gate;     /* T [n, ffn_dim] */
     struct tensor hidden;   /* T [n, ffn_dim] */
+    struct tensor distances; /* F32 [heads, n + keys - 1], bias by key - query + n - 1 */
     struct tensor bias;     /* F32 [heads, n, keys] */
     struct tensor probe;    /* F32 [n, max(dim, ffn_dim)], made when a trace asks */
     int32_t *buckets;       /* host [n + keys - 1], by key - query + n - 1 */
-    float *host;            /* host [max(heads * n * keys, n * dim)] */
+    float *host;            /* host [max(heads * (n + keys - 1), n * dim)] */
 };
 
 /* How the tensors of a file are called. */

@@ -12,6 +12,8 @@
 #define NAME_SIZE 128
 #define MAX_LAYERS 1000
 #define STREAM_ABOVE_BYTES (2ll << 30)
+#define LEAVE_BYTES                                                                                \
+    (16ll << 30) /* of a device's memory: to a clip of 480x832 with the public model */
 
 static const struct text_names known_names[] = {
     {"token_embedding.weight", "norm.weight", "blocks.", "norm1.weight", "attn.q.weight",
@@ -187,13 +189,26 @@ static bool load_layers(struct text_encoder *enc, struct dn_error *err)
                                &enc->final_norm, err);
 }
 
+/* Layers are packed anew for every prompt where they would take the memory that others need: of a
+ * host a file's size decides, of a device what it has free. */
+static bool too_large(const struct text_encoder *enc)
+{
+    int64_t available = 0, size = dtype_size(exec_dtype(enc->ex));
+    if (weights_file_bytes(enc->w) <= STREAM_ABOVE_BYTES)
+        return false;
+    if (!enc->ops->memory_free(enc->ex, &available, &(struct dn_error){0}) ||
+        available == INT64_MAX)
+        return true;
+    int64_t layers = model_weight_parameters(enc->w, enc->names->layer_prefix) * size;
+    return available - layers < LEAVE_BYTES;
+}
+
 bool text_encoder_load(const struct weights *w, enum text_encoder_keep keep, const struct ops *ops,
                        struct exec *ex, struct text_encoder **out, struct dn_error *err)
 {
     struct text_encoder *enc = dn_calloc(1, sizeof *enc);
     *enc = (struct text_encoder){.w = w, .ops = ops, .ex = ex, .names = choose_names(w)};
-    enc->stream = keep == TEXT_ENCODER_STREAM ||
-                  (keep == TEXT_ENCODER_AUTO && weights_file_bytes(w) > STREAM_ABOVE_BYTES);
+    enc->stream = keep == TEXT_ENCODER_STREAM || (keep == TEXT_ENCODER_AUTO && too_large(enc));
     if (!text_encoder_inspect(w, &enc->info, err) || !load_layers(enc, err)) {
         text_encoder_free(enc);
         *out = NULL;
