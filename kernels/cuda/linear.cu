@@ -2,8 +2,8 @@
  *
  * x [rows, in], W [out, in] in the exec's dtype, b [out], y [rows, out]; row strides free. The
  * product is cuBLASLt's. It stores y itself, with bias or with bias and GELU (in the tanh form),
- * where y's dtype lets it. Else the product goes to scratch (for the residual forms in the exec's
- * dtype, for the others in float32) and a pass of ours finishes it:
+ * where y's dtype lets it. Else the product goes to scratch (in the exec's dtype where a norm
+ * follows: then it is a block of many rows; else in float32) and a pass of ours finishes it:
  *
  *   a = product + b;  y = gelu(a) | silu(a) | a aux | y + a | y + gate a, and the norm of y
  *
@@ -310,7 +310,7 @@ extern "C" bool cuda_linear(struct exec *ex, const struct tensor *y, const struc
     bool plain = !args || args->epilogue == LINEAR_STORE;
     bool stores =
         (gelu && dtype == DTYPE_BF16) || (plain && (y->dtype == DTYPE_F32 || dtype == DTYPE_BF16));
-    enum dtype product_dtype = adds_to_y(args) ? dtype : DTYPE_F32;
+    enum dtype product_dtype = adds_to_y(args) && args->norm ? dtype : DTYPE_F32;
     size_t x_size = x->dtype == dtype ? 0 : (size_t)(rows * l->in * dtype_size(dtype));
     size_t product_size = stores ? 0 : (size_t)(rows * l->out * dtype_size(product_dtype));
     void *scratch = NULL;
