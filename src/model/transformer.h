@@ -51,6 +51,10 @@ void text_context_free(struct text_context *context); /* NULL allowed */
 bool transformer_cache_new(struct transformer *tr, int64_t rows, int64_t cols, int64_t frames,
                            int64_t sink_frames, struct kv_cache **out, struct dn_error *err);
 
+/* Bytes of exec memory that a first pass over so many frames takes beyond what is held already;
+ * negative when it gives some back. */
+int64_t transformer_pass_bytes(struct transformer *tr, int64_t frames, int64_t frame_tokens);
+
 /* Receives intermediate results in tests: "patch_tokens", "e", "e0", "self_attn" (of a layer,
  * before gate and residual), ...; t is valid during the call, download waits. */
 struct transformer_trace {

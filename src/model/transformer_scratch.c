@@ -1,5 +1,6 @@
 /* transformer_scratch: the buffers and rotary tables of a pass, kept from pass to pass. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "model/rope.h"
@@ -23,27 +24,28 @@ void transformer_scratch_done(struct transformer *tr)
     tr->rope = (struct rope_slot){0};
 }
 
-bool transformer_scratch_fit(struct transformer *tr, int64_t frames, int64_t frame_tokens,
-                             struct dn_error *err)
+/* What a pass needs, whole frames at a time in the feed-forward, so that a slice of rows has whole
+ * modulation groups. */
+struct wanted {
+    struct tensor *t;
+    enum dtype dtype;
+    int ndim;
+    int64_t shape[3];
+};
+enum { WANTED = 9 };
+
+/* Returns the rows of the feed-forward. */
+static int64_t want(struct transformer *tr, int64_t frames, int64_t frame_tokens,
+                    struct wanted wanted[WANTED])
 {
     struct scratch *s = &tr->scratch;
     const struct transformer_config *c = &tr->config;
     int64_t n = frames * frame_tokens, head_dim = transformer_head_dim(c);
     int64_t patch = c->channels * TRANSFORMER_PATCH * TRANSFORMER_PATCH;
     enum dtype type = exec_dtype(tr->ex);
-
-    if (s->tokens == n && s->frames == frames)
-        return true;
-    transformer_scratch_done(tr);
-    /* whole frames, so that a slice of rows has whole modulation groups */
     int64_t ffn_frames = FFN_ROWS / frame_tokens;
     ffn_frames = ffn_frames < 1 ? 1 : ffn_frames > frames ? frames : ffn_frames;
-    const struct {
-        struct tensor *t;
-        enum dtype dtype;
-        int ndim;
-        int64_t shape[3];
-    } wanted[] = {
+    const struct wanted all[WANTED] = {
         {&s->patches, type, 2, {n, patch}},
         {&s->x, DTYPE_F32, 2, {n, c->dim}},
         {&s->normed, type, 2, {n, c->dim}},
@@ -54,15 +56,42 @@ bool transformer_scratch_fit(struct transformer *tr, int64_t frames, int64_t fra
         {&s->hidden, type, 2, {ffn_frames * frame_tokens, c->ffn_dim}},
         {&s->out, DTYPE_F32, 2, {n, patch}},
     };
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+    memcpy(wanted, all, sizeof all);
+    return ffn_frames * frame_tokens;
+}
+
+bool transformer_scratch_fit(struct transformer *tr, int64_t frames, int64_t frame_tokens,
+                             struct dn_error *err)
+{
+    struct scratch *s = &tr->scratch;
+    struct wanted wanted[WANTED];
+    if (s->tokens == frames * frame_tokens && s->frames == frames)
+        return true;
+    transformer_scratch_done(tr);
+    int64_t ffn_rows = want(tr, frames, frame_tokens, wanted);
+    for (int i = 0; i < WANTED; i++) {
         if (!tr->ops->tensor_alloc(tr->ex, wanted[i].t, wanted[i].dtype, wanted[i].ndim,
                                    wanted[i].shape, err))
             return false;
     }
-    s->tokens = n;
+    s->tokens = frames * frame_tokens;
     s->frames = frames;
-    s->ffn_rows = ffn_frames * frame_tokens;
+    s->ffn_rows = ffn_rows;
     return true;
+}
+
+int64_t transformer_pass_bytes(struct transformer *tr, int64_t frames, int64_t frame_tokens)
+{
+    struct wanted wanted[WANTED];
+    int64_t bytes = 0;
+    want(tr, frames, frame_tokens, wanted);
+    for (int i = 0; i < WANTED; i++) {
+        struct tensor t = tensor_over(NULL, wanted[i].dtype, wanted[i].ndim, wanted[i].shape);
+        bytes += tensor_count(&t) * dtype_size(t.dtype);
+        t = *wanted[i].t; /* is given back before the new one is taken */
+        bytes -= t.data ? tensor_count(&t) * dtype_size(t.dtype) : 0;
+    }
+    return bytes;
 }
 
 bool transformer_rope_fit(struct transformer *tr, int64_t start, int64_t frames, int64_t rows,

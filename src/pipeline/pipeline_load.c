@@ -5,7 +5,22 @@
 
 #include "base/mem.h"
 #include "format/weights.h"
+#include "model/model_weights.h"
 #include "pipeline/pipeline_internal.h"
+
+/* Weights of a device, of which nothing is on its way yet. */
+static bool check_memory(const struct pipeline *p, const struct weights *w, struct dn_error *err)
+{
+    const double gib = 1073741824.0;
+    int64_t available;
+    if (!p->ops->memory_free(p->ex, &available, err))
+        return false;
+    double needed = (double)model_weight_parameters(w, "") * (double)dtype_size(exec_dtype(p->ex));
+    if (needed <= (double)available)
+        return true;
+    return dn_fail(err, DN_E_MEMORY, "%s needs %.1f GiB of GPU memory, %.1f GiB are free",
+                   weights_path(w), needed / gib, (double)available / gib);
+}
 
 static bool load_transformer(struct pipeline *p, const struct model_dir *dir, bool use_ema,
                              struct dn_error *err)
@@ -13,7 +28,7 @@ static bool load_transformer(struct pipeline *p, const struct model_dir *dir, bo
     struct weights *w = NULL;
     struct transformer_config config;
     bool ok = weights_open(dir->transformer, &w, err) && weights_select(w, use_ema, err) &&
-              transformer_config_load(dir->config, w, &config, err) &&
+              transformer_config_load(dir->config, w, &config, err) && check_memory(p, w, err) &&
               transformer_open(p->ops, p->ex, w, &config, &p->transformer, err);
     if (!ok && dir->is_checkpoint)
         dn_error_while(err, "loading the checkpoint %s", dir->transformer);
