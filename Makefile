@@ -106,7 +106,7 @@ deps:
 
 # The studio on the demo model, a prompt ready in it; without a terminal one clip of that prompt:
 # PROMPT="..." make run
-PROMPT ?= a red butterfly flying to the right over green grass
+PROMPT ?= a red butterfly flying to the right over a meadow
 run: deps
 	@$(MAKE) --no-print-directory all
 	@$(BUILD)/danaus generate --local "$$PROMPT" -m configs/demo --show --force

@@ -100,7 +100,7 @@ static bool set(struct bench *b, const char *name, const char *value, struct dn_
 }
 
 /* A prompt is encoded once and remembered, so every other clip has the other one. */
-static const char *const prompts[] = {"a red butterfly flying to the right over green grass",
+static const char *const prompts[] = {"a red butterfly flying to the right over a meadow",
                                       "a blue star moving up in front of a night sky"};
 
 /* The command line, the model, then what the config files say. */

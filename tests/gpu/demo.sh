@@ -3,7 +3,7 @@
 # bytes, also where nobody's memory is NaN, and with each operation waited for.
 . "$(dirname "$0")/harness"
 
-prompt="a red butterfly flying to the right over green grass"
+prompt="a red butterfly flying to the right over a meadow"
 # make_clip NAME ARGUMENTS...: frames as floats, and latents
 make_clip() {
     name=$1

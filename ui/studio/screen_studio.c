@@ -241,7 +241,7 @@ static void screen_draw(struct studio *s, struct rect area)
     v->prompt_area.col++;
     v->prompt_area.cols -= 2;
     editor_draw(&v->prompt, s->canvas, v->prompt_area, v->pane == PANE_PROMPT,
-                "a red butterfly flying over green grass");
+                "a red butterfly flying over a meadow");
     bool covered = narrow && v->pane == PANE_SETTINGS;
     if (covered)
         settings = preview;
