@@ -76,16 +76,33 @@ static bool wait_for_end(struct client *c, struct dn_error *err)
     return dn_fail(err, DN_E_IO, "the engine does not end");
 }
 
+/* One of another version, or for another library, is asked by a signal. */
+static bool stop_by_signal(struct dn_error *err)
+{
+    char *library = library_find(NULL, err);
+    int64_t pid = library ? client_find_engine(library) : 0;
+    bool ok = library != NULL;
+    if (ok && pid == 0)
+        puts("no engine is running");
+    if (pid && kill((pid_t)pid, SIGTERM) != 0)
+        ok = dn_fail(err, DN_E_IO, "cannot end process %lld: %s", (long long)pid, strerror(errno));
+    for (int tries = 0; ok && pid && client_find_engine(library) == pid; tries++) {
+        poll(NULL, 0, 100);
+        if (tries == 600)
+            ok = dn_fail(err, DN_E_IO, "the engine does not end");
+    }
+    if (ok && pid)
+        puts("the engine has ended");
+    free(library);
+    return ok;
+}
+
 static bool do_stop(const struct engine_args *args, struct dn_error *err)
 {
     struct client *c;
     (void)args;
-    if (!session_connect("engine stop", false, &c, err)) {
-        bool none = strcmp(err->message, "no engine is running") == 0;
-        if (none)
-            puts("no engine is running");
-        return none;
-    }
+    if (!session_connect("engine stop", false, &c, err))
+        return stop_by_signal(err);
     bool ok = client_order(c, MESSAGE_STOP, 0, err) && wait_for_end(c, err);
     client_close(c);
     if (ok)

@@ -167,12 +167,14 @@ static int try_socket(const char *path)
     return -1;
 }
 
-/* Is the engine on the other side ours? Somebody else could listen in a directory of theirs. */
-static bool is_ours(int fd)
+/* The process on the other side; 0 when it is another user's: somebody could listen in a directory of
+ * theirs. */
+static int64_t peer_of(int fd)
 {
     struct ucred peer;
     socklen_t size = sizeof peer;
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == getuid();
+    bool ours = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == getuid();
+    return ours ? peer.pid : 0;
 }
 
 /* The usual place, then wherever the engine that holds the library says that it listens: the two
@@ -260,10 +262,10 @@ bool client_connect(const struct client_options *o, struct client **out, struct 
         if (!ok)
             break;
         struct client *c = client_new(fd);
-        ok = is_ours(fd) ? greet(c, o, &paths, err)
+        ok = peer_of(fd) ? greet(c, o, &paths, err)
                          : dn_fail(err, DN_E_IO, "%s is another user's socket", paths.socket);
         /* an engine that ends just now closes the connection: the next one is meant */
-        again = !ok && c->channel.ended && o->start && is_ours(fd) && dn_now_ms() < end;
+        again = !ok && c->channel.ended && o->start && peer_of(fd) && dn_now_ms() < end;
         if (ok)
             *out = c;
         else
@@ -273,6 +275,18 @@ bool client_connect(const struct client_options *o, struct client **out, struct 
     }
     engine_paths_done(&paths);
     return ok;
+}
+
+int64_t client_find_engine(const char *library)
+{
+    struct engine_paths paths;
+    struct dn_error err;
+    int fd = engine_paths_find(library, &paths, &err) ? try_connect(&paths) : -1;
+    int64_t pid = fd >= 0 ? peer_of(fd) : 0;
+    if (fd >= 0)
+        close(fd);
+    engine_paths_done(&paths);
+    return pid;
 }
 
 void client_close(struct client *c)

@@ -29,6 +29,10 @@ bool client_connect(const struct client_options *options, struct client **out,
                     struct dn_error *err);
 void client_close(struct client *c); /* NULL allowed */
 
+/* The process that listens for this user, whatever its version and library; 0 = none. For stopping
+ * one that cannot be talked to. */
+int64_t client_find_engine(const char *library);
+
 /* To be polled for reading. */
 int client_fd(const struct client *c);
 int64_t client_engine_pid(const struct client *c);

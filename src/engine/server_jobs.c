@@ -160,6 +160,18 @@ static bool add(struct server *s, const json_t *message, const struct request *r
     return ok;
 }
 
+static bool check_parent(struct server *s, const json_t *message, struct dn_error *err)
+{
+    struct clip parent;
+    int64_t id = protocol_int(message, "parent", 0);
+    if (!id)
+        return true;
+    if (!catalog_get_clip(s->catalog, id, &parent, err))
+        return false;
+    clip_done(&parent);
+    return true;
+}
+
 /* Less room than this and nothing new is taken on: what runs needs it. */
 static bool check_room(struct server *s, const struct request *r, struct dn_error *err)
 {
@@ -179,8 +191,8 @@ bool job_enqueue(struct server *s, const json_t *message, int64_t *id, struct dn
 {
     struct request r;
     request_init(&r);
-    bool ok = read_request(message, &r, err) && check_room(s, &r, err) &&
-              add(s, message, &r, id, err);
+    bool ok = read_request(message, &r, err) && check_parent(s, message, err) &&
+              check_room(s, &r, err) && add(s, message, &r, id, err);
     request_done(&r);
     return ok;
 }

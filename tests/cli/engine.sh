@@ -113,5 +113,12 @@ check "it is done after another start" test "$(state 15)" = done
 works engine log -n 3
 check "three lines of the log" test "$(wc -l <"$log/out")" -eq 3
 works engine restart
+mkdir other
+DANAUS_LIBRARY="$work/other" run queue
+check "an engine for another library is not taken: status 1" test $status -eq 1
+check "and one line says so" grep -q 'an engine runs for the library .*danaus, and .*other is meant' "$log/err"
+DANAUS_LIBRARY="$work/other" works engine stop
+check "but stopped" test -z "$(engine_pid)"
+works engine start
 check "no temporary is left" test -z "$(find . "$home" -name '*.part*')"
 finish

@@ -96,6 +96,12 @@ static void fake_run(const json_t *order)
               -1);
     if (strncmp(prompt, "die", 3) == 0)
         raise(SIGKILL);
+    if (strncmp(prompt, "fault", 5) == 0) {
+        fake_tell(json_pack("{s:s, s:I, s:s}", "type", "fault", "job", (json_int_t)job, "message",
+                            "the device fell off"),
+                  -1);
+        _exit(1);
+    }
     if (strncmp(prompt, "frames", 6) == 0)
         fake_frames(job, 40);
     if (strncmp(prompt, "steps", 5) == 0)

@@ -69,6 +69,10 @@ TEST(requests_that_cannot_be_met)
     json_object_set_new(message, "request",
                         json_pack("{s:s, s:s, s:i}", "prompt", "x", "model", "/m", "frames", 10));
     CHECK(!client_ask(c, message, NULL, &err));
+    message = protocol_new(MESSAGE_ENQUEUE);
+    json_object_set_new(message, "request", json_pack("{s:s, s:s}", "prompt", "x", "model", "/m"));
+    json_object_set_new(message, "parent", json_integer(99));
+    CHECK(!client_ask(c, message, NULL, &err) && strstr(err.message, "99"));
     CHECK(client_order(c, MESSAGE_STATUS, 0, &err)); /* the connection is none the worse */
     client_close(c);
     engine_close(&e);
@@ -128,6 +132,64 @@ TEST(a_job_that_kills_its_workers)
     json_decref(job);
     CHECK_OK(client_order(c, MESSAGE_RETRY, jobs[7], &err), err);
     CHECK(reaches(c, jobs[7], "set aside"));
+    int64_t fault = enqueue(c, "fault", NULL); /* a worker that says why it ends */
+    CHECK(reaches(c, fault, "set aside"));
+    job = ask_job(c, fault);
+    CHECK(strstr(protocol_text(job, "reason"), "the device fell off"));
+    json_decref(job);
+    client_close(c);
+    engine_close(&e);
+}
+
+static int64_t worker_pid(struct client *c)
+{
+    struct dn_error err;
+    json_t *reply;
+    if (!client_ask(c, protocol_new(MESSAGE_STATUS), &reply, &err))
+        return -1;
+    int64_t pid = protocol_int(json_array_get(json_object_get(reply, "workers"), 0), "pid", -1);
+    json_decref(reply);
+    return pid;
+}
+
+TEST(a_worker_without_work)
+{
+    struct engine e = engine_open(1, 0); /* a second of patience */
+    struct client *c = client_of(&e);
+    CHECK(worker_pid(c) == 0);
+    CHECK(reaches(c, enqueue(c, "x", NULL), "done"));
+    int64_t first = worker_pid(c);
+    CHECK(first > 0);
+    CHECK(reaches(c, enqueue(c, "x", NULL), "done") && worker_pid(c) == first); /* stays warm */
+    for (int i = 0; i < 100 && worker_pid(c) != 0; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    CHECK(worker_pid(c) == 0);
+    CHECK(reaches(c, enqueue(c, "x", NULL), "done") && worker_pid(c) != first);
+    client_close(c);
+    engine_close(&e);
+}
+
+/* A hundred connections that begin a line and never end it. */
+TEST(clients_that_say_half_a_word)
+{
+    struct engine e = engine_open(1, 0);
+    struct client *c = client_of(&e);
+    struct dn_error err;
+    int fds[100];
+    int64_t slowest = 0;
+    for (int i = 0; i < 100; i++) {
+        fds[i] = dial(e.paths.socket);
+        CHECK(fds[i] >= 0 && send(fds[i], "{\"type", 6, MSG_NOSIGNAL) == 6);
+    }
+    for (int i = 0; i < 200; i++) {
+        int64_t start = dn_now_ns();
+        CHECK_OK(client_order(c, MESSAGE_STATUS, 0, &err), err);
+        int64_t took = dn_now_ns() - start;
+        slowest = took > slowest ? took : slowest;
+    }
+    CHECK_MSG(slowest < 500000000, "an answer took %d ms", (int)(slowest / 1000000));
+    for (int i = 0; i < 100; i++)
+        close(fds[i]);
     client_close(c);
     engine_close(&e);
 }
@@ -452,6 +514,6 @@ TEST(only_one)
 }
 
 TESTS(T(first_words), T(requests_that_cannot_be_met), T(jobs_and_their_states),
-      T(a_job_that_kills_its_workers), T(live_frames), T(a_client_that_never_reads),
-      T(many_jobs_leave_nothing_behind), T(another_user), T(no_descriptor_left),
-      T(a_socket_that_went_away), T(edits), T(only_one))
+      T(a_job_that_kills_its_workers), T(a_worker_without_work), T(clients_that_say_half_a_word),
+      T(live_frames), T(a_client_that_never_reads), T(many_jobs_leave_nothing_behind),
+      T(another_user), T(no_descriptor_left), T(a_socket_that_went_away), T(edits), T(only_one))
