@@ -52,12 +52,14 @@ static int number(struct sixel *s)
     return value;
 }
 
-/* #n or #n;2;r;g;b */
-static int sixel_colour(struct sixel *s)
+/* #n chooses a colour, #n;2;r;g;b defines one, which is not chosen by that (as in xterm). */
+static int sixel_colour(struct sixel *s, int chosen)
 {
     s->p++;
     int n = number(s) & 255;
-    if (*s->p == ';') {
+    if (*s->p != ';') {
+        chosen = n;
+    } else {
         int v[4] = {0};
         for (int i = 0; i < 4 && *s->p == ';'; i++) {
             s->p++;
@@ -66,7 +68,7 @@ static int sixel_colour(struct sixel *s)
         for (int c = 0; c < 3; c++)
             s->colours[n][c] = (uint8_t)((v[c + 1] * 255 + 50) / 100);
     }
-    return n;
+    return chosen;
 }
 
 /* Paints one sixel repeat times; false when it leaves the picture. */
@@ -104,7 +106,7 @@ static bool decode_sixel(const char *text, struct sixel *s)
     int x = 0, band = 0, colour = 0;
     while (*s->p && *s->p != '\033') {
         if (*s->p == '#') {
-            colour = sixel_colour(s);
+            colour = sixel_colour(s, colour);
         } else if (*s->p == '$') {
             x = 0;
             s->p++;
@@ -184,6 +186,59 @@ TEST(sixel_is_well_formed)
         graphics_close(g);
         free(rgb);
     }
+}
+
+/* A square that moves over a gradient with noise, as a terminal that keeps what is left out shows it:
+ * always what a full picture would show but for differences that are too small, and for less. */
+TEST(sixel_sends_what_changed)
+{
+    enum { W = 60, H = 36, FRAMES = 12 };
+    struct graphics_caps caps = screen;
+    struct strbuf out = {0};
+    struct dn_error err;
+    uint8_t *rgb = dn_malloc(W * H * 3 * FRAMES), *seen = dn_calloc(W * H, 3);
+    size_t first = 0, rest = 0;
+    unsigned seed = 7;
+    struct graphics *g = NULL;
+    caps.sixel_keeps = true;
+    caps.sixel_width = W; /* a pixel a pixel */
+    caps.sixel_height = H;
+    for (int f = 0; f < FRAMES; f++)
+        for (int i = 0; i < W * H; i++) {
+            int x = i % W, y = i / W, noise = (int)((seed = seed * 1103515245 + 12345) >> 16) % 3;
+            bool square = x >= f * 3 && x < f * 3 + 12 && y >= 10 && y < 22;
+            const uint8_t pixel[3] = {(uint8_t)(square ? 250 : x * 3 + noise),
+                                      (uint8_t)(square ? 40 : y * 4 + noise), 90};
+            memcpy(rgb + (f * W * H + i) * 3, pixel, 3);
+        }
+    g = graphics_open(&graphics_sixel_entry, &caps, W, H, rgb, FRAMES);
+    for (int f = 0; f < FRAMES; f++) {
+        const uint8_t *frame = rgb + f * W * H * 3;
+        g->full = f == 8; /* as after damage */
+        out.length = 0;
+        CHECK_OK(graphics_encode(g, frame, &out, &err), err);
+        struct sixel s;
+        CHECK(decode_sixel(strbuf_text(&out), &s) && s.width == W && s.height == H);
+        CHECK((s.painted == W * H) == (f == 0 || f == 8));
+        for (int i = 0; i < W * H; i++)
+            if (s.set[i])
+                memcpy(seen + i * 3, s.rgb + i * 3, 3);
+        for (int i = 0; i < W * H; i++) {
+            const uint8_t *colour = g->palette->colours[g->shown[i]];
+            CHECK(largest_difference(seen + i * 3, colour, 3) <= 2);
+        }
+        CHECK_MSG(largest_difference(seen, frame, W * H * 3) <= 16, "frame %d", f);
+        first += f == 0 ? out.length : 0;
+        rest += f > 0 && f != 8 ? out.length : 0;
+        free(s.rgb);
+        free(s.set);
+    }
+    CHECK_MSG(rest / (FRAMES - 2) < first / 3, "%zu bytes, then %zu a frame", first,
+              rest / (FRAMES - 2));
+    graphics_close(g);
+    strbuf_done(&out);
+    free(rgb);
+    free(seen);
 }
 
 TEST(sixel_keeps_to_the_limits)
@@ -456,7 +511,8 @@ TEST(no_terminal_no_picture)
     free(rgb);
 }
 
-TESTS(T(sixel_shows_the_picture), T(sixel_is_well_formed), T(sixel_keeps_to_the_limits),
+TESTS(T(sixel_shows_the_picture), T(sixel_is_well_formed), T(sixel_sends_what_changed),
+      T(sixel_keeps_to_the_limits),
       T(kitty_sends_every_pixel), T(blocks_are_two_pixels_a_cell), T(blocks_fit_any_screen),
       T(palette_holds_few_colours_exactly), T(answers_of_real_terminals), T(choices),
       T(forged_answers), T(no_terminal_no_picture))

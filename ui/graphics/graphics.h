@@ -20,6 +20,7 @@ struct graphics_caps {
     bool sixel;                     /* DA1 names attribute 4 */
     int sixel_width, sixel_height;  /* largest picture, px */
     int registers;                  /* sixel colours */
+    bool sixel_keeps;               /* pixels that a sixel leaves out stay as they are */
     bool sync;                      /* synchronised output, mode 2026 */
     bool utf8;
     int colours;                    /* of text: 0, 256 or 1 << 24 */
@@ -40,6 +41,8 @@ struct graphics {
     struct graphics_palette *palette; /* sixel: one for the clip */
     uint8_t *indexed;                 /* sixel: scratch, scaled picture */
     uint8_t *reduced;                 /* sixel: scratch, one row of pixels */
+    uint8_t *shown;                   /* sixel: what the terminal shows, as indexed; NULL = unknown */
+    bool full; /* the next picture must not build on the last: set by the caller, then false */
 };
 
 struct graphics_entry {

@@ -82,5 +82,6 @@ void graphics_close(struct graphics *g)
     palette_free(g->palette);
     free(g->indexed);
     free(g->reduced);
+    free(g->shown);
     free(g);
 }

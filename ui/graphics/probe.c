@@ -223,6 +223,7 @@ void probe_caps(const struct probe *probe, const struct probe_window *window,
     caps->registers = probe->registers > 0 ? probe->registers : 256;
     /* xterm draws nothing at all of a picture over its limit, which is 1000x1000 unless it says */
     bool xterm = strncmp(probe->version, "XTerm", 5) == 0;
+    caps->sixel_keeps = xterm || strncmp(probe->version, "foot(", 5) == 0;
     int last = probe->graphics_sizes - 1;
     caps->sixel_width = last >= 0 ? probe->graphics_size[last][0] : xterm ? 1000 : 0;
     caps->sixel_height = last >= 0 ? probe->graphics_size[last][1] : xterm ? 1000 : 0;

@@ -8,8 +8,10 @@
 
 #include "base/mem.h"
 #include "ui/graphics/palette.h"
+#include "ui/graphics/sixel_changes.h"
 
-enum { COLOURS = 128 };
+/* NEAR: a pixel that is as near to the colour shown keeps it: noise that nobody sees costs nothing. */
+enum { COLOURS = 128, NEAR = 8 };
 
 static bool supported(const struct graphics_caps *caps)
 {
@@ -54,9 +56,16 @@ static bool sixel_open(struct graphics *g, const uint8_t *samples, int64_t count
     return true;
 }
 
-static int take_bytes(char *data, int size, void *out)
+/* libsixel's header lets the terminal clear what lies below; a picture that others build on says
+ * like them that it does not. */
+static int take_bytes(char *data, int size, void *context)
 {
-    strbuf_append(out, data, (size_t)size);
+    static const char theirs[] = "\033Pq", ours[] = "\033P0;1;0q";
+    struct strbuf *out = context;
+    int skip = size >= 3 && memcmp(data, theirs, 3) == 0 ? 3 : 0;
+    if (skip)
+        strbuf_append_text(out, ours);
+    strbuf_append(out, data + skip, (size_t)(size - skip));
     return size;
 }
 
@@ -74,8 +83,21 @@ static void reduce_row(const struct graphics *g, const uint8_t *rgb, int y, uint
         }
 }
 
+/* Pixels [columns] of a row that differ little from the colour shown keep it. */
+static void keep_near(const struct graphics *g, int y, int columns, uint8_t *index)
+{
+    const uint8_t *shown = g->shown + (int64_t)y * screen_width(g);
+    for (int x = 0; x < columns; x++) {
+        int before = shown[x * g->scale];
+        const uint8_t *colour = g->palette->colours[before], *rgb = g->reduced + x * 3;
+        if (index[x] != before && abs(rgb[0] - colour[0]) <= NEAR &&
+            abs(rgb[1] - colour[1]) <= NEAR && abs(rgb[2] - colour[2]) <= NEAR)
+            index[x] = (uint8_t)before;
+    }
+}
+
 /* Fills g->indexed, each pixel scale x scale times. */
-static void map_scaled(struct graphics *g, const uint8_t *rgb)
+static void map_scaled(struct graphics *g, const uint8_t *rgb, bool full)
 {
     int width = screen_width(g), height = screen_height(g), columns = g->width / g->divide;
     uint8_t *index = g->reduced + (int64_t)columns * 3;
@@ -87,17 +109,18 @@ static void map_scaled(struct graphics *g, const uint8_t *rgb)
         }
         reduce_row(g, rgb, y / g->scale, g->reduced);
         palette_map(g->palette, g->reduced, columns, index);
+        if (!full)
+            keep_near(g, y, columns, index);
         for (int x = 0; x < width; x++)
             to[x] = index[x / g->scale];
     }
 }
 
-static bool sixel_frame(struct graphics *g, const uint8_t *rgb, struct strbuf *out,
-                        struct dn_error *err)
+/* All of g->indexed. */
+static bool full_frame(struct graphics *g, struct strbuf *out, struct dn_error *err)
 {
     sixel_dither_t *dither = NULL;
     sixel_output_t *output = NULL;
-    map_scaled(g, rgb);
     SIXELSTATUS status = sixel_dither_new(&dither, g->palette->count, NULL);
     if (SIXEL_SUCCEEDED(status))
         status = sixel_output_new(&output, take_bytes, out, NULL);
@@ -113,6 +136,22 @@ static bool sixel_frame(struct graphics *g, const uint8_t *rgb, struct strbuf *o
         return dn_fail(err, DN_E_BACKEND, "cannot draw a frame as sixel: %s",
                        sixel_helper_format_error(status));
     return true;
+}
+
+static bool sixel_frame(struct graphics *g, const uint8_t *rgb, struct strbuf *out,
+                        struct dn_error *err)
+{
+    size_t size = (size_t)screen_width(g) * (size_t)screen_height(g);
+    bool full = g->full || !g->shown || !g->caps.sixel_keeps, ok = true;
+    map_scaled(g, rgb, full);
+    if (full)
+        ok = full_frame(g, out, err);
+    else
+        sixel_changes(g->indexed, g->shown, screen_width(g), screen_height(g), g->palette, out);
+    g->shown = g->shown ? g->shown : dn_malloc(size);
+    memcpy(g->shown, g->indexed, size);
+    g->full = false;
+    return ok;
 }
 
 const struct graphics_entry graphics_sixel_entry = {

@@ -7,11 +7,18 @@
 #include "base/mem.h"
 #include "ui/graphics/probe.h"
 
-enum { FRAMES_OUT = 2, ANSWER_MS = 2000, STILL_MS = 1000 };
+/* FULL_MS: between pictures that do not build on the one before. LATE_MS: an answer that comes so
+ * much later than the quickest one is a sign of a line that is too slow for these pictures;
+ * LATE_ANSWERS in a row lower the quality, and QUICK_MS without one raises it again. */
+enum { FRAMES_OUT = 2, ANSWER_MS = 2000, STILL_MS = 1000, FULL_MS = 2000 };
+enum { LATE_MS = 250, LATE_ANSWERS = 4, QUICK_MS = 15000, LEVELS = 4 };
 
 struct place {
     struct painter_picture wanted; /* frames held; frame NULL = empty */
     bool mentioned, stale;
+    bool drop;                     /* another quality: the picture shown goes first */
+    bool full;                     /* the cells may show something else than was sent last */
+    int64_t full_ms;               /* when a full one was encoded */
     struct graphics *graphics;     /* NULL while a thread has it, or none was made */
     struct rect graphics_area;     /* what graphics was made for */
     uint64_t graphics_clip;
@@ -31,7 +38,12 @@ struct painter {
     int ready_place;       /* -1 = none */
     struct rect ready_covered;
     int out;               /* unanswered pictures */
-    int64_t sent_ms;
+    int64_t sent_ms, first_sent_ms; /* the newest, the oldest unanswered one */
+    int64_t now_ms;
+    int level;             /* of quality: 0 best, see open_graphics */
+    int late;              /* answers in a row */
+    int64_t quickest_ms;   /* -1 = none came */
+    int64_t level_ms;      /* when the level was changed, or an answer was late */
     bool silent;           /* the terminal does not answer */
     bool hidden;           /* painter_hide */
 };
@@ -44,6 +56,7 @@ struct encoding {
     struct graphics *graphics;
     struct graphics_caps caps;
     const struct graphics_entry *entry;
+    int level;
     struct strbuf bytes;
     bool ok;
 };
@@ -54,6 +67,7 @@ struct painter *painter_new(struct tasks *tasks, struct canvas *canvas)
     p->canvas = canvas;
     p->tasks = tasks;
     p->ready_place = -1;
+    p->quickest_ms = -1;
     return p;
 }
 
@@ -111,8 +125,10 @@ const char *painter_way(const struct painter *p)
 
 void painter_forget(struct painter *p)
 {
-    for (int i = 0; i < PAINTER_PLACES; i++)
+    for (int i = 0; i < PAINTER_PLACES; i++) {
         p->places[i].stale = p->places[i].wanted.frame != NULL;
+        p->places[i].full = true;
+    }
 }
 
 /* --- placing --- */
@@ -142,6 +158,7 @@ void painter_place(struct painter *p, int number, const struct painter_picture *
     bool moved = !same_rect(place->wanted.area, picture->area);
     canvas_claim(p->canvas, picture->area);
     place->mentioned = true;
+    place->full = place->full || moved;
     place->stale = place->stale || moved || place->wanted.frame != picture->frame;
     struct painter_picture before = place->wanted;
     hold_picture(&place->wanted, picture);
@@ -157,11 +174,13 @@ static void uncover(struct painter *p, struct place *place, struct strbuf *out)
     remove_picture(p, place, out);
     canvas_damage(p->canvas, r.row, r.rows);
     place->covered = (struct rect){0};
+    place->full = true;
     for (int i = 0; i < PAINTER_PLACES; i++) {
         struct place *other = &p->places[i];
         bool meets = other->covered.row < r.row + r.rows &&
                      r.row < other->covered.row + other->covered.rows;
         other->stale = other->stale || (meets && other->wanted.frame);
+        other->full = other->full || meets;
     }
 }
 
@@ -181,8 +200,9 @@ void painter_end(struct painter *p, struct strbuf *out)
             place->wanted.area = (struct rect){0};
             place->stale = false;
         }
-        if (!place->mentioned || !covers(place->wanted.area, place->covered))
+        if (!place->mentioned || place->drop || !covers(place->wanted.area, place->covered))
             uncover(p, place, out);
+        place->drop = false;
     }
 }
 
@@ -204,6 +224,12 @@ static void open_graphics(struct encoding *e)
     struct graphics_caps caps = e->caps;
     caps.cols = pic->area.cols;
     caps.rows = pic->area.rows + 2; /* the ways leave two rows free, for use without a screen */
+    if (e->level > 0) /* fewer colours, then half the size; the last level is half blocks */
+        caps.registers = 64;
+    if (e->level > 1) {
+        caps.sixel_width = caps.cols * caps.cell_width / 2;
+        caps.sixel_height = pic->area.rows * caps.cell_height / 2;
+    }
     e->graphics = graphics_open(e->entry, &caps, pic->frame->width, pic->frame->height, samples,
                                 count);
     free(samples);
@@ -238,7 +264,10 @@ static void encoded(void *data, bool dropped)
         struct place *place = &p->places[e->place];
         p->encoding = false;
         place->graphics = e->graphics;
-        bool fits = same_rect(place->wanted.area, e->picture.area) && place->wanted.frame;
+        bool fits = same_rect(place->wanted.area, e->picture.area) && place->wanted.frame &&
+                    e->level == p->level;
+        place->full = place->full || !(e->ok && fits);
+        place->stale = place->stale || (place->wanted.frame && !fits);
         if (e->ok && fits) {
             strbuf_done(&p->ready);
             p->ready = e->bytes;
@@ -271,7 +300,13 @@ static void start_encoding(struct painter *p, int number)
     e->place = number;
     e->graphics = place->graphics;
     e->caps = p->caps;
-    e->entry = p->entry;
+    e->entry = p->level + 1 < LEVELS ? p->entry : &graphics_blocks_entry;
+    e->level = p->level;
+    if (place->graphics && (place->full || p->now_ms >= place->full_ms + FULL_MS))
+        place->graphics->full = true;
+    if (!place->graphics || place->graphics->full)
+        place->full_ms = p->now_ms;
+    place->full = false;
     hold_picture(&e->picture, &place->wanted);
     place->graphics = NULL;
     place->graphics_area = place->wanted.area;
@@ -296,8 +331,11 @@ static void send_ready(struct painter *p, int64_t now_ms, struct strbuf *out)
         strbuf_append(out, p->ready.data, p->ready.length);
         strbuf_append_text(out, cursor ? "\033[?25h" : "");
         place->covered = p->ready_covered;
+        p->first_sent_ms = p->out == 0 ? now_ms : p->sent_ms;
         p->out++;
         p->sent_ms = now_ms;
+    } else {
+        place->full = true;
     }
     p->ready_place = -1;
     strbuf_done(&p->ready);
@@ -310,6 +348,7 @@ static bool may_send(const struct painter *p, int64_t now_ms)
 
 void painter_pump(struct painter *p, int64_t now_ms, struct strbuf *out)
 {
+    p->now_ms = now_ms;
     if (p->out > 0 && now_ms >= p->sent_ms + ANSWER_MS) {
         p->silent = true;
         p->out = 0;
@@ -327,11 +366,41 @@ void painter_pump(struct painter *p, int64_t now_ms, struct strbuf *out)
     }
 }
 
-void painter_acknowledge(struct painter *p, int count, int64_t now_ms)
+/* Another quality: everything is made anew, and what is shown goes when the screen is drawn next. */
+static void set_level(struct painter *p, int level, int64_t now_ms)
 {
-    (void)now_ms;
+    bool blocks = graphics_blocks_entry.supported(&p->caps);
+    if (level < 0 || level >= LEVELS - !blocks || p->entry == &graphics_blocks_entry)
+        return;
+    p->level = level;
+    p->level_ms = now_ms;
+    p->late = 0;
+    for (int i = 0; i < PAINTER_PLACES; i++) {
+        p->places[i].graphics_area = (struct rect){0};
+        p->places[i].wanted.area = (struct rect){0}; /* counts as moved */
+        p->places[i].drop = true;
+    }
+}
+
+bool painter_acknowledge(struct painter *p, int count, int64_t now_ms)
+{
+    int64_t took = now_ms - p->first_sent_ms;
+    int before = p->level;
+    if (p->out > 0 && (p->quickest_ms < 0 || took < p->quickest_ms))
+        p->quickest_ms = took;
+    if (p->out > 0 && took > p->quickest_ms + LATE_MS) {
+        p->level_ms = now_ms;
+        if (++p->late >= LATE_ANSWERS)
+            set_level(p, p->level + 1, now_ms);
+    } else if (p->out > 0) {
+        p->late = 0;
+        if (p->level > 0 && now_ms > p->level_ms + QUICK_MS)
+            set_level(p, p->level - 1, now_ms);
+    }
     p->out = p->out > count ? p->out - count : 0;
+    p->first_sent_ms = p->sent_ms;
     p->silent = false;
+    return p->level != before;
 }
 
 int64_t painter_due(const struct painter *p)

@@ -7,7 +7,8 @@
  * kitty is told to delete it, and the rows are drawn anew as text, which removes sixels and blocks.
  *
  * Each picture sent ends with a question (CSI 5 n); at most two are unanswered. So a slow line shows
- * fewer pictures, and keys wait for two at most. A terminal that does not answer gets stills.
+ * fewer pictures, and keys wait for two at most. A terminal that does not answer gets stills. Answers
+ * that come late lower the quality: fewer colours, half the size, half blocks; quick ones raise it.
  * Belongs to the main thread. */
 #ifndef DANAUS_UI_STUDIO_PAINTER_H
 #define DANAUS_UI_STUDIO_PAINTER_H
@@ -46,8 +47,8 @@ void painter_end(struct painter *p, struct strbuf *out);
 
 /* Appends a picture if one is ready and the terminal has time for it, and prepares the next. */
 void painter_pump(struct painter *p, int64_t now_ms, struct strbuf *out);
-/* The terminal has drawn so many more. */
-void painter_acknowledge(struct painter *p, int count, int64_t now_ms);
+/* The terminal has drawn so many more. True: the quality is another one now, draw the screen. */
+bool painter_acknowledge(struct painter *p, int count, int64_t now_ms);
 /* All is to be drawn again: the terminal was cleared. */
 void painter_forget(struct painter *p);
 /* When painter_pump wants to be called next, -1 = only when something happens. */

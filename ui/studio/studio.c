@@ -182,7 +182,8 @@ static void on_answer(struct studio *s, const struct input_event *event)
     bool was_done = s->probe.done, light;
     probe_feed(&s->probe, event->text, event->length);
     if (s->probe.acknowledged != s->acknowledged) {
-        painter_acknowledge(s->painter, s->probe.acknowledged - s->acknowledged, s->now_ms);
+        if (painter_acknowledge(s->painter, s->probe.acknowledged - s->acknowledged, s->now_ms))
+            s->dirty = true;
         s->acknowledged = s->probe.acknowledged;
     }
     if (probe_background(event->text, event->length, &light) && s->canvas) {
