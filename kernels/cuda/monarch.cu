@@ -245,8 +245,8 @@ __global__ void monarch_stage_2_kernel(monarch_problem p, int64_t first_unit, in
 {
     monarch_unit u = unit_at(p, first_unit, blockIdx.z);
     int64_t column = (u.local * p.b2 + blockIdx.y) * p.n, first = (int64_t)blockIdx.x * size;
-    stage_2_source s = {p, u, blockIdx.y, p.alpha + column * p.d, p.y + column * p.d,
-                        p.entropy + column};
+    stage_2_source s = {
+        p, u, blockIdx.y, p.alpha + column * p.d, p.y + column * p.d, p.entropy + column};
     int64_t end = first + size < p.b1 ? first + size : p.b1;
     attention_tile(s, first, end, 0, u.n, p.d, size);
 }
@@ -339,6 +339,10 @@ extern "C" bool cuda_monarch_attention(struct exec *ex, const struct tensor *out
     if (units == 0)
         return true;
     assert(p.n > 0);
+#ifndef DANAUS_EMULATE
+    if (monarch_sm90_can(ex, p))
+        return monarch_sm90(ex, p, err);
+#endif
     if (monarch_tensor_can(ex, p))
         return monarch_tensor(ex, p, err);
     int64_t floats = pairs * (2 * p.d + 1) + (p.num_iters > 1 ? pairs * p.b1 : 0);

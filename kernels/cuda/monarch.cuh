@@ -1,5 +1,5 @@
-/* monarch: what the general form (monarch.cu) and the one on tensor cores (monarch_tensor.cu) share:
- * a call's shapes and where its tokens lie. The formulas stand in monarch.cu. */
+/* monarch: what the general form (monarch.cu) and the one on tensor cores (monarch_tensor.cu)
+ * share: a call's shapes and where its tokens lie. The formulas stand in monarch.cu. */
 #ifndef DANAUS_KERNELS_CUDA_MONARCH_CUH
 #define DANAUS_KERNELS_CUDA_MONARCH_CUH
 
@@ -36,9 +36,13 @@ __device__ inline int64_t monarch_token(const monarch_problem &p, int64_t tile, 
     return (frame * p.rows + r) * p.cols + column_band * p.b2 + col;
 }
 
-/* Can monarch_tensor do it: bf16 everywhere, one iteration, rows that 16-byte copies reach, tiles of
- * at most 64 columns? */
+/* Can monarch_tensor do it: bf16 everywhere, one iteration, rows that 16-byte copies reach, tiles
+ * of at most 64 columns? */
 bool monarch_tensor_can(const struct exec *ex, const monarch_problem &p);
 bool monarch_tensor(struct exec *ex, const monarch_problem &p, struct dn_error *err);
+
+/* The same with Hopper's instructions, for what it takes of that. */
+bool monarch_sm90_can(const struct exec *ex, const monarch_problem &p);
+bool monarch_sm90(struct exec *ex, const monarch_problem &p, struct dn_error *err);
 
 #endif

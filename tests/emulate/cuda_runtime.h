@@ -100,6 +100,20 @@ static inline uint4 make_uint4(uint32_t x, uint32_t y, uint32_t z, uint32_t w)
     return uint4{x, y, z, w};
 }
 
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
+
+static inline float4 make_float4(float x, float y, float z, float w)
+{
+    return float4{x, y, z, w};
+}
+
+template <typename T> T __ldcg(const T *from)
+{
+    return *from;
+}
+
 template <typename T> T atomicAdd(T *to, T value)
 {
     T before = *to;

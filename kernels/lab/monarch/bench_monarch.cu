@@ -9,16 +9,8 @@
 #include <cstdlib>
 #include <vector>
 
-#define MONARCH_LAB
-#include <stdint.h>
-static int64_t lab_round_bytes = (int64_t)16 << 20;
-static int lab_held = 3, lab_tiles = 7;
-#define ROUND_BYTES lab_round_bytes
-#define ROUNDS_HELD lab_held
-#define TILES_PER_ITEM lab_tiles
-#include "kernels/cuda/monarch_tensor.cu"
-
 #include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/monarch.cuh"
 
 static void die(const char *what)
 {
@@ -49,21 +41,6 @@ __global__ void compare_kernel(const uint16_t *a, const float *b, int64_t count,
     }
     atomicAdd(sums, noise);
     atomicAdd(sums + 1, signal);
-}
-
-/* One stage alone, all units at once. */
-template <int STAGE, int D, int COLUMNS, int SPLITS>
-__global__ void __launch_bounds__(BLOCK, 3) stage_kernel(const tensor_plan plan)
-{
-    unsigned char *shared = (unsigned char *)cuda_shared();
-    int64_t items = STAGE == 1 ? plan.stage_1_items : plan.stage_2_items;
-    for (int64_t item = blockIdx.x; item < items; item += gridDim.x) {
-        if (STAGE == 1)
-            item_1<D, COLUMNS>(plan, 0, item, shared + 128);
-        else
-            item_2<D, SPLITS>(plan, 0, item, shared + 128);
-        __syncthreads();
-    }
 }
 
 struct bench {
@@ -117,12 +94,12 @@ static void call_once(bench *b)
 }
 
 /* Noise over signal against the general form in float32, out and scratch full of NaNs before. */
-static double check(bench *b, bool again)
+static double check(bench *b)
 {
     struct dn_error err = {};
     int64_t count = tensor_count(&b->out);
     double *sums, host[2];
-    if (again && !cuda_monarch_attention(b->exact, &b->want, &b->q, &b->k, &b->v, &b->args, &err))
+    if (!cuda_monarch_attention(b->exact, &b->want, &b->q, &b->k, &b->v, &b->args, &err))
         die(err.message);
     cudaMemset(b->out.data, 0xFF, (size_t)count * 2);
     if (b->ex->scratch)
@@ -138,10 +115,10 @@ static double check(bench *b, bool again)
     return host[0] / host[1];
 }
 
-static tensor_plan whole_plan(bench *b, int splits)
+/* The call as monarch_problem, for the portable form. */
+static monarch_problem problem(const bench *b)
 {
     monarch_problem p = {};
-    int64_t bands = b->args.h_reduce;
     p.q = cuda_array_of(&b->q);
     p.k = cuda_array_of(&b->k);
     p.v = cuda_array_of(&b->v);
@@ -151,73 +128,40 @@ static tensor_plan whole_plan(bench *b, int splits)
     p.rows = 30;
     p.cols = p.b2 = 52;
     p.f_tied = p.w_reduce = p.num_iters = 1;
-    p.h_reduce = bands;
+    p.h_reduce = b->args.h_reduce;
     p.heads = 12;
-    p.query_tiles = 3 * bands;
+    p.query_tiles = 3 * p.h_reduce;
     p.d = 128;
-    p.b1 = (int)(30 / bands);
+    p.b1 = (int)(30 / p.h_reduce);
     p.n = b->k.shape[0] / 1560 * 30;
     p.scale = b->args.scale;
-    int64_t bytes = lab_round_bytes;
-    lab_round_bytes = (int64_t)1 << 40;
-    tensor_plan plan = plan_of(p, splits);
-    lab_round_bytes = bytes;
-    return plan;
+    return p;
 }
 
-template <int STAGE, int SPLITS> static void stage_alone(bench *b)
+static void shape(bench *b, int64_t frames, int64_t bands, int runs)
 {
-    tensor_plan plan = whole_plan(b, SPLITS);
     struct dn_error err = {};
-    void *memory;
-    if (!cuda_scratch(b->ex, "lab", (size_t)(plan.slots * plan.slot_bytes), &memory, &err))
-        die("scratch");
-    plan.scratch = (unsigned char *)memory;
-    float median, least;
-    auto call = [&] {
-        if (!cuda_launch(b->ex, "lab", &err, stage_kernel<STAGE, 128, 56, SPLITS>, dim3(132 * 3),
-                         BLOCK, 128 + 2 * step_bytes<128>(), plan))
-            die(err.message);
-    };
-    timed(b, call, 15, &median, &least);
-    printf("   stage %d alone %.4f ms (least %.4f)\n", STAGE, median, least);
-}
-
-static void shape(bench *b, int64_t frames, int64_t bands)
-{
     b->args = monarch_args{0.08838834764f, 30, 52, 1, bands, 1, 1, 0};
     b->k.shape[0] = b->v.shape[0] = frames * 1560;
     double pairs = 3.0 * bands * 12, b1 = 30.0 / bands;
     double flops = pairs * frames * bands * (6 * b1 * 52 * 52 * 128 + 4 * b1 * b1 * 52 * 128);
-    printf("h%d, %d frames of keys, %.1f GFLOP: nmse %.3g\n", (int)bands, (int)frames, flops / 1e9,
-           check(b, true));
-    if (bands == 1) {
-        stage_alone<1, 2>(b);
-        stage_alone<2, 2>(b);
-    } else {
-        stage_alone<1, 4>(b);
-        stage_alone<2, 4>(b);
-    }
-    static const int sizes[] = {8, 16, 32, 64, 1 << 20}, held[] = {2, 3, 4}, tiles[] = {3, 7, 21};
-    for (int size : sizes)
-        for (int h : held)
-            for (int t : tiles) {
-                if ((h != 3 && (t != 7 || size > 64)) || (frames <= 7 && t == 21))
-                    continue;
-                lab_round_bytes = (int64_t)size << 20;
-                lab_held = h;
-                lab_tiles = t;
-                float median, least;
-                timed(
-                    b, [&] { call_once(b); }, 9, &median, &least);
-                printf("   round %7d MB, %d held, %2d tiles: %.4f ms (least %.4f), %3.0f TFLOP/s\n",
-                       size, h, t, median, least, flops / median / 1e9);
-                fflush(stdout);
-            }
-    lab_round_bytes = (int64_t)16 << 20;
-    lab_held = 3;
-    lab_tiles = 7;
-    printf("   nmse again %.3g\n", check(b, false));
+    double nmse = check(b);
+    float median, least, portable, unused;
+    monarch_problem p = problem(b);
+    timed(
+        b, [&] { call_once(b); }, runs, &median, &least);
+    timed(
+        b,
+        [&] {
+            if (!monarch_tensor(b->ex, p, &err))
+                die(err.message);
+        },
+        runs, &portable, &unused);
+    printf("h%d %2d frames %6.1f GFLOP  nmse %.3g  %.4f ms (least %.4f) %3.0f TFLOP/s  portable "
+           "%.4f ms\n",
+           (int)bands, (int)frames, flops / 1e9, nmse, median, least, flops / median / 1e9,
+           portable);
+    fflush(stdout);
 }
 
 int main(int argc, char **argv)
@@ -240,9 +184,10 @@ int main(int argc, char **argv)
     cudaMalloc(&b.want.data, (size_t)tensor_count(&b.want) * 4);
     cudaMalloc(&b.flush, (size_t)256 << 20);
     cudaDeviceSynchronize();
+    int runs = argc > 2 ? atoi(argv[2]) : 21;
     for (int bands = 1; bands <= 2; bands++)
         for (int frames : {3, 12, 21})
             if (argc < 2 || frames == atoi(argv[1]))
-                shape(&b, frames, bands);
+                shape(&b, frames, bands, runs);
     return 0;
 }
