@@ -258,7 +258,7 @@ bench-gpu: deps
 bench-gpu-built: all
 	$(BENCH_GPU) --frames 81 --modes dense,h1,h2 --compare-torch \
 	    $(if $(MONARCHRT),--compare-monarchrt $(MONARCHRT))
-	$(BENCH_GPU) --frames 489 --modes h1 --window 21 --repeat 1
+	$(BENCH_GPU) --frames 489 --modes h1 --window 21 --repeat 1 --clips-only
 
 # End-to-end tests drive the real binary; rules look at the sources.
 CLI_TESTS  := $(wildcard tests/cli/*.sh)

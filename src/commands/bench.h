@@ -241,6 +241,7 @@ struct bench_result {
     const struct transformer_config *config;
     const struct bench_torch *torch; /* NULL: not asked for */
     const struct bench_rival *rival; /* NULL: not asked for */
+    bool clips_only; /* the rows were not timed */
     bool gpu;
     const char *gpu_name;
     struct bench_floor floor;

@@ -65,7 +65,7 @@ static json_t *mode_json(const struct bench_result *r, const struct bench_mode *
 static json_t *ops_json(const struct bench_result *r)
 {
     json_t *list = json_array();
-    for (int i = 0; i < r->shapes->count; i++) {
+    for (int i = 0; !r->clips_only && i < r->shapes->count; i++) {
         const struct bench_row *row = &r->shapes->rows[i];
         double seconds = bench_row_seconds(r, row);
         char op[32], shape[64];

@@ -69,14 +69,14 @@ static void print_rates(const struct bench_result *r, const struct bench_clips *
     double decoded = bench_samples_best(&c->decoded), frames = (double)c->frames;
     if (c->warm_up > 0)
         printf("first of all   %.3f s, not counted below\n", c->warm_up);
-    if (decoded > 0) {
+    if (decoded > 0)
         printf("frames         %.3f s best, %.3f s median until the last is in host memory: %.1f "
                "frames/s\n",
                decoded, bench_samples_median(&c->decoded), frames / decoded);
+    if (decoded > 0 && c->flops > 0)
         printf("products       %.1f TFLOP a clip, %.1f TFLOP/s: %.0f%% of the floor\n",
                c->flops * 1e-12, c->flops / decoded * 1e-12,
                bench_floor_seconds(&r->floor, c->flops, 0) / decoded * 100);
-    }
 }
 
 /* Chunks against a cache of full length must take the same time from the first to the last. */
@@ -258,7 +258,8 @@ void bench_print(const struct bench_result *r)
     if (r->gpu || r->mode_count > 1)
         putchar('\n');
     print_machine(r);
-    print_ops(r);
+    if (!r->clips_only)
+        print_ops(r);
     print_torch(r);
     print_rival(r);
 }

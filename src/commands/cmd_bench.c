@@ -17,7 +17,7 @@
 struct bench_args {
     char *model, *size, *frames, *modes, *compare_monarchrt;
     int64_t repeat, window, rival_clips;
-    bool json, compare_torch, rival_configs;
+    bool json, clips_only, compare_torch, rival_configs;
 };
 
 #define AT(field) .offset = offsetof(struct bench_args, field)
@@ -39,6 +39,8 @@ static const struct option own_rows[] = {
              "Tells whether chunks of a long clip take the same time."},
     {.name = "repeat", .type = OPTION_INT, .group = GROUP_COMMAND, AT(repeat), .min = 1,
      .max = 1000, .fallback = "3", .argument = "N", .help = "Clips to make."},
+    {.name = "clips-only", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(clips_only),
+     .fallback = "false", .help = "Leave out single operations and, on a GPU, phases and files."},
     {.name = "json", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(json), .fallback = "false",
      .help = "The results as one JSON object."},
     {.name = "compare-torch", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(compare_torch),
@@ -222,7 +224,9 @@ static bool make_clips(struct bench *b, struct bench_mode *mode, struct dn_error
     if (b->args.modes)
         r->rule_count = 0;
     bool ok = pipeline_check(b->pipeline, r, &b->inputs, err);
-    if (ok && job_queues(b->job.ops))
+    if (ok && job_queues(b->job.ops) && b->args.clips_only)
+        ok = make_some(b, &setup, BENCH_CLIP_FRAMES, b->args.repeat, clips, err);
+    else if (ok && job_queues(b->job.ops))
         ok = make_some(b, &setup, BENCH_CLIP_WARM, 1, clips, err) &&
              make_some(b, &setup, BENCH_CLIP_FRAMES, b->args.repeat, clips, err) &&
              make_some(b, &setup, BENCH_CLIP_WHOLE, (b->args.repeat + 1) / 2, clips, err) &&
@@ -283,7 +287,8 @@ static bool measure(struct bench *b, struct dn_error *err)
     pipeline_close(b->pipeline); /* room for the operations' own weights */
     b->pipeline = NULL;
     if (!bench_floor_find(&b->floor, &b->job, b->threads, err) ||
-        !bench_shapes_run(&b->shapes, &b->job, budget, command_stop(), err))
+        (!b->args.clips_only &&
+         !bench_shapes_run(&b->shapes, &b->job, budget, command_stop(), err)))
         return false;
     compare(b, budget);
     return true;
@@ -294,6 +299,7 @@ static void report(const struct bench *b)
     const struct bench_result result = {
         .model = &b->model, .request = &b->job.settings.request, .shapes = &b->shapes,
         .modes = b->modes, .mode_count = b->mode_count, .config = &b->config,
+        .clips_only = b->args.clips_only,
         .torch = b->args.compare_torch ? &b->torch : NULL,
         .rival = b->args.compare_monarchrt ? &b->rival : NULL, .gpu = job_queues(b->job.ops),
         .gpu_name = b->gpu.name[0] ? b->gpu.name : b->job.ops->name, .floor = b->floor,

@@ -64,6 +64,9 @@ done
 [ "$(grep -c '^linear + GELU  *180 x 192-768 ' "$dir/out")" -eq 1 ]
 check "what ways to attend have in common is timed once"
 
+"$DANAUS" bench --repeat 1 --frames 5 --clips-only >"$dir/out" && ! grep -q '^operations' "$dir/out" &&
+    grep -q '^clip  *[0-9]' "$dir/out"
+check "--clips-only has clips only"
 refused 2 'modes.*"h2;"' --modes 'dense,h2;'
 refused 2 'modes.*""' --modes 'dense,'
 refused 2 'no model is called wan3' --model wan3
