@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "commands/print_usage.h"
 #include "config/option_argv.h"
 #include "config/settings.h"
 #include "kernels/ops.h"
@@ -36,7 +37,5 @@ bool job_queues(const struct ops *ops);
 bool job_set_prompt(struct job *job, const char *prompt, struct dn_error *err);
 /* Loads the VAE of the job's model. The caller frees. */
 bool job_load_vae(struct job *job, enum vae_parts parts, struct vae **out, struct dn_error *err);
-/* A command's print_options. */
-void job_print_options(FILE *out, bool man, const struct option_usage *usage);
 
 #endif

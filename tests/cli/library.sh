@@ -94,6 +94,41 @@ check "extend is longer" grep -q '"frames":49,' "$log/out"
 works show 1
 check "the tree" grep -q '^   *4 .*a blue butterfly$' "$log/out"
 check "the clip is marked" grep -q '^> *1 ' "$log/out"
+
+# files of their own
+works export 1 -o one.mp4
+check "told" grep -q '^one.mp4$' "$log/out"
+works export 1 4 --as joined -o joined.mp4
+works export 1 4 --as beside -o beside.mp4
+works export 1 4 5 --as grid -o grid.gif --no-recipe
+check "no recipe beside it" test ! -e grid.gif.json
+works export 1 4 -o folder/
+check "a file each" test "$(ls folder | wc -l)" -eq 2
+works export 1 --from 0.5 --to 1 --size 32x48 -o part/
+check "half a second of pictures" test "$(ls part/*.png | wc -l)" -eq 8
+refuses 1 'one.mp4 exists' export 4 -o one.mp4
+works export 4 -o one.mp4 --force
+refuses 2 'does not come after' export 1 --from 2 --to 1 -o x.mp4
+refuses 2 'must be WIDTHxHEIGHT' export 1 --size big -o x.mp4
+
+# the folder
+works library
+check "totals" grep -q '^9 clips, 0 more in the trash' "$log/out"
+works library check
+check "whole" grep -q '^the library is whole$' "$log/out"
+works library backup copy.db
+check "a copy of the catalog" test -s copy.db
+refuses 1 'engine stop' library move "$home/moved"
+works engine stop
+works library move "$home/moved"
+export XDG_CONFIG_HOME="$work/nothing"
+works library
+check "it is elsewhere" grep -q "^$home/moved$" "$log/out"
+works list --count
+check "with everything" test "$(cat "$log/out")" = 9
+rm "$home"/moved/clips/*/*/*/*4-*/video.mp4
+refuses 1 '1 things in the library' library check
+check "what is wrong" grep -q '^clip 4: .*video.mp4 missing' "$log/out"
 refuses 2 'it cannot be left after 9' branch 1@9
 refuses 2 'no such option' redo 1 --set colour=red
 refuses 2 'branch which clip' branch

@@ -25,14 +25,19 @@ static bool open_writer(const struct export_work *w, const struct export_clip *c
 {
     double fps = clip->fps > 0 ? clip->fps : 16;
     int den = fps == floor(fps) ? 1 : 1000;
-    struct media_options options = {.width = width, .height = height,
-                                    .fps_num = (int)lround(fps * den), .fps_den = den,
-                                    .quality = w->quality, .recipe_json = clip->recipe,
+    struct media_options options = {.width = width,
+                                    .height = height,
+                                    .fps_num = (int)lround(fps * den),
+                                    .fps_den = den,
+                                    .quality = w->quality,
+                                    .force = w->force,
+                                    .recipe_json = clip->recipe,
                                     .title = clip->title};
     return media_writer_open(clip->output, &options, out, err);
 }
 
-static bool finish(struct export_work *w, struct media_writer *writer, bool ok, struct dn_error *err)
+static bool finish(struct export_work *w, struct media_writer *writer, bool ok,
+                   struct dn_error *err)
 {
     struct media_result result = {0};
     if (!ok) {
@@ -44,11 +49,13 @@ static bool finish(struct export_work *w, struct media_writer *writer, bool ok, 
     return ok;
 }
 
-/* The clip's frames of the range, in the size of the first clip when width is not 0. */
+/* The clip's frames of the range, in the size that is asked for, else in this one when it is not
+ * 0 (the first clip's), else in its own. */
 static bool read_clip(const struct export_work *w, const struct export_clip *clip, int width,
                       int height, struct media_frames **out, struct dn_error *err)
 {
-    struct media_import_options options = {.width = width, .height = height,
+    struct media_import_options options = {.width = w->width ? w->width : width,
+                                           .height = w->height ? w->height : height,
                                            .max_frames = w->last >= 0 ? w->last + 1 : 0};
     if (!media_import(clip->video, &options, out, err))
         return false;
@@ -109,23 +116,33 @@ static bool run_joined(struct export_work *w, struct dn_error *err)
     return writer ? finish(w, writer, ok, err) : ok;
 }
 
-/* Side by side, the shorter ones hold their last frame. */
-static bool add_beside(struct export_work *w, struct media_writer *writer,
-                       struct media_frames *const *clips, int count, struct dn_error *err)
+/* A picture of rows and columns of clips; the shorter ones hold their last frame. */
+static void paste(uint8_t *picture, int columns, int k, const struct media_frames *clip, int64_t n)
 {
-    size_t row = (size_t)clips[0]->width * 3, height = (size_t)clips[0]->height;
-    uint8_t *picture = dn_malloc(dn_mul_or_abort(row * (size_t)count, height));
+    size_t row = (size_t)clip->width * 3, height = (size_t)clip->height;
+    const uint8_t *from =
+        clip->rgb24 + (size_t)(n < clip->count ? n : clip->count - 1) * row * height;
+    uint8_t *to = picture + (size_t)(k / columns) * height * row * (size_t)columns +
+                  (size_t)(k % columns) * row;
+    for (size_t y = 0; y < height; y++)
+        memcpy(to + y * row * (size_t)columns, from + y * row, row);
+}
+
+static bool add_tiled(struct export_work *w, struct media_writer *writer,
+                      struct media_frames *const *clips, int columns, int rows,
+                      struct dn_error *err)
+{
+    size_t one = (size_t)clips[0]->width * 3 * (size_t)clips[0]->height;
+    size_t size = dn_mul_or_abort(one, (size_t)columns * (size_t)rows);
+    uint8_t *picture = dn_malloc(size);
     int64_t most = 0;
     bool ok = true;
-    for (int k = 0; k < count; k++)
+    memset(picture, 0, size); /* places without a clip stay black */
+    for (int k = 0; k < w->count; k++)
         most = clips[k]->count > most ? clips[k]->count : most;
     for (int64_t i = w->first; ok && i < most; i++) {
-        for (int k = 0; k < count; k++) {
-            int64_t n = i < clips[k]->count ? i : clips[k]->count - 1;
-            const uint8_t *from = clips[k]->rgb24 + (size_t)n * row * height;
-            for (size_t y = 0; y < height; y++)
-                memcpy(picture + (y * (size_t)count + (size_t)k) * row, from + y * row, row);
-        }
+        for (int k = 0; k < w->count; k++)
+            paste(picture, columns, k, clips[k], i);
         w->permille = (int)(950 * (i - w->first + 1) / (most - w->first));
         ok = w->cancel ? dn_fail(err, DN_E_CANCELLED, "the export was stopped")
                        : media_writer_add(writer, picture, 1, err);
@@ -134,25 +151,39 @@ static bool add_beside(struct export_work *w, struct media_writer *writer,
     return ok;
 }
 
-static bool run_beside(struct export_work *w, struct dn_error *err)
+static bool run_tiled(struct export_work *w, int columns, struct dn_error *err)
 {
     struct media_frames *clips[EXPORT_CLIPS] = {NULL};
     struct media_writer *writer = NULL;
-    bool ok = w->count <= 4 || dn_fail(err, DN_E_ARG, "at most 4 clips go side by side");
+    int rows = (w->count + columns - 1) / columns;
+    bool ok = w->how != EXPORT_BESIDE || w->count <= 4 ||
+              dn_fail(err, DN_E_ARG, "at most 4 clips go side by side");
     for (int i = 0; ok && i < w->count; i++)
-        ok = read_clip(w, &w->clips[i], i ? clips[0]->width : 0, i ? clips[0]->height : 0, &clips[i],
-                       err);
-    ok = ok && open_writer(w, &w->clips[0], clips[0]->width * w->count, clips[0]->height, &writer, err);
+        ok = read_clip(w, &w->clips[i], i ? clips[0]->width : 0, i ? clips[0]->height : 0,
+                       &clips[i], err);
+    ok = ok && open_writer(w, &w->clips[0], clips[0]->width * columns, clips[0]->height * rows,
+                           &writer, err);
     if (ok)
-        ok = finish(w, writer, add_beside(w, writer, clips, w->count, err), err);
+        ok = finish(w, writer, add_tiled(w, writer, clips, columns, rows, err), err);
     for (int i = 0; i < w->count; i++)
         media_frames_free(clips[i]);
     return ok;
 }
 
+/* As wide as high, or a clip wider. */
+static int grid_columns(int count)
+{
+    int columns = 1;
+    while (columns * columns < count)
+        columns++;
+    return columns;
+}
+
 void export_work_run(struct export_work *w)
 {
-    w->ok = w->how == EXPORT_EACH ? run_each(w, &w->err)
-            : w->how == EXPORT_JOINED ? run_joined(w, &w->err) : run_beside(w, &w->err);
+    w->ok = w->how == EXPORT_EACH     ? run_each(w, &w->err)
+            : w->how == EXPORT_JOINED ? run_joined(w, &w->err)
+            : w->how == EXPORT_BESIDE ? run_tiled(w, w->count, &w->err)
+                                      : run_tiled(w, grid_columns(w->count), &w->err);
     w->permille = 1000;
 }

@@ -10,7 +10,7 @@
 
 enum { EXPORT_CLIPS = 64 };
 
-enum export_how { EXPORT_EACH, EXPORT_JOINED, EXPORT_BESIDE };
+enum export_how { EXPORT_EACH, EXPORT_JOINED, EXPORT_BESIDE, EXPORT_GRID };
 
 struct export_clip {
     char *video;  /* path */
@@ -26,13 +26,15 @@ struct export_work {
     struct export_clip clips[EXPORT_CLIPS];
     int count;
     enum export_how how;
-    int quality;              /* 0 = the format's default */
-    int64_t first, last;      /* frames of each clip, last -1 = to the end */
-    atomic_int permille;      /* of the whole */
+    int quality;         /* 0 = the format's default */
+    int width, height;   /* of each clip's picture, cut to fit; 0 = as it is */
+    bool force;          /* replace what is there */
+    int64_t first, last; /* frames of each clip, last -1 = to the end */
+    atomic_int permille; /* of the whole */
     atomic_bool cancel;
     bool ok;
     struct dn_error err;
-    int64_t bytes;            /* written */
+    int64_t bytes; /* written */
 };
 
 /* In a thread of its own. */

@@ -1,0 +1,162 @@
+/* cmd_library: the folder that holds every clip: where it is, how full, whether whole; its move. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/safetext.h"
+#include "commands/clip_words.h"
+#include "commands/command.h"
+#include "commands/print_usage.h"
+#include "store/clip_files.h"
+#include "store/library.h"
+
+struct library_args {
+    bool hash, json;
+};
+
+#define AT(field) .offset = offsetof(struct library_args, field)
+static const struct option own_rows[] = {
+    {.name = "hash",
+     .type = OPTION_BOOL,
+     .group = GROUP_COMMAND,
+     AT(hash),
+     .fallback = "true",
+     .help = "check: read every file and compare it with its SHA-256."},
+    {.name = "json",
+     .type = OPTION_BOOL,
+     .group = GROUP_COMMAND,
+     AT(json),
+     .fallback = "false",
+     .help = "Place and totals as JSON."},
+};
+#define OWN_COUNT (sizeof own_rows / sizeof own_rows[0])
+
+static const struct option_usage usage = {
+    .command = "library", .own = own_rows, .own_count = OWN_COUNT, .max_words = 2};
+
+static bool do_tell(const struct library_args *args, const char *word, struct dn_error *err)
+{
+    struct catalog *catalog = NULL;
+    struct catalog_totals totals;
+    (void)word;
+    if (!library_read(&catalog, err))
+        return false;
+    bool ok = catalog_get_totals(catalog, &totals, err);
+    const char *path = catalog_library(catalog);
+    if (ok && args->json) {
+        json_t *out =
+            json_pack("{s:s, s:I, s:I, s:I}", "library", path, "clips", (json_int_t)totals.clips,
+                      "trashed", (json_int_t)totals.trashed, "bytes", (json_int_t)totals.bytes);
+        json_dumpf(out, stdout, JSON_COMPACT);
+        putchar('\n');
+        json_decref(out);
+    } else if (ok) {
+        printf("%s\n%lld clips, %lld more in the trash, %.1f MB\n", path, (long long)totals.clips,
+               (long long)totals.trashed, (double)totals.bytes / 1e6);
+    }
+    if (ok && catalog_notice(catalog)[0])
+        fprintf(stderr, "danaus library: warning: %s\n", catalog_notice(catalog));
+    catalog_close(catalog);
+    return ok;
+}
+
+static bool do_move(const struct library_args *args, const char *to, struct dn_error *err)
+{
+    (void)args;
+    if (!to)
+        return dn_fail(err, DN_E_ARG, "move the library where?");
+    char *from = library_find(NULL, err);
+    bool ok = from && library_move(from, to, err);
+    if (ok)
+        printf("the library is now in %s\n", to);
+    else if (from && err->code == DN_E_EXISTS)
+        dn_error_hint(err, "danaus engine stop");
+    free(from);
+    return ok;
+}
+
+static void print_fault(void *user, const struct clip_fault *fault)
+{
+    char path[512];
+    (void)user;
+    dn_safetext(path, sizeof path, fault->path, strlen(fault->path));
+    if (fault->clip)
+        printf("clip %lld: ", (long long)fault->clip);
+    printf("%s %s\n", path, fault->what);
+}
+
+static bool do_check(const struct library_args *args, const char *word, struct dn_error *err)
+{
+    struct catalog *catalog = NULL;
+    int64_t faults = 0;
+    (void)word;
+    bool ok = library_read(&catalog, err) && catalog_check(catalog, err) &&
+              clip_files_verify(catalog, 0, args->hash, print_fault, NULL, &faults, err);
+    catalog_close(catalog);
+    if (ok && faults)
+        return dn_fail(err, DN_E_FORMAT, "%lld things in the library are not as they should be",
+                       (long long)faults);
+    if (ok)
+        puts("the library is whole");
+    return ok;
+}
+
+static bool do_backup(const struct library_args *args, const char *to, struct dn_error *err)
+{
+    struct catalog *catalog = NULL;
+    (void)args;
+    if (!to)
+        return dn_fail(err, DN_E_ARG, "copy the catalog to which file?");
+    bool ok = library_read(&catalog, err) && catalog_backup(catalog, to, err);
+    catalog_close(catalog);
+    return ok;
+}
+
+static const struct {
+    const char *name;
+    bool (*act)(const struct library_args *args, const char *word, struct dn_error *err);
+} actions[] = {{"show", do_tell}, {"move", do_move}, {"check", do_check}, {"backup", do_backup}};
+
+static bool act(const struct library_args *args, char **words, int count, struct dn_error *err)
+{
+    const char *name = count ? words[0] : "show";
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
+        if (strcmp(name, actions[i].name) == 0)
+            return actions[i].act(args, count > 1 ? words[1] : NULL, err);
+    dn_fail(err, DN_E_ARG, "there is no action \"%s\"", name);
+    return dn_error_hint(err, "danaus library show, move, check or backup");
+}
+
+static int run_library(int argc, char **argv)
+{
+    struct library_args args = {0};
+    struct settings settings;
+    struct dn_error err;
+    int words = 0;
+    option_defaults(own_rows, OWN_COUNT, &args);
+    settings_init(&settings, NULL, NULL);
+    bool ok = options_parse_argv(&settings, &usage, &args, argc, argv, 1, &words, &err) &&
+              act(&args, argv + 1, words, &err);
+    settings_done(&settings);
+    return ok ? EXIT_DONE : command_fail("library", &err);
+}
+
+static void print_options(FILE *out, bool man)
+{
+    job_print_options(out, man, &usage);
+}
+
+const struct command cmd_library_entry = {
+    .name = "library",
+    .summary = "Where the clips are: look, move, check",
+    .synopsis = "[show | move FOLDER | check | backup FILE] [OPTIONS]",
+    .details = "The library is $DANAUS_LIBRARY, else where it was moved to, else danaus in "
+               "$XDG_DATA_HOME.\n"
+               "move takes everything along, also to another disk, where each copied file is "
+               "compared; it\n"
+               "wants the engine stopped. check reads the catalog and every file. backup writes "
+               "the catalog,\n"
+               "not the clips, as one file.",
+    .print_options = print_options,
+    .run = run_library,
+};
