@@ -150,7 +150,8 @@ $(BUILD)/obj/src/commands/bench_scripts.o: src/commands/bench_torch.py src/comma
 # program in a virtual terminal, a library that only tests use.
 TEST_PACKAGES := libvterm-dev
 LIBS_test_studio := -lvterm
-$(BUILD)/tests/ui/test_studio: $(BUILD)/danaus
+LIBS_test_slow_line := -lvterm
+$(BUILD)/tests/ui/test_studio $(BUILD)/tests/ui/test_slow_line: $(BUILD)/danaus
 define test_rule
 TESTS_$(1) := $$(patsubst tests/%.c,$(BUILD)/tests/%,$$(wildcard tests/$(1)/test_*.c))
 $$(TESTS_$(1)): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call archives,$(1))

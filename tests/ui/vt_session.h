@@ -59,13 +59,13 @@ static void vt_make_home(void)
     unsetenv("DANAUS_LIBRARY");
 }
 
-static const char *vt_program(void)
+static inline const char *vt_program(void)
 {
     return getenv("DANAUS") ? getenv("DANAUS") : "build/danaus";
 }
 
 /* Runs danaus with arguments and without a terminal; its exit status. */
-static int vt_command(const char *arguments)
+static inline int vt_command(const char *arguments)
 {
     char line[512];
     snprintf(line, sizeof line, "%s %s >/dev/null 2>&1", vt_program(), arguments);
@@ -92,7 +92,7 @@ static void vt_flush_answers(struct vt_session *v)
             return;
 }
 
-static void vt_take(struct vt_session *v, const char *bytes, size_t size)
+static inline void vt_take(struct vt_session *v, const char *bytes, size_t size)
 {
     strbuf_append(&v->bytes, bytes, size);
     vterm_input_write(v->vt, bytes, size);
@@ -100,7 +100,7 @@ static void vt_take(struct vt_session *v, const char *bytes, size_t size)
 }
 
 /* Plays the terminal's part for ms, or until the program has ended. */
-static void vt_serve(struct vt_session *v, int ms)
+static inline void vt_serve(struct vt_session *v, int ms)
 {
     int64_t end = dn_now_ms() + ms;
     for (int64_t left = ms; left >= 0 && !v->ended; left = end - dn_now_ms()) {
@@ -119,7 +119,7 @@ static void vt_serve(struct vt_session *v, int ms)
     }
 }
 
-static struct vt_session *vt_start(int rows, int cols, const char *program, char *const *arguments)
+static inline struct vt_session *vt_start(int rows, int cols, const char *program, char *const *arguments)
 {
     struct vt_session *v = dn_calloc(1, sizeof *v);
     struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
@@ -144,7 +144,7 @@ static struct vt_session *vt_start(int rows, int cols, const char *program, char
 }
 
 /* With the demo model, short clips and the environment as it is. */
-static struct vt_session *vt_studio(int rows, int cols, char *prompt)
+static inline struct vt_session *vt_studio(int rows, int cols, char *prompt)
 {
     char *arguments[] = {"danaus", "studio", "-m", "configs/demo", "--frames", "9", "--threads", "1",
                          prompt, NULL};
@@ -152,7 +152,7 @@ static struct vt_session *vt_studio(int rows, int cols, char *prompt)
 }
 
 /* Row number as text, NUL-terminated. */
-static void vt_row(struct vt_session *v, int row, char out[VT_ROW_SIZE])
+static inline void vt_row(struct vt_session *v, int row, char out[VT_ROW_SIZE])
 {
     size_t n = 0;
     for (int col = 0; col < v->cols && n < VT_ROW_SIZE - 64; col++) {
@@ -169,7 +169,7 @@ static void vt_row(struct vt_session *v, int row, char out[VT_ROW_SIZE])
 }
 
 /* The row that has text in it, -1 = none. */
-static int vt_find(struct vt_session *v, const char *text)
+static inline int vt_find(struct vt_session *v, const char *text)
 {
     char row[VT_ROW_SIZE];
     for (int i = 0; i < v->rows; i++) {
@@ -180,7 +180,7 @@ static int vt_find(struct vt_session *v, const char *text)
     return -1;
 }
 
-static void vt_print(struct vt_session *v)
+static inline void vt_print(struct vt_session *v)
 {
     char row[VT_ROW_SIZE];
     for (int i = 0; i < v->rows; i++) {
@@ -190,7 +190,7 @@ static void vt_print(struct vt_session *v)
 }
 
 /* Waits until the screen shows text. */
-static bool vt_wait(struct vt_session *v, const char *text, int ms)
+static inline bool vt_wait(struct vt_session *v, const char *text, int ms)
 {
     int64_t end = dn_now_ms() + ms;
     while (vt_find(v, text) < 0) {
@@ -204,14 +204,14 @@ static bool vt_wait(struct vt_session *v, const char *text, int ms)
     return true;
 }
 
-static void vt_type(struct vt_session *v, const char *keys)
+static inline void vt_type(struct vt_session *v, const char *keys)
 {
     if (write(v->master, keys, strlen(keys)) < 0)
         perror("pty");
     vt_serve(v, 30);
 }
 
-static void vt_resize(struct vt_session *v, int rows, int cols)
+static inline void vt_resize(struct vt_session *v, int rows, int cols)
 {
     struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
     v->rows = rows;
@@ -221,13 +221,13 @@ static void vt_resize(struct vt_session *v, int rows, int cols)
 }
 
 /* Waits for the end of the program. */
-static bool vt_end(struct vt_session *v, int ms)
+static inline bool vt_end(struct vt_session *v, int ms)
 {
     vt_serve(v, ms);
     return v->ended;
 }
 
-static bool vt_restored(struct vt_session *v)
+static inline bool vt_restored(struct vt_session *v)
 {
     struct termios after;
     tcgetattr(v->slave, &after);
@@ -236,12 +236,12 @@ static bool vt_restored(struct vt_session *v)
            memcmp(v->before.c_cc, after.c_cc, sizeof after.c_cc) == 0;
 }
 
-static bool vt_wrote(const struct vt_session *v, const char *text)
+static inline bool vt_wrote(const struct vt_session *v, const char *text)
 {
     return memmem(strbuf_text(&v->bytes), v->bytes.length, text, strlen(text)) != NULL;
 }
 
-static void vt_free(struct vt_session *v)
+static inline void vt_free(struct vt_session *v)
 {
     if (!v->ended) {
         kill(v->pid, SIGKILL);
