@@ -122,8 +122,16 @@ install: all
 	for f in $$(find configs -type f -not -path 'configs/demo/recipe/*'); do \
 	    install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/danaus/$${f#configs/}; done
 	for f in man/*.[157]; do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/man/man$${f##*.}/$${f##*/}; done
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(BUILD)/danaus completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/danaus
+	$(BUILD)/danaus completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_danaus
+	$(BUILD)/danaus completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/danaus.fish
 uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/bin/danaus $(DESTDIR)$(PREFIX)/share/danaus
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/danaus \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_danaus \
+	    $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/danaus.fish
 	for f in man/*.[157]; do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${f##*.}/$${f##*/}; done
 
 define room_rule
