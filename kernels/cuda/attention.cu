@@ -4,8 +4,7 @@
  * q, out [queries, heads, d]; k, v [keys, heads, d]; row strides free. A block is a head and up to
  * 32 queries (attention_tile.cuh). Under a mask a block walks the keys from the first to the last
  * that any of its queries sees. FLOPs: 4 d a query and key. Bytes: q and out once, k and v once a
- * block. Products run on the float32 units, not the tensor cores. Share of the limit: not measured
- * yet. */
+ * block. Products run on the float32 units, not the tensor cores. */
 #include "kernels/cuda/attention.h"
 #include "kernels/cuda/attention_tile.cuh"
 

@@ -4,7 +4,8 @@
  * A block is a head and 128 queries, four warps of 32; keys and values come in tiles of 64, copied
  * asynchronously: values while logits are computed, the next keys while values are summed. Rows in
  * shared memory have 16 bytes more than they need, so that the 8 rows of a matrix lie in different
- * banks. FLOPs: 4 d a query and key. Bytes: q and out once, k and v once a block. */
+ * banks. FLOPs: 4 d a query and key. Bytes: q and out once, k and v once a block.
+ * On an H200, 2026-11-25: 250 to 300 TFLOP/s at d 128; not measured on other GPUs. */
 #include "kernels/cuda/attention_softmax.cuh"
 
 #define OP "attention"

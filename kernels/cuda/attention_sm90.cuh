@@ -1,6 +1,6 @@
 /* attention_sm90: attention on Hopper's tensor cores, bf16 in and out, sums in float32.
  *
- *   out = softmax(scale q k^T + bias) v, with the running maximum of attention_tile.cuh
+ *   out = softmax(scale q k^T + bias) v, with the running maximum of attention_softmax.cuh
  *
  * A block stays on its multiprocessor and walks a list of work: 128 queries of a head against a
  * range of the keys. One warp lets the copy engine fetch q, k and v; two warpgroups of 64 queries
@@ -12,7 +12,9 @@
  * their parts (sums without division, maximum, total) go through memory and attention_join adds
  * them up, in one order.
  *
- * FLOPs: 4 d a query and key. Bytes: q and out once, k and v once per 128 queries (mostly L2). */
+ * FLOPs: 4 d a query and key. Bytes: q and out once, k and v once per 128 queries (mostly L2).
+ * Measured on an H200, 2026-11-25: 66 to 69 % of 989 TFLOP/s at d 128 and thousands of keys;
+ * kernels/NOTES.md has the table and what was tried and lost. */
 #ifndef DANAUS_KERNELS_CUDA_ATTENTION_SM90_CUH
 #define DANAUS_KERNELS_CUDA_ATTENTION_SM90_CUH
 
@@ -238,6 +240,9 @@ __device__ inline void attention_store_part(float *part, const attention_rows &r
         }
 }
 
+/* A warpgroup's side: products, softmax and sums of all pieces.
+ * long: what products in flight use stays in registers of one function, so its steps are lambdas.
+ */
 template <int D, int KEYS, int SLOTS, int QUERIES, attention_bias BIAS>
 __device__ inline void attention_multiply(const attention_job &job, char *shared)
 {
@@ -368,6 +373,9 @@ __global__ void __launch_bounds__(ATTENTION_THREADS, 1)
     shared += (1024 - hopper_shared(shared) % 1024) % 1024;
     attention_barriers<SLOTS, QUERIES> barriers = {(uint64_t *)(shared + layout::barriers)};
     if (threadIdx.x == 0) {
+        hopper_prefetch_map(&job.q);
+        hopper_prefetch_map(&job.k);
+        hopper_prefetch_map(&job.v);
         for (int i = 0; i < SLOTS; i++) {
             hopper_barrier_init(barriers.full(i), 1);
             hopper_barrier_init(barriers.free(i), 8); /* warps that multiply */
@@ -379,8 +387,6 @@ __global__ void __launch_bounds__(ATTENTION_THREADS, 1)
         }
         hopper_barrier_init_done();
     }
-    if (BIAS == ATTENTION_KEY_BIAS)
-        attention_fill_bias(job.z, (float *)(shared + layout::biases), KEYS);
     __syncthreads();
     if (threadIdx.x < 128) {
         hopper_registers_down<24>();
@@ -390,6 +396,11 @@ __global__ void __launch_bounds__(ATTENTION_THREADS, 1)
             attention_write<D, KEYS, SLOTS, QUERIES, BIAS>(job, shared, (int)threadIdx.x / 32 - 1);
     } else {
         hopper_registers_up<240>();
+        if (BIAS == ATTENTION_KEY_BIAS) {
+            attention_fill_bias(job.z, (float *)(shared + layout::biases), KEYS,
+                                (int)threadIdx.x - 128, 256);
+            hopper_warps_sync(5, 256);
+        }
         attention_multiply<D, KEYS, SLOTS, QUERIES, BIAS>(job, shared);
     }
 #endif

@@ -181,10 +181,11 @@ template <attention_bias BIAS, int COUNT> struct attention_added {
 };
 
 /* Biases of keys, times log2 e, for load_shared; to the next multiple of `round` keys that do not
- * exist are hidden. By a whole block. */
-__device__ inline void attention_fill_bias(const attention_logits &z, float *biases, int round)
+ * exist are hidden. Thread `thread` of `threads` does its share. */
+__device__ inline void attention_fill_bias(const attention_logits &z, float *biases, int round,
+                                           int thread, int threads)
 {
-    for (int j = (int)threadIdx.x; j < (z.keys + round - 1) / round * round; j += (int)blockDim.x)
+    for (int j = thread; j < (z.keys + round - 1) / round * round; j += threads)
         biases[j] = j < z.keys ? z.key_bias[j] * ATTENTION_LOG2_E : -INFINITY;
 }
 
