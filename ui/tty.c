@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -161,6 +162,28 @@ void tty_suspend(void)
     tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
     suspended = 0;
     resized = 1;
+}
+
+bool tty_run(char *const argv[], int *status)
+{
+    int wait_status = 0;
+    tty_write_all(restore_bytes, strlen(restore_bytes));
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
+    pid_t child = fork();
+    if (child == 0) {
+        for (int i = 0; i < STOPS; i++)
+            signal(stop_signals[i], SIG_DFL);
+        for (int i = 0; i < EVENTS; i++)
+            signal(event_signals[i], SIG_DFL);
+        execvp(argv[0], argv);
+        _exit(127);
+    }
+    while (child > 0 && waitpid(child, &wait_status, 0) < 0 && errno == EINTR)
+        ;
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+    *status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
+    resized = 1;
+    return child > 0;
 }
 
 bool tty_get_size(struct tty_size *size)

@@ -32,6 +32,10 @@ bool tty_take_suspend(void); /* true once after each SIGTSTP */
  * when it is continued. */
 void tty_suspend(void);
 
+/* Gives the terminal to a program, waits for its end and takes it again. *status is its exit status,
+ * or 128 and the signal that ended it. False: it cannot be started. */
+bool tty_run(char *const argv[], int *status);
+
 /* Columns and rows, and their size in pixels (0 = unknown); false: unknown. */
 struct tty_size {
     int cols, rows, width_px, height_px;

@@ -213,6 +213,31 @@ TEST(suspended_and_continued)
     vt_free(v);
 }
 
+/* Ctrl-X Ctrl-E: the editor has the terminal as it was, and what it writes is the prompt. */
+TEST(the_users_editor)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/editor", vt_home);
+    FILE *f = fopen(path, "w");
+    fprintf(f, "#!/bin/sh\nstty -a | grep -q ' icanon' && echo ' and more' >> \"$1\"\n");
+    fclose(f);
+    chmod(path, 0700);
+    setenv("EDITOR", path, 1);
+    unsetenv("VISUAL");
+    struct vt_session *v = vt_studio(24, 80, prompt);
+    CHECK(vt_wait(v, "Prompt", 2000));
+    vt_type(v, "\030\005");
+    CHECK(vt_wait(v, "Prompt", 3000) && vt_wait(v, "and more", 3000));
+    CHECK(vt_find(v, "a red square growing on blue and more") == 2);
+    setenv("EDITOR", "false", 1);
+    quit(v);
+    v = vt_studio(24, 80, prompt);
+    CHECK(vt_wait(v, "Prompt", 2000));
+    vt_type(v, "\030\005");
+    CHECK(vt_wait(v, "the prompt is as it was", 3000) && vt_find(v, prompt) == 2);
+    quit(v);
+}
+
 /* It goes on where it was left: the draft, and what was made. */
 TEST(what_was_typed_is_kept)
 {
@@ -444,7 +469,8 @@ static void end(void)
 }
 
 TESTS(T(begin), T(first_screen_comes_at_once), T(a_clip_from_start_to_end), T(branch_continue_and_tree),
-      T(exports), T(another_engine), T(suspended_and_continued), T(what_was_typed_is_kept),
+      T(exports), T(another_engine), T(suspended_and_continued),
+      T(the_users_editor), T(what_was_typed_is_kept),
       T(signals_give_the_terminal_back), T(hostile_text_stays_text), T(resizes),
       T(late_answers_are_no_keys), T(without_utf8_and_without_colours), T(odd_names_of_terminals),
       T(idle_means_asleep), T(end))

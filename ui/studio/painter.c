@@ -403,6 +403,16 @@ bool painter_acknowledge(struct painter *p, int count, int64_t now_ms)
     return p->level != before;
 }
 
+bool painter_has_work(const struct painter *p)
+{
+    if (p->ready_place >= 0)
+        return may_send(p, p->now_ms);
+    for (int i = 0; i < PAINTER_PLACES && p->entry && !p->encoding; i++)
+        if (p->places[i].stale && p->places[i].wanted.frame)
+            return true;
+    return false;
+}
+
 int64_t painter_due(const struct painter *p)
 {
     if (p->ready_place >= 0 && p->silent)

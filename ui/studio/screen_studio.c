@@ -583,6 +583,19 @@ static void do_clear(struct studio *s, const char *argument)
         studio_tell(s, ROLE_DIM, "cleared; Ctrl-Y brings it back");
 }
 
+static void do_edit_outside(struct studio *s, const char *argument)
+{
+    struct studio_screen *v = get(s);
+    struct dn_error err;
+    char *text = studio_edit_outside(s, editor_text(&v->prompt), &err);
+    (void)argument;
+    if (text)
+        editor_set(&v->prompt, text);
+    else
+        studio_tell_error(s, &err);
+    free(text);
+}
+
 /* --- time, mouse, events --- */
 
 static void screen_tick(struct studio *s)
@@ -746,6 +759,8 @@ static const struct action screen_actions[] = {
      do_history_down},
     {"history-search", "Ctrl-R", WHERE_TEXT, "[TEXT]",
      "an earlier prompt with the text left of the cursor", do_history_search},
+    {"edit-outside", "Ctrl-X~Ctrl-E", WHERE_TEXT, NULL, "the prompt in your editor ($EDITOR)",
+     do_edit_outside},
     {"seed-mode", "Ctrl-S", WHERE_ANY, NULL, "seed: random, fixed, one more each time",
      do_seed_mode},
     {"up", "Up k", WHERE_LIST, NULL, "the setting above", do_up},

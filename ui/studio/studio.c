@@ -225,14 +225,19 @@ static void resize(struct studio *s)
     s->forget = s->dirty = true;
 }
 
-static void suspend(struct studio *s)
+void studio_reenter(struct studio *s)
 {
-    tty_suspend();
     strbuf_append_text(&s->out, enter_bytes);
     if (s->options->mouse)
         strbuf_append_text(&s->out, mouse_bytes);
     strbuf_append_text(&s->out, "\033[?1049h");
     resize(s);
+}
+
+static void suspend(struct studio *s)
+{
+    tty_suspend();
+    studio_reenter(s);
 }
 
 static void draw(struct studio *s)
@@ -292,6 +297,9 @@ static void wait_for_something(struct studio *s, bool *tty_ready)
                             {.fd = s->out.length ? tty_output_fd() : -1, .events = POLLOUT}};
     int64_t due = next_due(s), now = dn_now_ms();
     int wait = due < 0 ? -1 : due <= now ? 0 : due - now > 60000 ? 60000 : (int)(due - now);
+    /* what waited until the terminal had taken all it was sent */
+    if (s->out.length == 0 && (s->dirty || painter_has_work(s->painter)))
+        wait = 0;
     int key_wait = input_wait_ms(&s->input);
     if (key_wait >= 0 && (wait < 0 || key_wait < wait))
         wait = key_wait;

@@ -69,6 +69,11 @@ struct text_question {
 };
 void studio_ask_text(struct studio *s, const struct text_question *question);
 
+/* The terminal is ours again after somebody else had it. */
+void studio_reenter(struct studio *s);
+/* outside_editor.c: text as $VISUAL or $EDITOR leaves it; NULL: err. The caller frees. */
+char *studio_edit_outside(struct studio *s, const char *text, struct dn_error *err);
+
 /* studio_draw.c, studio_keys.c: for the loop. */
 void studio_draw_screens(struct studio *s);
 void keys_take(struct studio *s, const struct input_event *event);
