@@ -128,11 +128,15 @@ static void check_table(const char *title, const struct action *table)
         CHECK_MSG(action_named(table, a->name, strlen(a->name)) == a, "%s: two %s", title, a->name);
         for (char *save, *key = strtok_r(keys, " ", &save); key; key = strtok_r(NULL, " ", &save)) {
             const struct action *found = NULL;
-            uint32_t code = input_key_parse(key, strlen(key));
+            char *joint = strlen(key) > 2 ? strchr(key + 1, '~') : NULL; /* one key after another */
+            uint32_t first = joint ? input_key_parse(key, (size_t)(joint - key)) : 0;
+            char *last = joint ? joint + 1 : key;
+            uint32_t code = input_key_parse(last, strlen(last));
+            CHECK_MSG(!joint || first != 0, "%s: %s: \"%s\"", title, a->name, key);
             CHECK_MSG(code != 0, "%s: %s: \"%s\" is no key", title, a->name, key);
             unsigned where = a->where & WHERE_LIST ? WHERE_LIST : WHERE_TEXT;
             bool typed = where == WHERE_TEXT && code < INPUT_SPECIAL;
-            CHECK_MSG(typed || (action_for_key(table, where, 0, code, &found) == MATCH_WHOLE && found == a),
+            CHECK_MSG(typed || (action_for_key(table, where, first, code, &found) == MATCH_WHOLE && found == a),
                       "%s: %s is also %s", title, key, found ? found->name : "nothing");
         }
     }
