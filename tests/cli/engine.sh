@@ -15,6 +15,15 @@ until_state() {
     echo "job $1 is $(state "$1")"
     return 1
 }
+# a chunk of the running job is done: waits at most 20 s
+until_chunk() {
+    for i in $(seq 400); do
+        "$DANAUS" queue list | grep -q "^ *$1  running *[1-9]" && return 0
+        sleep 0.05
+    done
+    echo "job $1 makes no chunk"
+    return 1
+}
 video() { echo "$XDG_DATA_HOME"/danaus/clips/*/*/*/"$(printf %06d "$1")"-*/video.mp4; }
 
 refuses 1 'no engine is running.*danaus engine start' engine status
@@ -79,9 +88,8 @@ works watch 10
 check "resumed and retried" test "$(state 8)-$(state 10)" = done-done
 
 # pausing what runs: it goes on behind its last whole chunk, and nobody sees that it did
-works $g long --frames 201 --detach
-until_state 12 running
-sleep 1
+works $g long --frames 801 --detach
+check "a chunk is done" until_chunk 12
 works queue pause 12
 until_state 12 paused
 works $g short --frames 5
@@ -90,7 +98,7 @@ works queue resume 12
 works watch 12 --json
 check "chunks that were done are not made again" sh -c \
     "sed -n 's/.*\"started\".*\"chunks_done\":\([0-9]*\).*/\1/p' '$log/out' | grep -qv '^0*\$'"
-works $g --local long --frames 201 -o long.mp4
+works $g --local long --frames 801 -o long.mp4
 check "a paused clip ends as an undisturbed one" cmp "$(video 12)" long.mp4
 
 # Ctrl-C cancels and keeps what there is
