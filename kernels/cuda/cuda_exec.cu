@@ -87,11 +87,7 @@ static bool open_on(int device, enum dtype dtype, bool first, struct exec **out,
     ex->device = device;
     ex->sync_each = wished("DANAUS_SYNC");
     ex->poison = wished("DANAUS_POISON");
-    bool ok = cuda_enter(ex, "backend cuda", err) &&
-              cuda_ok(cudaDeviceGetAttribute(&ex->multiprocessors, cudaDevAttrMultiProcessorCount,
-                                             device),
-                      "backend cuda", err) &&
-              open_stream(ex, first, err) &&
+    bool ok = cuda_enter(ex, "backend cuda", err) && open_stream(ex, first, err) &&
               cuda_pool_open(ex->device, err) && cuda_gemm_open(&ex->gemm, err);
     if (!ok) {
         cuda_close(ex);

@@ -21,7 +21,7 @@ struct cuda_ring;
 
 struct exec {
     enum dtype dtype; /* first: exec_dtype() reads it for every backend */
-    int device, multiprocessors;
+    int device;
     cudaStream_t stream;
     bool sync_each; /* DANAUS_SYNC=1: wait after each operation, so that a fault names its own */
     bool poison;    /* DANAUS_POISON=1: memory that is taken, and scratch at each use, is NaN */

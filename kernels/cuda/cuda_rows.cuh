@@ -1,10 +1,8 @@
-/* cuda_rows: rows of numbers in the registers of a block, so that norms read and write memory once,
- * 8 or 16 bytes an access.
+/* cuda_rows: a row of numbers held in the registers of one warp or of one block, so that norms read
+ * and write memory once, 8 or 16 bytes an access.
  *
- * A block takes row after row, 8 numbers a thread: columns (step * threads + thread) * N .. + N of
- * every step, N being 4 where a dtype is F32 (16 bytes of it, 8 of BF16), 8 where all are BF16.
- * Vectors that rows share stay in registers, and the next row is loaded while one is worked on: a
- * warp a row without either reached 51 % of the memory's rate where this was to reach 70 (H200). */
+ * Lane l of the row holds columns (step * lanes + l) * N .. + N of every step: N is 4 where a dtype
+ * is F32 (16 bytes of it, 8 of BF16), 8 where all are BF16. */
 #ifndef DANAUS_KERNELS_CUDA_ROWS_CUH
 #define DANAUS_KERNELS_CUDA_ROWS_CUH
 
@@ -78,43 +76,27 @@ __device__ inline void cuda_store_n(void *data, int64_t at, const float *from)
     }
 }
 
-/* What a thread holds of a row, as it came from memory. */
-template <bool BF16, int N, int STEPS> struct cuda_row_raw {
-    cuda_words<(BF16 ? 2 : 4) * N> part[STEPS];
-
-    __device__ void load(const void *data, int64_t at, int64_t dim);
-};
-
-template <int N, int STEPS> struct cuda_row {
+template <int N, int STEPS, int WARPS> struct cuda_row {
     float v[STEPS][N];
 
     __device__ static int64_t column(int step)
     {
-        return (int64_t)((int)threadIdx.x + step * (int)blockDim.x) * N;
+        return (int64_t)(step * 32 * WARPS + (int)(threadIdx.x % (32 * WARPS))) * N;
     }
-    __device__ void fill(float x)
+    /* The row of this thread; with more than one warp a row, a row a block. */
+    __device__ static int64_t index()
     {
-#pragma unroll
-        for (int s = 0; s < STEPS; s++)
-#pragma unroll
-            for (int i = 0; i < N; i++)
-                v[s][i] = x;
+        return (int64_t)blockIdx.x * (blockDim.x / (32 * WARPS)) + threadIdx.x / (32 * WARPS);
     }
-    /* Zeros behind the end of the row. */
-    template <bool BF16> __device__ void unpack(const cuda_row_raw<BF16, N, STEPS> &raw)
+    template <bool BF16> __device__ void load(const void *data, int64_t at, int64_t dim)
     {
 #pragma unroll
         for (int s = 0; s < STEPS; s++) {
-            if constexpr (BF16) {
 #pragma unroll
-                for (int i = 0; i < N; i++)
-                    v[s][i] = cuda_float_of(i % 2 ? raw.part[s].word[i / 2] & 0xFFFF0000u
-                                                  : raw.part[s].word[i / 2] << 16);
-            } else {
-#pragma unroll
-                for (int i = 0; i < N; i++)
-                    v[s][i] = cuda_float_of(raw.part[s].word[i]);
-            }
+            for (int i = 0; i < N; i++)
+                v[s][i] = 0;
+            if (column(s) < dim)
+                cuda_load_n<BF16, N>(v[s], data, at + column(s));
         }
     }
     template <bool BF16> __device__ void store(void *data, int64_t at, int64_t dim) const
@@ -124,90 +106,32 @@ template <int N, int STEPS> struct cuda_row {
             if (column(s) < dim)
                 cuda_store_n<BF16, N>(data, at + column(s), v[s]);
     }
-    /* A vector that rows share, or x everywhere where there is none. */
-    __device__ void load_vector(const float *data, int64_t dim, float x)
+    /* The sum of all threads of the row, in each of them. */
+    __device__ static float total(float x)
     {
-        fill(x);
-#pragma unroll
-        for (int s = 0; s < STEPS; s++)
-            if (data && column(s) < dim)
-                cuda_load_n<false, N>(v[s], data + column(s), 0);
+        return WARPS == 1 ? cuda_warp_sum(x) : cuda_block_sum(x, cuda_shared());
     }
-};
-
-template <bool BF16, int N, int STEPS>
-__device__ inline void cuda_row_raw<BF16, N, STEPS>::load(const void *data, int64_t at, int64_t dim)
-{
-#pragma unroll
-    for (int s = 0; s < STEPS; s++) {
-        int64_t column = cuda_row<N, STEPS>::column(s);
-        part[s] = {};
-        if (column < dim)
-            part[s] = *(const cuda_words<(BF16 ? 2 : 4) * N> *)((const char *)data +
-                                                                (at + column) * (BF16 ? 2 : 4));
-    }
-}
-
-/* Mean and sum of squares around it of row after row, one barrier a row: every warp takes its own
- * columns' around their own mean, and all combine what the warps have (Chan et al. 1979). */
-template <int N, int STEPS> struct cuda_moments {
-    float mean, squares;
-    /* PRIVATE */
-    float columns; /* of this warp */
-    int turn;      /* what is written now may be read until the barrier after the next */
-
-    __device__ explicit cuda_moments(int64_t dim) : mean(0), squares(0), turn(0)
+    /* Sum of (v - mean)^2 over the dim columns. */
+    __device__ float squares(float mean, int64_t dim) const
     {
-        int mine = 0;
-#pragma unroll
-        for (int s = 0; s < STEPS; s++)
-            mine += cuda_row<N, STEPS>::column(s) < dim ? N : 0;
-        columns = cuda_warp_sum((float)mine);
-        if (threadIdx.x % 32 == 0)
-            cuda_shared()[128 + threadIdx.x / 32] = columns;
-    }
-
-    __device__ void take(const cuda_row<N, STEPS> &r, int64_t dim, bool centred)
-    {
-        float sum = 0, own = 0, all = 0;
-        if (centred) {
-#pragma unroll
-            for (int s = 0; s < STEPS; s++)
-#pragma unroll
-                for (int i = 0; i < N; i++)
-                    sum += r.v[s][i];
-            own = columns > 0 ? cuda_warp_sum(sum) / columns : 0.0f;
-        }
+        float sum = 0;
 #pragma unroll
         for (int s = 0; s < STEPS; s++)
 #pragma unroll
             for (int i = 0; i < N; i++)
-                if (r.column(s) < dim)
-                    all += (r.v[s][i] - own) * (r.v[s][i] - own);
-        all = cuda_warp_sum(all);
-        mean = own;
-        squares = all;
-        if (blockDim.x > 32)
-            combine(dim);
+                if (column(s) < dim)
+                    sum += (v[s][i] - mean) * (v[s][i] - mean);
+        return total(sum);
     }
-
-    __device__ void combine(int64_t dim)
+    __device__ float sum() const
     {
-        float *slot = cuda_shared() + turn * 64;
-        const float *count = cuda_shared() + 128;
-        int warps = (int)blockDim.x / 32;
-        if (threadIdx.x % 32 == 0) {
-            slot[threadIdx.x / 32 * 2] = mean;
-            slot[threadIdx.x / 32 * 2 + 1] = squares;
-        }
-        turn ^= 1;
-        __syncthreads();
-        mean = squares = 0;
-        for (int w = 0; w < warps; w++)
-            mean += slot[2 * w] * count[w];
-        mean /= (float)dim;
-        for (int w = 0; w < warps; w++)
-            squares += slot[2 * w + 1] + count[w] * (slot[2 * w] - mean) * (slot[2 * w] - mean);
+        float all = 0;
+#pragma unroll
+        for (int s = 0; s < STEPS; s++)
+#pragma unroll
+            for (int i = 0; i < N; i++)
+                all += v[s][i];
+        return total(all);
     }
 };
 
@@ -222,40 +146,34 @@ struct cuda_norm {
     int centred; /* 0: rms, the mean counts as 0 */
 };
 
-/* A norm's vectors, kept while rows are of one frame. */
-template <int N, int STEPS> struct cuda_norm_vectors {
-    cuda_row<N, STEPS> times, add;
-    int frame;
-
-    __device__ cuda_norm_vectors() : frame(-1)
-    {
+/* Turns the numbers of row number `row` into their norm. */
+template <int N, int STEPS, int WARPS>
+__device__ inline void cuda_norm_row(cuda_row<N, STEPS, WARPS> &r, const cuda_norm &n, int64_t row,
+                                     int64_t dim)
+{
+    int64_t frame = row / n.per_frame;
+    float mean = n.centred ? r.sum() / (float)dim : 0.0f;
+    float inverse = 1.0f / sqrtf(r.squares(mean, dim) / (float)dim + n.eps);
+#pragma unroll
+    for (int s = 0; s < STEPS; s++) {
+        int64_t at = r.column(s);
+        float times[N], add[N];
+        if (at >= dim)
+            continue;
+#pragma unroll
+        for (int i = 0; i < N; i++) {
+            times[i] = 1 - n.plus;
+            add[i] = 0;
+        }
+        if (n.times)
+            cuda_load_n<false, N>(times, n.times, frame * n.times_stride + at);
+        if (n.add)
+            cuda_load_n<false, N>(add, n.add, frame * n.add_stride + at);
+#pragma unroll
+        for (int i = 0; i < N; i++)
+            r.v[s][i] = (r.v[s][i] - mean) * inverse * (n.plus + times[i]) + add[i];
     }
-    __device__ void fit(const cuda_norm &n, int64_t row, int64_t dim)
-    {
-        int now = (int)row / (int)n.per_frame;
-        if (now == frame)
-            return;
-        frame = now;
-        times.load_vector(n.times ? n.times + now * n.times_stride : NULL, dim, 1 - n.plus);
-        add.load_vector(n.add ? n.add + now * n.add_stride : NULL, dim, 0);
-#pragma unroll
-        for (int s = 0; s < STEPS; s++)
-#pragma unroll
-            for (int i = 0; i < N; i++)
-                times.v[s][i] += n.plus;
-    }
-    /* Turns r, whose moments m has, into its norm. */
-    __device__ void apply(cuda_row<N, STEPS> &r, const cuda_norm &n,
-                          const cuda_moments<N, STEPS> &m, int64_t dim) const
-    {
-        float inverse = 1.0f / sqrtf(m.squares / (float)dim + n.eps);
-#pragma unroll
-        for (int s = 0; s < STEPS; s++)
-#pragma unroll
-            for (int i = 0; i < N; i++)
-                r.v[s][i] = (r.v[s][i] - m.mean) * inverse * times.v[s][i] + add.v[s][i];
-    }
-};
+}
 
 /* Can rows at these distances be read and written 8 numbers at a time? A width that only 4 divide
  * is rare enough to take the slow way. */
@@ -270,7 +188,7 @@ static inline bool cuda_vectors_fit(const float *data, int64_t stride)
     return (uintptr_t)data % 16 == 0 && stride % 4 == 0;
 }
 
-enum { CUDA_ROW_LONGEST = 6144 };
+enum { CUDA_ROW_THREADS = 128, CUDA_ROW_LONGEST = 6144 };
 
 static inline bool cuda_norm_fits(const struct cuda_norm *n, int64_t dim)
 {
@@ -278,60 +196,42 @@ static inline bool cuda_norm_fits(const struct cuda_norm *n, int64_t dim)
            cuda_vectors_fit(n->times, n->times_stride) && cuda_vectors_fit(n->add, n->add_stride);
 }
 
-/* Rows row, row + blocks, ...: while one is worked on, the next is on its way from memory. P has
- * `rows`, `dim`, and state<X16, Y16, N, STEPS> with fetch (start loading a row), take (have it) and
- * run; X16, Y16: what it reads, writes is BF16. */
-template <typename P, bool X16, bool Y16, int THREADS>
-__global__ void __launch_bounds__(THREADS) rows_kernel(P p)
+/* Runs p.run<...>(row) for every one of p.rows rows; X16, Y16: what it reads, writes is BF16. */
+template <typename P, bool X16, bool Y16, int N, int STEPS, int WARPS>
+__global__ void __launch_bounds__(CUDA_ROW_THREADS) rows_kernel(P p)
 {
-    constexpr int N = X16 && Y16 ? 8 : 4, STEPS = 8 / N;
-    typename P::template state<X16, Y16, N, STEPS> s(p);
-    cuda_moments<N, STEPS> moments(p.dim);
-    int64_t row = blockIdx.x;
+    int64_t row = cuda_row<N, STEPS, WARPS>::index();
     if (row < p.rows)
-        s.fetch(p, row);
-    for (; row < p.rows; row += gridDim.x) {
-        s.take();
-        if (row + gridDim.x < p.rows)
-            s.fetch(p, row + gridDim.x);
-        s.run(p, row, moments);
-    }
+        p.template run<X16, Y16, N, STEPS, WARPS>(row);
 }
 
-template <typename P, bool X16, bool Y16, int THREADS>
-bool cuda_launch_rows_by(const struct exec *ex, const char *op, struct dn_error *err, const P &p)
-{
-    const size_t shared = 160 * sizeof(float);
-    int64_t threads = (p.dim + 255) / 256 * 32, blocks;
-    int a_multiprocessor = 1;
-    if (!cuda_enter(ex, op, err))
-        return false;
-    CUDA_TRY(op,
-             cudaOccupancyMaxActiveBlocksPerMultiprocessor(
-                 &a_multiprocessor, rows_kernel<P, X16, Y16, THREADS>, (int)threads, shared),
-             err);
-    blocks = (int64_t)a_multiprocessor * ex->multiprocessors;
-    return cuda_launch(ex, op, err, rows_kernel<P, X16, Y16, THREADS>,
-                       cuda_grid(blocks < p.rows ? blocks : p.rows, 1), (unsigned)threads, shared,
-                       p);
-}
-
+/* A warp a row up to 1536 numbers, then a block a row. */
 template <bool X16, bool Y16, typename P>
-bool cuda_launch_rows_of(const struct exec *ex, const char *op, struct dn_error *err, const P &p)
+bool cuda_launch_rows_of(const struct exec *ex, const char *op, struct dn_error *err, int64_t dim,
+                         const P &p)
 {
-    return p.dim <= 2048 ? cuda_launch_rows_by<P, X16, Y16, 256>(ex, op, err, p)
-                         : cuda_launch_rows_by<P, X16, Y16, CUDA_ROW_LONGEST / 8>(ex, op, err, p);
+    constexpr int N = X16 && Y16 ? 8 : 4;
+    constexpr int WARPS = CUDA_ROW_THREADS / 32;
+    if (dim <= 256)
+        return cuda_launch(ex, op, err, rows_kernel<P, X16, Y16, N, 256 / 32 / N, 1>,
+                           cuda_grid(p.rows, WARPS), CUDA_ROW_THREADS, 0, p);
+    if (dim <= 1536)
+        return cuda_launch(ex, op, err, rows_kernel<P, X16, Y16, N, 1536 / 32 / N, 1>,
+                           cuda_grid(p.rows, WARPS), CUDA_ROW_THREADS, 0, p);
+    return cuda_launch(ex, op, err,
+                       rows_kernel<P, X16, Y16, N, CUDA_ROW_LONGEST / CUDA_ROW_THREADS / N, WARPS>,
+                       cuda_grid(p.rows, 1), CUDA_ROW_THREADS, 32 * sizeof(float), p);
 }
 
 template <typename P>
-bool cuda_launch_rows(const struct exec *ex, const char *op, struct dn_error *err, bool x16,
-                      bool y16, const P &p)
+bool cuda_launch_rows(const struct exec *ex, const char *op, struct dn_error *err, int64_t dim,
+                      bool x16, bool y16, const P &p)
 {
     if (x16)
-        return y16 ? cuda_launch_rows_of<true, true>(ex, op, err, p)
-                   : cuda_launch_rows_of<true, false>(ex, op, err, p);
-    return y16 ? cuda_launch_rows_of<false, true>(ex, op, err, p)
-               : cuda_launch_rows_of<false, false>(ex, op, err, p);
+        return y16 ? cuda_launch_rows_of<true, true>(ex, op, err, dim, p)
+                   : cuda_launch_rows_of<true, false>(ex, op, err, dim, p);
+    return y16 ? cuda_launch_rows_of<false, true>(ex, op, err, dim, p)
+               : cuda_launch_rows_of<false, false>(ex, op, err, dim, p);
 }
 
 #endif

@@ -121,48 +121,38 @@ struct residual_rows {
     int64_t y_stride, gate_stride, rows_per_gate, dim, rows;
     struct cuda_norm norm; /* of y; norm.y.data NULL: none */
 
-    template <bool X16, bool Y16, int N, int STEPS> struct state {
-        cuda_row_raw<X16, N, STEPS> next_product;
-        cuda_row_raw<Y16, N, STEPS> next_old;
-        cuda_row<N, STEPS> r, old, gates, biases;
-        cuda_norm_vectors<N, STEPS> vectors;
-        int gate_row;
-
-        __device__ explicit state(const residual_rows &p) : gate_row(-1)
-        {
-            gates.fill(1);
-            biases.load_vector(p.bias, p.dim, 0);
-        }
-        __device__ void fetch(const residual_rows &p, int64_t row)
-        {
-            next_product.load(p.product, row * p.dim, p.dim);
-            next_old.load(p.y, row * p.y_stride, p.dim);
-        }
-        __device__ void take()
-        {
-            r.template unpack<X16>(next_product);
-            old.template unpack<Y16>(next_old);
-        }
-        __device__ void run(const residual_rows &p, int64_t row, cuda_moments<N, STEPS> &m)
-        {
-            int now = (int)row / (int)p.rows_per_gate;
-            if (p.gate && now != gate_row)
-                gates.load_vector(p.gate + now * p.gate_stride, p.dim, 0);
-            gate_row = now;
+    template <bool X16, bool Y16, int N, int STEPS, int WARPS>
+    __device__ void run(int64_t row) const
+    {
+        cuda_row<N, STEPS, WARPS> a, old;
+        const float *gates = gate ? gate + row / rows_per_gate * gate_stride : NULL;
+        a.template load<X16>(product, row * dim, dim);
+        old.template load<Y16>(y, row * y_stride, dim);
 #pragma unroll
-            for (int s = 0; s < STEPS; s++)
+        for (int s = 0; s < STEPS; s++) {
+            int64_t at = a.column(s);
+            float b[N], g[N];
+            if (at >= dim)
+                continue;
 #pragma unroll
-                for (int i = 0; i < N; i++)
-                    r.v[s][i] = old.v[s][i] + gates.v[s][i] * (r.v[s][i] + biases.v[s][i]);
-            r.template store<Y16>(p.y, row * p.y_stride, p.dim);
-            if (!p.norm.y.data)
-                return;
-            vectors.fit(p.norm, row, p.dim);
-            m.take(r, p.dim, true);
-            vectors.apply(r, p.norm, m, p.dim);
-            r.template store<X16>(p.norm.y.data, row * p.norm.y_stride, p.dim);
+            for (int i = 0; i < N; i++) {
+                b[i] = 0;
+                g[i] = 1;
+            }
+            if (bias)
+                cuda_load_n<false, N>(b, bias, at);
+            if (gates)
+                cuda_load_n<false, N>(g, gates, at);
+#pragma unroll
+            for (int i = 0; i < N; i++)
+                a.v[s][i] = old.v[s][i] + g[i] * (a.v[s][i] + b[i]);
         }
-    };
+        a.template store<Y16>(y, row * y_stride, dim);
+        if (!norm.y.data)
+            return;
+        cuda_norm_row(a, norm, row, dim);
+        a.template store<X16>(norm.y.data, row * norm.y_stride, dim);
+    }
 };
 
 static bool apply_norm(struct exec *ex, const struct tensor *y, const struct linear_norm *n,
@@ -203,7 +193,7 @@ static bool finish_rows(struct exec *ex, const struct tensor *y, const struct te
     p.y = y->data;
     p.bias = (const float *)l->bias_f32.data;
     p.y_stride = y->stride[0];
-    p.rows_per_gate = y->shape[0];
+    p.rows_per_gate = 1;
     p.dim = l->out;
     p.rows = y->shape[0];
     if (args->epilogue == LINEAR_GATE_RESIDUAL) {
@@ -222,8 +212,8 @@ static bool finish_rows(struct exec *ex, const struct tensor *y, const struct te
         norm_too = cuda_norm_fits(&p.norm, p.dim);
         p.norm.y.data = norm_too ? p.norm.y.data : NULL;
     }
-    return cuda_launch_rows(ex, "linear", err, product->dtype == DTYPE_BF16, y->dtype == DTYPE_BF16,
-                            p) &&
+    return cuda_launch_rows(ex, "linear", err, p.dim, product->dtype == DTYPE_BF16,
+                            y->dtype == DTYPE_BF16, p) &&
            (!args->norm || norm_too || apply_norm(ex, y, args->norm, err));
 }
 

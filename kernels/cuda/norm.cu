@@ -4,8 +4,8 @@
  *   layer_norm_modulate   y = (x - mean) / sqrt(var + eps) * (1 + scale[f]) + shift[f]
  *   rms_norm              y = x / sqrt(mean(x^2) + eps) * weight
  *
- * x, y [rows, dim], row stride free. Rows are held in registers (cuda_rows.cuh); the variance is
- * taken around the mean. Rows that are not aligned, or longer than 6144, are read three times by
+ * x, y [rows, dim], row stride free. A warp a row, held in registers (cuda_rows.cuh); the variance
+ * is taken around the mean. Rows that are not aligned, or longer than 6144, are read three times by
  * a block. Bytes: x and y once; about 8 FLOPs an element. */
 #include "kernels/cuda/cuda_rows.cuh"
 
@@ -14,30 +14,14 @@ struct norm_problem {
     int64_t x_stride, dim, rows;
     struct cuda_norm to;
 
-    template <bool X16, bool Y16, int N, int STEPS> struct state {
-        cuda_row_raw<X16, N, STEPS> next;
-        cuda_row<N, STEPS> r;
-        cuda_norm_vectors<N, STEPS> vectors;
-
-        __device__ explicit state(const norm_problem &)
-        {
-        }
-        __device__ void fetch(const norm_problem &p, int64_t row)
-        {
-            next.load(p.x.data, row * p.x_stride, p.dim);
-        }
-        __device__ void take()
-        {
-            r.template unpack<X16>(next);
-        }
-        __device__ void run(const norm_problem &p, int64_t row, cuda_moments<N, STEPS> &m)
-        {
-            vectors.fit(p.to, row, p.dim);
-            m.take(r, p.dim, p.to.centred);
-            vectors.apply(r, p.to, m, p.dim);
-            r.template store<Y16>(p.to.y.data, row * p.to.y_stride, p.dim);
-        }
-    };
+    template <bool X16, bool Y16, int N, int STEPS, int WARPS>
+    __device__ void run(int64_t row) const
+    {
+        cuda_row<N, STEPS, WARPS> r;
+        r.template load<X16>(x.data, row * x_stride, dim);
+        cuda_norm_row(r, to, row, dim);
+        r.template store<Y16>(to.y.data, row * to.y_stride, dim);
+    }
 };
 
 __global__ void norm_kernel(norm_problem p)
@@ -88,7 +72,7 @@ static norm_problem norm_of(const struct tensor *y, const struct tensor *x, floa
 static bool run(struct exec *ex, const char *op, const norm_problem &p, struct dn_error *err)
 {
     if (cuda_rows_fit(p.x.data, p.x_stride, p.dim) && cuda_norm_fits(&p.to, p.dim))
-        return cuda_launch_rows(ex, op, err, p.x.bf16, p.to.y.bf16, p);
+        return cuda_launch_rows(ex, op, err, p.dim, p.x.bf16, p.to.y.bf16, p);
     return cuda_launch(ex, op, err, norm_kernel, cuda_grid(p.rows, 1), CUDA_BLOCK,
                        32 * sizeof(float), p);
 }

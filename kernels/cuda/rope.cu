@@ -4,9 +4,10 @@
  *   n = x / sqrt(mean(x^2) + eps) * weight          over the whole width, all heads together
  *   y[2i] = n[2i] cos[i] - n[2i+1] sin[i],  y[2i+1] = n[2i] sin[i] + n[2i+1] cos[i]   in each head
  *
- * x [rows, heads*d]; y [rows, heads, d]; cos, sin F32 [rows, d/2] or absent. Rows are held in
- * registers (cuda_rows.cuh). Rows that are not aligned go through a block, a thread a pair. Bytes:
- * x, y and the table once; about 9 FLOPs an element. */
+ * x [rows, heads*d]; y [rows, heads, d]; cos, sin F32 [rows, d/2] or absent. A warp a row, held in
+ * registers (cuda_rows.cuh), the angles of a lane's columns too where every step falls on the same
+ * ones (32 lanes of 8 columns hold whole heads). Rows that are not aligned go through a block, a
+ * thread a pair. Bytes: x, y and the table once; about 9 FLOPs an element. */
 #include "kernels/cuda/cuda_rows.cuh"
 
 struct rope_problem {
@@ -16,56 +17,46 @@ struct rope_problem {
     int64_t cos_stride, sin_stride;
     float eps;
 
-    template <bool X16, bool Y16, int N, int STEPS> struct state {
-        cuda_row_raw<X16, N, STEPS> next;
-        cuda_words<2 * N> next_cos[STEPS], next_sin[STEPS];
-        cuda_row<N, STEPS> r, weight;
-        float c[STEPS][N / 2], s[STEPS][N / 2];
-        int pair[STEPS]; /* of the first of a step's columns, in its head */
-
-        __device__ explicit state(const rope_problem &p)
-        {
-            weight.load_vector(p.weight, p.dim, 0);
+    template <bool X16, bool Y16, int N, int STEPS, int WARPS>
+    __device__ void run(int64_t row) const
+    {
+        cuda_row<N, STEPS, WARPS> r;
+        float c[N / 2], s[N / 2];
+        int head = 0, width = (int)d; /* columns are few: 32 bits divide faster */
+        r.template load<X16>(x.data, row * x_stride, dim);
+        float inverse = 1.0f / sqrtf(r.squares(0, dim) / (float)dim + eps);
 #pragma unroll
-            for (int i = 0; i < STEPS; i++)
-                pair[i] = (int)r.column(i) % (int)p.d / 2;
-        }
-        __device__ void fetch(const rope_problem &p, int64_t row)
-        {
-            next.load(p.x.data, row * p.x_stride, p.dim);
-            if (!p.cos)
-                return;
-            const float *from_cos = p.cos + row * p.cos_stride;
-            const float *from_sin = p.sin + row * p.sin_stride;
+        for (int step = 0; step < STEPS; step++) {
+            int64_t at = r.column(step);
+            float w[N];
+            if (at >= dim)
+                continue;
+            cuda_load_n<false, N>(w, weight, at);
 #pragma unroll
-            for (int i = 0; i < STEPS; i++) {
-                next_cos[i] = *(const cuda_words<2 * N> *)(from_cos + pair[i]);
-                next_sin[i] = *(const cuda_words<2 * N> *)(from_sin + pair[i]);
+            for (int i = 0; i < N; i++)
+                r.v[step][i] *= inverse * w[i];
+            if (!cos)
+                continue;
+            if (step == 0 || (int)at % width != head) {
+                head = (int)at % width;
+                load_angles<N>(c, cos + row * cos_stride + head / 2);
+                load_angles<N>(s, sin + row * sin_stride + head / 2);
+            }
+#pragma unroll
+            for (int i = 0; i < N; i += 2) {
+                float even = r.v[step][i], odd = r.v[step][i + 1];
+                r.v[step][i] = even * c[i / 2] - odd * s[i / 2];
+                r.v[step][i + 1] = even * s[i / 2] + odd * c[i / 2];
             }
         }
-        __device__ void take()
-        {
-            r.template unpack<X16>(next);
-            memcpy(c, next_cos, sizeof c);
-            memcpy(s, next_sin, sizeof s);
-        }
-        __device__ void run(const rope_problem &p, int64_t row, cuda_moments<N, STEPS> &m)
-        {
-            m.take(r, p.dim, false);
-            float inverse = 1.0f / sqrtf(m.squares / (float)p.dim + p.eps);
-#pragma unroll
-            for (int step = 0; step < STEPS; step++)
-#pragma unroll
-                for (int i = 0; i < N; i += 2) {
-                    float even = r.v[step][i] * inverse * weight.v[step][i];
-                    float odd = r.v[step][i + 1] * inverse * weight.v[step][i + 1];
-                    float co = p.cos ? c[step][i / 2] : 1.0f, si = p.cos ? s[step][i / 2] : 0.0f;
-                    r.v[step][i] = even * co - odd * si;
-                    r.v[step][i + 1] = even * si + odd * co;
-                }
-            r.template store<Y16>(p.y.data, row * p.y_stride, p.dim);
-        }
-    };
+        r.template store<Y16>(y.data, row * y_stride, dim);
+    }
+
+    template <int N> __device__ static void load_angles(float *to, const float *from)
+    {
+        cuda_words<2 *N> raw = *(const cuda_words<2 * N> *)from;
+        memcpy(to, &raw, sizeof raw);
+    }
 };
 
 __global__ void rope_kernel(rope_problem p)
@@ -124,7 +115,7 @@ extern "C" bool cuda_qk_norm_rope(struct exec *ex, const struct tensor *y, const
                 d % 8 == 0 && cuda_vectors_fit(p.cos, p.cos_stride) &&
                 cuda_vectors_fit(p.sin, p.sin_stride);
     if (fits)
-        return cuda_launch_rows(ex, "qk_norm_rope", err, p.x.bf16, p.y.bf16, p);
+        return cuda_launch_rows(ex, "qk_norm_rope", err, dim, p.x.bf16, p.y.bf16, p);
     return cuda_launch(ex, "qk_norm_rope", err, rope_kernel, cuda_grid(rows, 1), CUDA_BLOCK,
                        32 * sizeof(float), p);
 }

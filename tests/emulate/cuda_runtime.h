@@ -137,13 +137,6 @@ typedef struct emulate_pool *cudaMemPool_t;
 
 cudaError_t cudaMalloc(void **out, size_t size);
 cudaError_t cudaFree(void *memory);
-/* few blocks, so that kernels which loop over rows do */
-template <typename... P>
-cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, void (*)(P...), int, size_t)
-{
-    *blocks = 1;
-    return cudaSuccess;
-}
 cudaError_t cudaMallocAsync(void **out, size_t size, cudaStream_t stream);
 cudaError_t cudaFreeAsync(void *memory, cudaStream_t stream);
 cudaError_t cudaMallocHost(void **out, size_t size);
