@@ -39,6 +39,7 @@ enum message_type {
     MESSAGE_WATCH,
     MESSAGE_UNWATCH,
     MESSAGE_EDIT,
+    MESSAGE_IMPORT,
     MESSAGE_STOP,
     MESSAGE_REQUEST_COUNT,
     /* replies */
@@ -48,6 +49,7 @@ enum message_type {
     MESSAGE_STATUS_REPLY,
     MESSAGE_QUEUED,
     MESSAGE_JOBS_REPLY,
+    MESSAGE_IMPORTED,
     /* events */
     MESSAGE_STATE,
     MESSAGE_STARTED,

@@ -116,6 +116,23 @@ const struct message message_table[MESSAGE_COUNT] = {
          {.name = "number", .kind = FIELD_INT, .optional = true, .min = 0, .max = INT64_MAX,
           .help = "0 to 5 of rate, 0 or 1 of favourite; of empty, only what went to the trash before "
                   "that time (milliseconds since 1970)."}}},
+    [MESSAGE_IMPORT] = {
+        "import", MESSAGE_REQUEST,
+        "Makes a clip of a video that the client has put into a folder of LIBRARY/incoming, with its "
+        "stills. The folder becomes the clip's. Answered by imported, and only when the clip is "
+        "safely in the catalog.",
+        {{.name = "folder", .kind = FIELD_TEXT, .help = "The folder's name in incoming."},
+         {.name = "prompt", .kind = FIELD_TEXT, .help = "What the video shows."},
+         {.name = "width", .kind = FIELD_INT, .min = 1, .max = 65536, .help = "Pixels."},
+         {.name = "height", .kind = FIELD_INT, .min = 1, .max = 65536, .help = "Pixels."},
+         {.name = "frames", .kind = FIELD_INT, .min = 1, .max = INT64_MAX, .help = "Frames."},
+         {.name = "fps", .kind = FIELD_NUMBER, .help = "Frames a second; 0 of a still."},
+         {.name = "files", .kind = FIELD_LIST,
+          .help = "Objects: kind (video, poster, strip), name, bytes, sha256, frames."},
+         {.name = "request", .kind = FIELD_OBJECT, .optional = true,
+          .help = "As in enqueue, when the video tells how it was made."},
+         {.name = "model", .kind = FIELD_TEXT, .optional = true, .help = "The model that made it."},
+         {.name = "tag", .kind = FIELD_TEXT, .optional = true, .help = "A tag for it."}}},
     [MESSAGE_STOP] = {
         "stop", MESSAGE_REQUEST,
         "Ends the engine. What runs goes back into the queue and continues at its last whole chunk "
@@ -154,6 +171,9 @@ const struct message message_table[MESSAGE_COUNT] = {
         "jobs", MESSAGE_REPLY, "The answer to jobs.",
         {{.name = "jobs", .kind = FIELD_LIST, .help = "Jobs, see JOBS."},
          {.name = "paused", .kind = FIELD_BOOL, .help = "Whether the whole queue is paused."}}},
+    [MESSAGE_IMPORTED] = {
+        "imported", MESSAGE_REPLY, "The answer to import.",
+        {{.name = "clip", .kind = FIELD_INT, .help = "The clip's number in the catalog."}}},
 
     [MESSAGE_STATE] = {
         "state", MESSAGE_EVENT, "A job is in another state. Never dropped.",

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/paths.h"
 #include "engine/server_internal.h"
+#include "store/clip_import.h"
 
 enum { TICK_MS = 1000 };
 
@@ -86,7 +87,7 @@ static bool open_catalog(struct server *s, struct dn_error *err)
     if (catalog_notice(s->catalog)[0])
         dn_warn("%s", catalog_notice(s->catalog));
     if (!catalog_recover_jobs(s->catalog, s->boot, &recovered, err) ||
-        !clip_files_sweep(s->catalog, &removed, err))
+        !clip_files_sweep(s->catalog, &removed, err) || !clip_import_sweep(s->catalog, err))
         return false;
     if (recovered)
         dn_info("%lld jobs that were interrupted go on", (long long)recovered);

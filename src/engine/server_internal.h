@@ -104,7 +104,13 @@ void peer_read(struct server *s, struct peer *p);
 /* --- server_edit: what the catalog says of clips --- */
 bool server_edit(struct server *s, const json_t *message, struct dn_error *err);
 
+/* --- server_import: videos from outside --- */
+bool server_import(struct server *s, const json_t *message, int64_t *clip, struct dn_error *err);
+
 /* --- server_jobs: jobs as rows --- */
+enum { MAX_FILES = 8 };
+/* The files that a message tells of, at most MAX_FILES; texts are the message's. */
+size_t message_files(const json_t *message, struct clip_file *files);
 /* The job as clients see it. NULL: err, there is none. */
 json_t *job_describe(struct server *s, int64_t id, struct dn_error *err);
 /* Adds clip and job from an enqueue message. */

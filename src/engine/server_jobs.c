@@ -242,9 +242,7 @@ json_t *job_order(struct server *s, int64_t id, struct dn_error *err)
     return message;
 }
 
-enum { MAX_FILES = 8 };
-
-static size_t read_files(const json_t *message, struct clip_file *files)
+size_t message_files(const json_t *message, struct clip_file *files)
 {
     size_t i, count = 0;
     json_t *item;
@@ -267,7 +265,7 @@ bool job_keep_files(struct server *s, int64_t id, const json_t *message, bool do
                     struct dn_error *err)
 {
     struct clip_file files[MAX_FILES]; /* texts borrowed from message */
-    size_t count = read_files(message, files);
+    size_t count = message_files(message, files);
     if (done) {
         char *timings = json_dumps(json_object_get(message, "timings"), JSON_COMPACT);
         struct clip_result result = {.frames = protocol_int(message, "frames", 0),

@@ -277,6 +277,18 @@ static bool do_edit(struct server *s, struct peer *p, const json_t *m, json_t **
     return server_edit(s, m, err);
 }
 
+static bool do_import(struct server *s, struct peer *p, const json_t *m, json_t **reply,
+                      struct dn_error *err)
+{
+    int64_t clip;
+    (void)p;
+    if (!server_import(s, m, &clip, err))
+        return false;
+    answer(reply, MESSAGE_IMPORTED);
+    json_object_set_new(*reply, "clip", json_integer(clip));
+    return true;
+}
+
 static bool do_stop(struct server *s, struct peer *p, const json_t *m, json_t **reply,
                     struct dn_error *err)
 {
@@ -293,7 +305,7 @@ static request_fn *const requests[MESSAGE_REQUEST_COUNT] = {
     [MESSAGE_JOBS] = do_jobs,     [MESSAGE_CANCEL] = do_cancel, [MESSAGE_PAUSE] = do_pause,
     [MESSAGE_RESUME] = do_resume, [MESSAGE_RETRY] = do_retry,   [MESSAGE_MOVE] = do_move,
     [MESSAGE_WATCH] = do_watch,   [MESSAGE_UNWATCH] = do_unwatch, [MESSAGE_EDIT] = do_edit,
-    [MESSAGE_STOP] = do_stop,
+    [MESSAGE_IMPORT] = do_import, [MESSAGE_STOP] = do_stop,
 };
 
 static void handle(struct server *s, struct peer *p, const char *line, size_t length)

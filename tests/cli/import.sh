@@ -1,0 +1,68 @@
+#!/bin/sh
+# Videos from elsewhere become clips: one of ours with its recipe, folders as Self-Forcing writes
+# them, what is there already, what is no video.
+. "$(dirname "$0")/harness"
+g="generate --local -m $demo --size 64x64 --frames 5 -q"
+
+works $g "a red butterfly" --seed 7 -o ours.mp4
+for seed in 1 2 3 4; do works $g "a star" --seed $seed --no-recipe -o "s$seed.mp4"; done
+sha256sum s?.mp4 >"$log/sums"
+check "videos that differ" test "$(cut -c 1-64 "$log/sums" | sort -u | wc -l)" -eq 4
+
+works import ours.mp4 --tag foreign
+check "told" grep -q '^clip 1 is ours.mp4$' "$log/out"
+works show 1
+check "its prompt from the recipe" grep -q 'a red butterfly' "$log/out"
+check "its seed too" grep -q '^seed *7$' "$log/out"
+works list tag:foreign origin:import
+check "tagged" grep -q '^ *1 .*done .*5x64x64 .*a red butterfly$' "$log/out"
+check "copied byte by byte" cmp ours.mp4 "$XDG_DATA_HOME"/danaus/clips/*/*/*/000001-*/video.mp4
+check "with a poster" test -s "$XDG_DATA_HOME"/danaus/clips/*/*/*/000001-*/poster.jpg
+refuses 1 'ours.mp4 is in the library already: clip 1' import ours.mp4
+
+# two ways in which the names tell the prompt
+mkdir names numbers
+long="a very long prompt about a lighthouse on a cliff above the sea, of which a name can hold the beginnin"
+long=$(echo "$long" | cut -c 1-100)
+mv s1.mp4 "names/a boat, at sea-0.mp4"
+mv s2.mp4 "names/$long-1.mp4"
+printf '%s\n' "first" "the second line" "$long and then its end" >list.txt
+works import names -f list.txt
+works list
+check "from the name" grep -q ' a boat, at sea$' "$log/out"
+works search 'end'
+check "the whole of a prompt that the name cuts" test "$(wc -l <"$log/out")" -eq 1
+mv s3.mp4 numbers/1-0_ema.mp4
+works import numbers -f list.txt
+works list 'second'
+check "by its number in the list" grep -q 'the second line$' "$log/out"
+mv s4.mp4 numbers/2-0_ema.mp4
+run import numbers -f list.txt --prompt "as I say"
+check "goes on behind what is there" test $status -eq 0
+check "which is told" grep -q '1-0_ema.mp4 is in the library already' "$log/err"
+works list --count
+check "five clips" test "$(cat "$log/out")" = 5
+works list 'say'
+check "the prompt that is given" grep -q 'as I say$' "$log/out"
+
+# no videos
+echo nonsense >bad.mp4
+refuses 1 'bad.mp4' import bad.mp4
+refuses 2 'no mp4' import list.txt
+refuses 1 'no.mp4' import no.mp4
+mkdir empty
+refuses 2 'holds no mp4' import empty
+refuses 2 'import which file' import
+check "nothing is left of them" test -z "$(ls "$XDG_DATA_HOME/danaus/incoming")"
+works export 1 -o again.mp4
+works library check
+check "whole" grep -q '^the library is whole$' "$log/out"
+
+# what a killed import leaves goes when an engine starts
+works engine stop
+mkdir "$XDG_DATA_HOME/danaus/incoming/left"
+works queue list
+check "swept" test ! -e "$XDG_DATA_HOME/danaus/incoming/left"
+works list --count
+check "still five" test "$(cat "$log/out")" = 5
+finish
