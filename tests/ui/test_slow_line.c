@@ -25,6 +25,13 @@ struct line {
     int pictures;
 };
 
+/* 150 ms is promised, on a quiet machine; sanitizers make everything some times slower */
+#ifdef __SANITIZE_ADDRESS__
+enum { SLACK_MS = 2000 };
+#else
+enum { SLACK_MS = 600 };
+#endif
+
 static void later(struct late *list, int *count, const char *text, int64_t at_ms)
 {
     if (*count == DELAYED)
@@ -121,7 +128,7 @@ static void play_over(int kbit, int delay_ms, bool expect_pictures)
     double seconds = (double)(dn_now_ms() - start) / 1e3;
     printf("%d kbit/s, %d ms there and back: %.1f pictures/s, key to effect %d ms, at worst %d\n", kbit,
            2 * delay_ms, l.pictures / seconds, sum / 6, worst);
-    CHECK_MSG(worst <= 2 * delay_ms + 600, "%d ms", worst); /* 150 is promised, on a quiet machine */
+    CHECK_MSG(worst <= 2 * delay_ms + SLACK_MS, "%d ms", worst);
     CHECK(!expect_pictures || l.pictures / seconds > 8);
     strbuf_done(&l.under_way);
     vt_free(l.v);

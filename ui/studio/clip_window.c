@@ -8,6 +8,8 @@
 
 static void drop(struct clip_window *w, int from, int count)
 {
+    if (count == 0) /* there may be no memory yet */
+        return;
     for (int i = from; i < from + count; i++)
         clip_done(&w->clips[i]);
     memmove(w->clips + from, w->clips + from + count,
