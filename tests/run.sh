@@ -1,6 +1,8 @@
 #!/bin/sh
 # Runs test programs and scripts, adds up their `N passed, N failed` lines. Usage: tests/run.sh TEST...
 export GOMP_SPINCOUNT="${GOMP_SPINCOUNT:-1000}" # idle threads sleep soon: the machine may be busy
+# leaks of libraries, for builds with a sanitizer
+export LSAN_OPTIONS="suppressions=$(cd "$(dirname "$0")" && pwd)/lsan.supp:print_suppressions=0"
 passed=0
 failed=0
 log=$(mktemp)
