@@ -243,3 +243,31 @@ bool atomic_file_write(const char *path, const void *bytes, size_t size, bool fo
     }
     return atomic_file_publish(file, err);
 }
+
+static bool copy_bytes(int from, int to)
+{
+    char *bytes = dn_malloc(1 << 20);
+    ssize_t n;
+    bool ok = true;
+    while (ok && (n = read(from, bytes, 1 << 20)) != 0)
+        ok = n > 0 ? atomic_write_all(to, bytes, (size_t)n) : errno == EINTR;
+    free(bytes);
+    return ok;
+}
+
+bool atomic_file_copy(const char *from, const char *to, bool force, struct dn_error *err)
+{
+    struct atomic_file *file = NULL;
+    int fd = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    bool ok = fd >= 0 || dn_fail(err, DN_E_IO, "cannot read %s: %s", from, strerror(errno));
+    ok = ok && atomic_file_open(to, force, &file, err);
+    if (ok && !copy_bytes(fd, file->fd)) {
+        ok = atomic_write_failed(err, to, file->fd, errno);
+        atomic_file_abort(file);
+    } else if (ok) {
+        ok = atomic_file_publish(file, err);
+    }
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}

@@ -38,6 +38,9 @@ void atomic_file_abort(struct atomic_file *file);
 bool atomic_file_write(const char *path, const void *bytes, size_t size, bool force,
                        struct dn_error *err);
 
+/* The file `from` as `to`, likewise. */
+bool atomic_file_copy(const char *from, const char *to, bool force, struct dn_error *err);
+
 /* Writes all bytes at the descriptor's position. false with errno set. */
 bool atomic_write_all(int fd, const void *bytes, size_t size);
 

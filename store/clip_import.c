@@ -2,7 +2,6 @@
 #include "store/clip_import.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,34 +39,6 @@ static bool make_folder(struct catalog *c, struct clip_import *import, struct dn
         import->folder = dn_strdup(strrchr(path, '/') + 1);
     free(incoming);
     free(path);
-    return ok;
-}
-
-static bool copy_bytes(int from, int to)
-{
-    char *bytes = dn_malloc(1 << 20);
-    ssize_t n;
-    bool ok = true;
-    while (ok && (n = read(from, bytes, 1 << 20)) != 0)
-        ok = n > 0 ? atomic_write_all(to, bytes, (size_t)n) : errno == EINTR;
-    free(bytes);
-    return ok;
-}
-
-static bool copy_file(const char *from, const char *to, struct dn_error *err)
-{
-    struct atomic_file *file = NULL;
-    int fd = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    bool ok = fd >= 0 || dn_fail(err, DN_E_IO, "cannot read %s: %s", from, strerror(errno));
-    ok = ok && atomic_file_open(to, false, &file, err);
-    if (ok && !copy_bytes(fd, atomic_file_fd(file))) {
-        ok = atomic_write_failed(err, to, atomic_file_fd(file), errno);
-        atomic_file_abort(file);
-    } else if (ok) {
-        ok = atomic_file_publish(file, err);
-    }
-    if (fd >= 0)
-        close(fd);
     return ok;
 }
 
@@ -117,7 +88,7 @@ static bool stage(struct catalog *c, const char *path, const char *name, struct 
     char *video = staged_path(c, import->folder, name);
     char *poster = staged_path(c, import->folder, "poster.jpg");
     char *strip = staged_path(c, import->folder, "strip.jpg");
-    bool ok = media_probe(path, &import->info, err) && copy_file(path, video, err) &&
+    bool ok = media_probe(path, &import->info, err) && atomic_file_copy(path, video, false, err) &&
               add_file(c, import, CLIP_VIDEO, name, import->info.frames, err) &&
               check_new(c, path, import->files.items[0].sha256, err) &&
               thumbnail_from_file(video, poster, strip, err) &&

@@ -10,7 +10,6 @@
 #include "commands/clip_words.h"
 #include "commands/command.h"
 #include "commands/print_usage.h"
-#include "store/clip_files.h"
 #include "ui/studio/export_work.h"
 
 struct export_args {
@@ -95,29 +94,6 @@ static const struct option_usage usage = {
 
 static const char *const hows[] = {"each", "joined", "beside", "grid"}; /* as enum export_how */
 
-static char *recipe_of(const struct clip *clip)
-{
-    struct request r;
-    struct dn_error err;
-    request_init(&r);
-    char *json = request_from_json(&r, clip->request_json, &err) ? request_to_recipe(&r) : NULL;
-    request_done(&r);
-    return json;
-}
-
-static bool find_video(struct catalog *catalog, const struct clip *clip, char **out,
-                       struct dn_error *err)
-{
-    struct clip_file_list files = {0};
-    bool ok = catalog_list_files(catalog, clip->id, &files, err);
-    for (size_t i = 0; ok && i < files.count && !*out; i++)
-        if (strcmp(files.items[i].kind, CLIP_VIDEO) == 0)
-            *out = clip_file_path(catalog, clip, files.items[i].name);
-    clip_file_list_done(&files);
-    return ok && (*out || dn_fail(err, DN_E_ARG, "clip %lld has no video: it is %s",
-                                  (long long)clip->id, job_state_name(clip->status)));
-}
-
 static bool add_clip(struct export_work *w, struct catalog *catalog, const char *word,
                      const struct export_args *args, int count, struct dn_error *err)
 {
@@ -128,12 +104,10 @@ static bool add_clip(struct export_work *w, struct catalog *catalog, const char 
         !catalog_get_clip(catalog, named.clip, &clip, err))
         return false;
     bool each = w->how == EXPORT_EACH;
-    bool ok = find_video(catalog, &clip, &to->video, err);
-    to->recipe = args->recipe ? recipe_of(&clip) : NULL;
-    to->title = args->recipe ? dn_strdup(clip.prompt) : NULL;
+    bool ok = export_clip_fill(to, catalog, &clip, args->recipe, err) &&
+              (to->video || dn_fail(err, DN_E_ARG, "clip %lld has no video: it is %s",
+                                    (long long)clip.id, job_state_name(clip.status)));
     to->output = clip_output_name(args->output, w->count, each ? count : 1, clip.seed, clip.prompt);
-    to->fps = clip.fps;
-    to->frames = clip.frames;
     if (w->count++ == 0) { /* the range is told in seconds of the first */
         w->first = (int64_t)llround(args->from * clip.fps);
         w->last = args->to > 0 ? (int64_t)llround(args->to * clip.fps) - 1 : -1;

@@ -1,39 +1,29 @@
 /* cmd_note: notes on clips. */
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/number.h"
 #include "commands/command.h"
 #include "commands/edit_clips.h"
-#include "commands/engine_session.h"
-#include "commands/job.h"
+#include "commands/print_usage.h"
 
 static const struct option_usage usage = {.command = "note", .max_words = 1000};
 
-static bool act(struct client *c, char **words, int count, struct dn_error *err)
+static bool act(struct client *c, const void *own, char **words, int count, struct dn_error *err)
 {
+    (void)own;
     struct clip_edit edit = {.what = "note", .value = count > 1 ? words[1] : "", .number = -1};
     if (count > 2)
         return dn_fail(err, DN_E_ARG, "one clip and one note, in quotes");
     return edit_clips(c, &edit, words, 1, err);
 }
 
+static const struct edit_command note = {
+    .usage = &usage,
+    .no_words = "note on which clip?",
+    .hint = "danaus note 17 \"the wings are good\"",
+    .act = act,
+};
+
 static int run_note(int argc, char **argv)
 {
-    struct settings settings;
-    struct client *c = NULL;
-    struct dn_error err;
-    int words = 0;
-    settings_init(&settings, NULL, NULL);
-    bool ok = options_parse_argv(&settings, &usage, NULL, argc, argv, 1, &words, &err);
-    if (ok && words < 1) {
-        ok = dn_fail(&err, DN_E_ARG, "note on which clip?");
-        dn_error_hint(&err, "danaus note 17 \"the wings are good\"");
-    }
-    ok = ok && session_connect("note", true, &c, &err) && act(c, argv + 1, words, &err);
-    client_close(c);
-    settings_done(&settings);
-    return ok ? EXIT_DONE : command_fail("note", &err);
+    return edit_command_run(&note, NULL, argc, argv);
 }
 
 static void print_options(FILE *out, bool man)

@@ -1,12 +1,8 @@
 /* cmd_rate: stars and hearts of clips. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/number.h"
 #include "commands/command.h"
 #include "commands/edit_clips.h"
-#include "commands/engine_session.h"
-#include "commands/job.h"
+#include "commands/print_usage.h"
 
 struct rate_args {
     bool favourite, no_favourite;
@@ -32,9 +28,9 @@ static const struct option own_rows[] = {
 static const struct option_usage usage = {
     .command = "rate", .own = own_rows, .own_count = OWN_COUNT, .max_words = 1000};
 
-static bool act(struct client *c, const struct rate_args *args, char **words, int count,
-                struct dn_error *err)
+static bool act(struct client *c, const void *own, char **words, int count, struct dn_error *err)
 {
+    const struct rate_args *args = own;
     struct clip_edit edit = {.what = "favourite", .number = args->favourite};
     if (args->favourite || args->no_favourite)
         return edit_clips(c, &edit, words, count, err);
@@ -46,25 +42,17 @@ static bool act(struct client *c, const struct rate_args *args, char **words, in
     return edit_clips(c, &edit, words, count - 1, err);
 }
 
+static const struct edit_command rate = {
+    .usage = &usage,
+    .no_words = "rate which clip?",
+    .hint = "danaus rate 17 5",
+    .act = act,
+};
+
 static int run_rate(int argc, char **argv)
 {
     struct rate_args args = {0};
-    struct settings settings;
-    struct client *c = NULL;
-    struct dn_error err;
-    int words = 0;
-    option_defaults(own_rows, OWN_COUNT, &args);
-    settings_init(&settings, NULL, NULL);
-    bool ok = options_parse_argv(&settings, &usage, &args, argc, argv, 1, &words, &err);
-    if (ok && words < 1) {
-        ok = dn_fail(&err, DN_E_ARG, "rate which clip?");
-        dn_error_hint(&err, "danaus rate 17 5");
-    }
-    ok = ok && session_connect("rate", true, &c, &err) && act(c, &args, argv + 1, words, &err);
-    client_close(c);
-    option_free(own_rows, OWN_COUNT, &args);
-    settings_done(&settings);
-    return ok ? EXIT_DONE : command_fail("rate", &err);
+    return edit_command_run(&rate, &args, argc, argv);
 }
 
 static void print_options(FILE *out, bool man)

@@ -1,37 +1,27 @@
 /* cmd_rm: clips to the trash. */
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/number.h"
 #include "commands/command.h"
 #include "commands/edit_clips.h"
-#include "commands/engine_session.h"
-#include "commands/job.h"
+#include "commands/print_usage.h"
 
 static const struct option_usage usage = {.command = "rm", .max_words = 1000};
 
-static bool act(struct client *c, char **words, int count, struct dn_error *err)
+static bool act(struct client *c, const void *own, char **words, int count, struct dn_error *err)
 {
+    (void)own;
     const struct clip_edit edit = {.what = "trash", .number = -1};
     return edit_clips(c, &edit, words, count, err);
 }
 
+static const struct edit_command rm = {
+    .usage = &usage,
+    .no_words = "remove which clip?",
+    .hint = "danaus rm 17",
+    .act = act,
+};
+
 static int run_rm(int argc, char **argv)
 {
-    struct settings settings;
-    struct client *c = NULL;
-    struct dn_error err;
-    int words = 0;
-    settings_init(&settings, NULL, NULL);
-    bool ok = options_parse_argv(&settings, &usage, NULL, argc, argv, 1, &words, &err);
-    if (ok && words < 1) {
-        ok = dn_fail(&err, DN_E_ARG, "remove which clip?");
-        dn_error_hint(&err, "danaus rm 17");
-    }
-    ok = ok && session_connect("rm", true, &c, &err) && act(c, argv + 1, words, &err);
-    client_close(c);
-    settings_done(&settings);
-    return ok ? EXIT_DONE : command_fail("rm", &err);
+    return edit_command_run(&rm, NULL, argc, argv);
 }
 
 static void print_options(FILE *out, bool man)

@@ -1,12 +1,7 @@
 /* cmd_tag: tags and collections of clips. */
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/number.h"
 #include "commands/command.h"
 #include "commands/edit_clips.h"
-#include "commands/engine_session.h"
-#include "commands/job.h"
+#include "commands/print_usage.h"
 
 struct tag_args {
     char *collection;
@@ -35,9 +30,9 @@ static const struct option own_rows[] = {
 static const struct option_usage usage = {
     .command = "tag", .own = own_rows, .own_count = OWN_COUNT, .max_words = 1000};
 
-static bool act(struct client *c, const struct tag_args *args, char **words, int count,
-                struct dn_error *err)
+static bool act(struct client *c, const void *own, char **words, int count, struct dn_error *err)
 {
+    const struct tag_args *args = own;
     struct clip_edit edit = {.what = args->remove ? "untag" : "tag", .number = -1};
     if (args->collection && args->collection[0]) {
         edit.what = args->remove ? "uncollect" : "collect";
@@ -50,25 +45,17 @@ static bool act(struct client *c, const struct tag_args *args, char **words, int
     return edit_clips(c, &edit, words, count - 1, err);
 }
 
+static const struct edit_command tag = {
+    .usage = &usage,
+    .no_words = "tag which clip?",
+    .hint = "danaus tag 17 18 foxes",
+    .act = act,
+};
+
 static int run_tag(int argc, char **argv)
 {
     struct tag_args args = {0};
-    struct settings settings;
-    struct client *c = NULL;
-    struct dn_error err;
-    int words = 0;
-    option_defaults(own_rows, OWN_COUNT, &args);
-    settings_init(&settings, NULL, NULL);
-    bool ok = options_parse_argv(&settings, &usage, &args, argc, argv, 1, &words, &err);
-    if (ok && words < 1) {
-        ok = dn_fail(&err, DN_E_ARG, "tag which clip?");
-        dn_error_hint(&err, "danaus tag 17 18 foxes");
-    }
-    ok = ok && session_connect("tag", true, &c, &err) && act(c, &args, argv + 1, words, &err);
-    client_close(c);
-    option_free(own_rows, OWN_COUNT, &args);
-    settings_done(&settings);
-    return ok ? EXIT_DONE : command_fail("tag", &err);
+    return edit_command_run(&tag, &args, argc, argv);
 }
 
 static void print_options(FILE *out, bool man)

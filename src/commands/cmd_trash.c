@@ -1,13 +1,10 @@
 /* cmd_trash: what was removed: look, bring back, remove for good. */
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/number.h"
 #include "commands/command.h"
 #include "commands/edit_clips.h"
-#include "commands/engine_session.h"
-#include "commands/job.h"
 #include "commands/list_clips.h"
+#include "commands/print_usage.h"
 #include "store/catalog.h"
 
 struct trash_args {
@@ -39,21 +36,13 @@ static const struct option own_rows[] = {
 static const struct option_usage usage = {
     .command = "trash", .own = own_rows, .own_count = OWN_COUNT, .max_words = 1000};
 
-static bool do_list(const struct trash_args *args, struct dn_error *err)
+static bool act(struct client *c, const void *own, char **words, int count, struct dn_error *err)
 {
-    char *argv[] = {(char *)"trash", (char *)"in:trash", (char *)"--limit=1000000",
-                    args->json ? (char *)"--json" : NULL};
-    (void)err;
-    return list_clips_run("trash", true, args->json ? 4 : 3, argv) == EXIT_DONE;
-}
-
-static bool act(struct client *c, const struct trash_args *args, char **words, int count,
-                struct dn_error *err)
-{
+    const struct trash_args *args = own;
     const char *what = count ? words[0] : "list";
     struct clip_edit edit = {.what = what, .number = -1};
     if (strcmp(what, "list") == 0)
-        return do_list(args, err);
+        return list_clips_print("in:trash", 1000000, args->json, err);
     if (strcmp(what, "restore") == 0)
         return count > 1 ? edit_clips(c, &edit, words + 1, count - 1, err)
                          : dn_fail(err, DN_E_ARG, "restore which clip?");
@@ -65,21 +54,15 @@ static bool act(struct client *c, const struct trash_args *args, char **words, i
     return dn_error_hint(err, "danaus trash list, restore or empty");
 }
 
+static const struct edit_command trash = {
+    .usage = &usage,
+    .act = act,
+};
+
 static int run_trash(int argc, char **argv)
 {
     struct trash_args args = {0};
-    struct settings settings;
-    struct client *c = NULL;
-    struct dn_error err;
-    int words = 0;
-    option_defaults(own_rows, OWN_COUNT, &args);
-    settings_init(&settings, NULL, NULL);
-    bool ok = options_parse_argv(&settings, &usage, &args, argc, argv, 1, &words, &err);
-    ok = ok && session_connect("trash", true, &c, &err) && act(c, &args, argv + 1, words, &err);
-    client_close(c);
-    option_free(own_rows, OWN_COUNT, &args);
-    settings_done(&settings);
-    return ok ? EXIT_DONE : command_fail("trash", &err);
+    return edit_command_run(&trash, &args, argc, argv);
 }
 
 static void print_options(FILE *out, bool man)

@@ -2,6 +2,9 @@
 #include "commands/edit_clips.h"
 
 #include "commands/clip_words.h"
+#include "commands/command.h"
+#include "commands/engine_session.h"
+#include "config/option_value.h"
 
 bool edit_send(struct client *c, const struct clip_edit *edit, int64_t clip, struct dn_error *err)
 {
@@ -28,4 +31,26 @@ bool edit_clips(struct client *c, const struct clip_edit *edit, char **words, in
     }
     catalog_close(catalog);
     return ok;
+}
+
+int edit_command_run(const struct edit_command *command, void *args, int argc, char **argv)
+{
+    const struct option_usage *usage = command->usage;
+    struct settings settings;
+    struct client *c = NULL;
+    struct dn_error err;
+    int words = 0;
+    option_defaults(usage->own, usage->own_count, args);
+    settings_init(&settings, NULL, NULL);
+    bool ok = options_parse_argv(&settings, usage, args, argc, argv, 1, &words, &err);
+    if (ok && words == 0 && command->no_words) {
+        ok = dn_fail(&err, DN_E_ARG, "%s", command->no_words);
+        dn_error_hint(&err, "%s", command->hint);
+    }
+    ok = ok && session_connect(usage->command, true, &c, &err) &&
+         command->act(c, args, argv + 1, words, &err);
+    client_close(c);
+    option_free(usage->own, usage->own_count, args);
+    settings_done(&settings);
+    return ok ? EXIT_DONE : command_fail(usage->command, &err);
 }

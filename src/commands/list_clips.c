@@ -101,12 +101,12 @@ static bool list(struct catalog *catalog, const struct clip_query *query,
     return ok;
 }
 
-static bool answer(struct catalog *catalog, const char *text, const struct list_args *args,
-                   struct dn_error *err)
+static bool answer(const char *text, const struct list_args *args, struct dn_error *err)
 {
+    struct catalog *catalog = NULL;
     struct clip_query *query = NULL;
     int64_t count = 0;
-    bool ok = clip_query_parse(text, &query, err);
+    bool ok = library_read(&catalog, err) && clip_query_parse(text, &query, err);
     if (ok && args->count) {
         ok = catalog_count(catalog, query, INT64_MAX, &count, err);
         if (ok)
@@ -115,7 +115,14 @@ static bool answer(struct catalog *catalog, const char *text, const struct list_
         ok = list(catalog, query, args, err);
     }
     clip_query_free(query);
+    catalog_close(catalog);
     return ok;
+}
+
+bool list_clips_print(const char *query, int64_t limit, bool json, struct dn_error *err)
+{
+    const struct list_args args = {.limit = limit, .json = json};
+    return answer(query, &args, err);
 }
 
 int list_clips_run(const char *name, bool needs_query, int argc, char **argv)
@@ -124,7 +131,6 @@ int list_clips_run(const char *name, bool needs_query, int argc, char **argv)
     struct list_args args = {0};
     struct settings settings;
     struct strbuf text = {0};
-    struct catalog *catalog = NULL;
     struct dn_error err;
     int words = 0;
     command_catch_interrupt();
@@ -137,8 +143,7 @@ int list_clips_run(const char *name, bool needs_query, int argc, char **argv)
         ok = dn_fail(&err, DN_E_ARG, "search for what?");
         dn_error_hint(&err, "danaus search red fox; danaus list shows everything");
     }
-    ok = ok && library_read(&catalog, &err) && answer(catalog, strbuf_text(&text), &args, &err);
-    catalog_close(catalog);
+    ok = ok && answer(strbuf_text(&text), &args, &err);
     strbuf_done(&text);
     settings_done(&settings);
     return ok ? EXIT_DONE : command_fail(name, &err);

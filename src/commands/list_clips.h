@@ -3,12 +3,17 @@
 #define DANAUS_COMMANDS_LIST_CLIPS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+
+#include "base/error.h"
 
 /* Runs the command called name on its words (joined by spaces: a query, see clip_query.h);
  * needs_query: search without one is refused. */
 int list_clips_run(const char *name, bool needs_query, int argc, char **argv);
 void list_clips_print_options(const char *name, FILE *out, bool man);
+/* The newest clips that match query, at most limit, as lines or as JSON. */
+bool list_clips_print(const char *query, int64_t limit, bool json, struct dn_error *err);
 
 /* How a query is written, for --help and the manual. */
 #define LIST_CLIPS_QUERY                                                                           \

@@ -3,7 +3,6 @@
 #include "engine/worker_files.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +18,10 @@
 #include "format/safetensors_write.h"
 #include "store/atomic_file.h"
 #include "store/atomic_sweep.h"
-#include "store/clip_latents.h"
 #include "store/clip_files.h"
+#include "store/clip_latents.h"
 #include "store/file_hash.h"
+#include "store/file_tree.h"
 #include "store/thumbnail.h"
 
 #define VIDEO_NAME "video.mp4"
@@ -97,8 +97,9 @@ bool clip_output_open(const struct clip_output_options *options, struct clip_out
                                       .title = options->recipe && r->prompt[0] ? r->prompt : NULL,
                                       .background = options->background};
     char *video = path_in(o, VIDEO_NAME);
-    if (options->again)
-        atomic_sweep(video);
+    int64_t swept = 0;
+    if (options->again && !tree_sweep(options->folder, &swept, err)) /* its last worker's */
+        dn_warn("%s", err->message);
     if (options->again && r->output)
         atomic_sweep(r->output);
     bool ok = open_copy(o, &sink, err) && frame_sink_open(video, &sink, &o->video, err);
@@ -269,33 +270,10 @@ static bool write_stills(struct clip_output *o, json_t *files, struct dn_error *
     return ok;
 }
 
-static bool copy_bytes(int from, int to)
-{
-    char *bytes = dn_malloc(1 << 20);
-    ssize_t n;
-    bool ok = true;
-    while (ok && (n = read(from, bytes, 1 << 20)) != 0)
-        ok = n > 0 ? atomic_write_all(to, bytes, (size_t)n) : errno == EINTR;
-    free(bytes);
-    return ok;
-}
-
 static bool copy_video(struct clip_output *o, bool force, struct dn_error *err)
 {
-    const char *to = o->options.request->output;
-    struct atomic_file *file = NULL;
     char *from = path_in(o, VIDEO_NAME);
-    int fd = open(from, O_RDONLY | O_CLOEXEC);
-    bool ok = fd >= 0 || dn_fail(err, DN_E_IO, "cannot read %s: %s", from, strerror(errno));
-    ok = ok && atomic_file_open(to, force, &file, err);
-    if (ok && !copy_bytes(fd, atomic_file_fd(file))) {
-        ok = atomic_write_failed(err, to, atomic_file_fd(file), errno);
-        atomic_file_abort(file);
-    } else if (ok) {
-        ok = atomic_file_publish(file, err);
-    }
-    if (fd >= 0)
-        close(fd);
+    bool ok = atomic_file_copy(from, o->options.request->output, force, err);
     free(from);
     return ok;
 }

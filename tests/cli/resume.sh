@@ -51,10 +51,12 @@ for i in $(seq 100); do
     sleep 0.05
 done
 head -c 100 "$(latents "$job")" >short && cp short "$(latents "$job")"
+echo half >"$(folder "$job")/.poster.jpg-0123abcd.part" # as of a worker that was killed
 works queue resume "$job"
 works watch "$job"
 prints "$job" >"$log/got"
 check "made anew" cmp "$log/got" "$log/want"
+check "nothing temporary is left" test -z "$(find "$(folder "$job")" -name '*.part')"
 check "the damaged file is kept" cmp short "$(latents "$job").broken"
 check "and the log says so" grep -q 'broken and the clip begins anew' "$XDG_STATE_HOME/danaus/engine.log"
 

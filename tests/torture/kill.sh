@@ -63,6 +63,7 @@ done <"$log/acknowledged"
 check "the catalog and every file are sound" sound
 works engine stop
 works engine start # sweeps
-check "nothing temporary is left" test -z "$(find "$library" . -name '*.part*')"
+left=$(find "$library" . -name '*.part*')
+check "nothing temporary is left, not $left" test -z "$left"
 echo "$kills kills, $(wc -l <"$log/acknowledged") acknowledged jobs, slowest restart $slowest ms"
 finish

@@ -225,41 +225,21 @@ static void export_done(void *data, bool dropped)
     export_work_free(w);
 }
 
-static char *recipe_of(const struct clip *clip)
-{
-    struct request r;
-    struct dn_error err;
-    request_init(&r);
-    char *json = request_from_json(&r, clip->request_json, &err) ? request_to_recipe(&r) : NULL;
-    request_done(&r);
-    return json;
-}
-
 /* The name that was typed for the first; the others have their own. */
 static bool fill_clip(struct studio *s, int i, struct export_clip *out, struct dn_error *err)
 {
     struct export_dialog *d = get(s);
     struct catalog *catalog = studio_catalog(s);
-    struct clip_file_list files = {0};
     struct clip clip;
     if (!catalog)
         return dn_fail(err, DN_E_IO, "there is no library yet");
     if (!catalog_get_clip(catalog, d->clips[i], &clip, err))
         return false;
-    bool ok = catalog_list_files(catalog, clip.id, &files, err);
-    for (size_t k = 0; ok && k < files.count; k++)
-        if (strcmp(files.items[k].kind, CLIP_VIDEO) == 0 && !out->video)
-            out->video = clip_file_path(catalog, &clip, files.items[k].name);
-    if (ok && !out->video)
-        ok = dn_fail(err, DN_E_ARG, "#%lld has no video: it is %s", (long long)clip.id,
-                     job_state_name(clip.status));
-    out->recipe = d->recipe ? recipe_of(&clip) : NULL;
-    out->title = d->recipe ? dn_strdup(clip.prompt) : NULL;
+    bool ok = export_clip_fill(out, catalog, &clip, d->recipe, err) &&
+              (out->video || dn_fail(err, DN_E_ARG, "#%lld has no video: it is %s",
+                                     (long long)clip.id, job_state_name(clip.status)));
     out->output = i == 0 ? dn_strdup(editor_text(&d->file))
                          : default_name(&clip, formats[d->format].extension);
-    out->fps = clip.fps;
-    out->frames = clip.frames;
-    clip_file_list_done(&files);
     clip_done(&clip);
     return ok;
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "config/request.h"
+#include "store/clip_files.h"
 #include "store/media_encode.h"
 #include "store/media_import.h"
 
@@ -18,6 +20,32 @@ void export_work_free(struct export_work *w)
         free(w->clips[i].output);
     }
     free(w);
+}
+
+static char *recipe_of(const struct clip *clip)
+{
+    struct request r;
+    struct dn_error err;
+    request_init(&r);
+    char *json = request_from_json(&r, clip->request_json, &err) ? request_to_recipe(&r) : NULL;
+    request_done(&r);
+    return json;
+}
+
+bool export_clip_fill(struct export_clip *out, struct catalog *catalog, const struct clip *clip,
+                      bool recipe, struct dn_error *err)
+{
+    struct clip_file_list files = {0};
+    bool ok = catalog_list_files(catalog, clip->id, &files, err);
+    for (size_t i = 0; ok && i < files.count && !out->video; i++)
+        if (strcmp(files.items[i].kind, CLIP_VIDEO) == 0)
+            out->video = clip_file_path(catalog, clip, files.items[i].name);
+    clip_file_list_done(&files);
+    out->recipe = recipe ? recipe_of(clip) : NULL;
+    out->title = recipe ? dn_strdup(clip->prompt) : NULL;
+    out->fps = clip->fps;
+    out->frames = clip->frames;
+    return ok;
 }
 
 static bool open_writer(const struct export_work *w, const struct export_clip *clip, int width,

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "store/catalog_clips.h"
 
 enum { EXPORT_CLIPS = 64 };
 
@@ -36,6 +37,11 @@ struct export_work {
     struct dn_error err;
     int64_t bytes; /* written */
 };
+
+/* Video (NULL: the clip has none), rate, length, and with recipe what travels along; the output is
+ * the caller's to name. False: the catalog cannot be read. */
+bool export_clip_fill(struct export_clip *out, struct catalog *catalog, const struct clip *clip,
+                      bool recipe, struct dn_error *err);
 
 /* In a thread of its own. */
 void export_work_run(struct export_work *w);
