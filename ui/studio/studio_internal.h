@@ -82,11 +82,14 @@ bool studio_area(const struct studio *s, struct rect *area);
 
 /* --- what screens do for each other --- */
 
-/* screen_studio.c: takes over what a clip was made from. */
+/* recall.c: takes over what a clip was made from. */
 enum recall { RECALL_ALL, RECALL_BUT_SEED, RECALL_PROMPT };
+const char *recall_name(enum recall what); /* "everything but the seed" */
 void studio_recall(struct studio *s, int64_t clip, enum recall what);
 /* The request that a clip was made from, as JSON with some values replaced; NULL: told the user. */
 char *studio_request_of(struct studio *s, int64_t clip, const char *prompt, bool new_seed);
+/* screen_studio.c: prompt and settings become those of r, and the studio is shown. */
+void studio_take_request(struct studio *s, const struct request *r, enum recall what);
 /* screen_player.c */
 void player_open(struct studio *s, int64_t clip);
 void player_compare(struct studio *s, int64_t left, int64_t right);
