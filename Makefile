@@ -51,7 +51,7 @@ LIBS_format   := -lz -lcrypto
 LIBS_kernels  := -ldnnl
 LIBS_model    := -lutf8proc
 LIBS_store    := -lavformat -lavfilter -lavcodec -lswscale -lavutil -lsqlite3
-LIBS_ui       := -lsixel -lncursesw -ltinfo -lutf8proc
+LIBS_ui       := -lz -lsixel -lncursesw -ltinfo -lutf8proc
 
 # V=1 shows whole commands.
 Q   := $(if $(V),,@)

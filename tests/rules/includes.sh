@@ -48,7 +48,8 @@ done <<'LIBS'
 (cuda|cublas):kernels/(cuda|lab)/
 (dnnl|oneapi/dnnl):kernels/cpu/|src/commands/cmd_doctor
 yaml\.h:src/config/
-(zlib|openssl/):src/format/
+openssl/:src/format/
+zlib:src/format/|ui/graphics/
 LIBS
 
 # only main leaves the process; only commands, main and ui write to the terminal

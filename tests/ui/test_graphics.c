@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "check.h"
+#include "picture_decoders.h"
 #include "ui/graphics/graphics.h"
 #include "ui/graphics/palette.h"
 #include "ui/graphics/probe.h"
@@ -34,100 +35,6 @@ static int largest_difference(const uint8_t *a, const uint8_t *b, int count)
     return largest;
 }
 
-/* A sixel picture as a terminal reads it. */
-struct sixel {
-    const char *p;
-    int width, height;
-    uint8_t *rgb;
-    uint8_t colours[256][3];
-    int painted; /* pixels set at least once */
-    uint8_t *set;
-};
-
-static int number(struct sixel *s)
-{
-    int value = 0;
-    while (*s->p >= '0' && *s->p <= '9')
-        value = value * 10 + *s->p++ - '0';
-    return value;
-}
-
-/* #n chooses a colour, #n;2;r;g;b defines one, which is not chosen by that (as in xterm). */
-static int sixel_colour(struct sixel *s, int chosen)
-{
-    s->p++;
-    int n = number(s) & 255;
-    if (*s->p != ';') {
-        chosen = n;
-    } else {
-        int v[4] = {0};
-        for (int i = 0; i < 4 && *s->p == ';'; i++) {
-            s->p++;
-            v[i] = number(s);
-        }
-        for (int c = 0; c < 3; c++)
-            s->colours[n][c] = (uint8_t)((v[c + 1] * 255 + 50) / 100);
-    }
-    return chosen;
-}
-
-/* Paints one sixel repeat times; false when it leaves the picture. */
-static bool paint(struct sixel *s, int bits, int repeat, int colour, int *x, int band)
-{
-    for (; repeat > 0; repeat--, (*x)++)
-        for (int k = 0; k < 6; k++) {
-            if (!(bits >> k & 1))
-                continue;
-            int y = band * 6 + k;
-            if (*x >= s->width || y >= s->height)
-                return false;
-            memcpy(s->rgb + (y * s->width + *x) * 3, s->colours[colour], 3);
-            s->painted += !s->set[y * s->width + *x];
-            s->set[y * s->width + *x] = 1;
-        }
-    return true;
-}
-
-/* Decodes text, which must be one whole sixel string with raster attributes. */
-static bool decode_sixel(const char *text, struct sixel *s)
-{
-    memset(s, 0, sizeof *s);
-    s->p = text;
-    if (strncmp(s->p, "\033P", 2) != 0 || !(s->p = strchr(s->p, 'q')) || s->p[1] != '"')
-        return false;
-    int raster[4];
-    s->p += 2;
-    for (int i = 0; i < 4; i++, s->p += *s->p == ';')
-        raster[i] = number(s);
-    s->width = raster[2];
-    s->height = raster[3];
-    s->rgb = dn_calloc((size_t)s->width * (size_t)s->height, 3);
-    s->set = dn_calloc((size_t)s->width * (size_t)s->height, 1);
-    int x = 0, band = 0, colour = 0;
-    while (*s->p && *s->p != '\033') {
-        if (*s->p == '#') {
-            colour = sixel_colour(s, colour);
-        } else if (*s->p == '$') {
-            x = 0;
-            s->p++;
-        } else if (*s->p == '-') {
-            x = 0;
-            band++;
-            s->p++;
-        } else {
-            int repeat = 1;
-            if (*s->p == '!') {
-                s->p++;
-                repeat = number(s);
-            }
-            if (*s->p < '?' || *s->p > '~' || !paint(s, *s->p - '?', repeat, colour, &x, band))
-                return false;
-            s->p++;
-        }
-    }
-    return strcmp(s->p, "\033\\") == 0;
-}
-
 TEST(sixel_shows_the_picture)
 {
     struct dn_error err;
@@ -150,8 +57,7 @@ TEST(sixel_shows_the_picture)
                     worst = d > worst ? d : worst;
                 }
             CHECK_MSG(worst <= 2, "height %d differs by %d", height, worst);
-            free(s.rgb);
-            free(s.set);
+            sixel_free(&s);
             strbuf_done(&out);
         }
         graphics_close(g);
@@ -180,8 +86,7 @@ TEST(sixel_is_well_formed)
         CHECK_OK(g && graphics_encode(g, rgb, &out, &err), err);
         CHECK_MSG(decode_sixel(strbuf_text(&out), &s) && s.painted == s.width * s.height,
                   "%dx%d, %d colours", width, height, caps.registers);
-        free(s.rgb);
-        free(s.set);
+        sixel_free(&s);
         strbuf_done(&out);
         graphics_close(g);
         free(rgb);
@@ -230,8 +135,7 @@ TEST(sixel_sends_what_changed)
         CHECK_MSG(largest_difference(seen, frame, W * H * 3) <= 16, "frame %d", f);
         first += f == 0 ? out.length : 0;
         rest += f > 0 && f != 8 ? out.length : 0;
-        free(s.rgb);
-        free(s.set);
+        sixel_free(&s);
     }
     CHECK_MSG(rest / (FRAMES - 2) < first / 3, "%zu bytes, then %zu a frame", first,
               rest / (FRAMES - 2));
@@ -257,8 +161,7 @@ TEST(sixel_keeps_to_the_limits)
     CHECK_OK(g && graphics_encode(g, rgb, &out, &err), err);
     CHECK(decode_sixel(strbuf_text(&out), &s) && s.width == 300 && s.height == 150);
     CHECK(largest_difference(s.rgb + (149 * 300 + 299) * 3, rgb + (299 * 600 + 599) * 3, 3) <= 2);
-    free(s.rgb);
-    free(s.set);
+    sixel_free(&s);
     strbuf_done(&out);
     graphics_close(g);
     for (caps.rows = 1; caps.rows <= 2; caps.rows++) /* no room at all, not for blocks either */
@@ -277,69 +180,146 @@ TEST(sixel_keeps_to_the_limits)
     free(rgb);
 }
 
-static int base64_digit(char c)
+/* Flat pictures and noise, which zlib cannot make smaller. */
+static uint8_t *flat_or_noise(int width, int height, bool noise)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* Appends what length base64 digits (padding included) hold; false when they are malformed. */
-static bool decode_base64(const char *text, size_t length, struct strbuf *out)
-{
-    if (length % 4)
-        return false;
-    for (size_t i = 0; i < length; i += 4) {
-        int pad = (text[i + 3] == '=') + (text[i + 2] == '=');
-        uint32_t v = 0;
-        for (int k = 0; k < 4; k++) {
-            int digit = base64_digit(text[i + (size_t)k]);
-            if (digit < 0 && k < 4 - pad)
-                return false;
-            v = v << 6 | (uint32_t)(digit < 0 ? 0 : digit);
-        }
-        const char bytes[3] = {(char)(v >> 16), (char)(v >> 8), (char)v};
-        strbuf_append(out, bytes, (size_t)(3 - pad));
-    }
-    return true;
+    uint8_t *rgb = quarters(width, height);
+    uint32_t random = 5;
+    for (int i = 0; noise && i < width * height * 3; i++)
+        rgb[i] = (uint8_t)((random = random * 1664525u + 1013904223u) >> 24);
+    return rgb;
 }
 
 TEST(kitty_sends_every_pixel)
 {
     struct dn_error err;
     static const int sizes[][2] = {{160, 96}, {1, 1}, {5, 3}, {64, 16}, {33, 31}};
-    for (int i = 0; i < 5; i++) {
-        int width = sizes[i][0], height = sizes[i][1];
-        uint8_t *rgb = quarters(width, height);
-        struct strbuf out = {0}, pixels = {0};
+    for (int i = 0; i < 10; i++) {
+        int width = sizes[i / 2][0], height = sizes[i / 2][1];
+        uint8_t *rgb = flat_or_noise(width, height, i % 2);
+        struct strbuf out = {0};
+        struct kitty k;
         struct graphics_caps caps = screen;
         caps.cell_width = caps.cell_height = 4;
         struct graphics *g = graphics_open(&graphics_kitty_entry, &caps, width, height, rgb, 1);
         CHECK_OK(g && graphics_encode(g, rgb, &out, &err), err);
-        CHECK(strstr(strbuf_text(&out), "q=2") && strstr(strbuf_text(&out), "C=1"));
-        bool last = false;
-        const char *p = strbuf_text(&out);
-        while (*p) {
-            const char *body = strchr(p, ';'), *end = strstr(p, "\033\\");
-            CHECK(!last && strncmp(p, "\033_G", 3) == 0 && body && end && body < end);
-            if (!body || !end)
-                break;
-            last = strncmp(body - 3, "m=0", 3) == 0;
-            CHECK(end - body - 1 <= 4096);
-            CHECK(decode_base64(body + 1, (size_t)(end - body - 1), &pixels));
-            p = end + 2;
-        }
-        CHECK(last && pixels.length == (size_t)(width * height * 3));
-        CHECK(pixels.data && memcmp(pixels.data, rgb, pixels.length) == 0);
+        CHECK(decode_kitty(strbuf_text(&out), &k));
+        CHECK(k.width == width && k.height == height && k.cols == g->cols && k.rows == g->rows);
+        CHECK(k.pixels.length == (size_t)(width * height * 3));
+        CHECK(k.pixels.data && memcmp(k.pixels.data, rgb, k.pixels.length) == 0);
+        /* zlib where it pays */
+        CHECK(k.packed == (i % 2 == 0 && width > 1));
+        CHECK(i != 0 || out.length < 2000);
         strbuf_done(&out);
-        strbuf_done(&pixels);
+        strbuf_done(&k.pixels);
         graphics_close(g);
         free(rgb);
     }
+}
+
+/* Each place has a number of its own, and what is freed is that number alone. */
+TEST(kitty_frees_its_own)
+{
+    struct strbuf out = {0};
+    struct dn_error err;
+    uint8_t *rgb = quarters(8, 8);
+    for (int number = 0; number < 32; number++) {
+        struct graphics *g = graphics_open(&graphics_kitty_entry, &screen, 8, 8, rgb, 1);
+        struct kitty k;
+        char wanted[64];
+        g->number = number;
+        out.length = 0;
+        CHECK_OK(graphics_encode(g, rgb, &out, &err), err);
+        CHECK(decode_kitty(strbuf_text(&out), &k) && k.id % 64 == number);
+        snprintf(wanted, sizeof wanted, "\033_Ga=d,d=I,i=%d,q=2\033\\", k.id);
+        out.length = 0;
+        graphics_remove(g, &out);
+        CHECK_STR(strbuf_text(&out), wanted);
+        strbuf_done(&k.pixels);
+        graphics_close(g);
+    }
+    strbuf_done(&out);
+    free(rgb);
+}
+
+/* A slow line asks for less: fewer colours, then half the size. */
+TEST(less_for_slow_lines)
+{
+    struct dn_error err;
+    size_t before[2] = {0};
+    uint8_t *rgb = dn_malloc(160 * 96 * 3);
+    for (int i = 0; i < 160 * 96 * 3; i++) /* a slope in which every pixel differs */
+        rgb[i] = (uint8_t)(i % 3 == 0 ? i / 3 % 160 : i % 3 == 1 ? i / 480 * 2 : i * 7 % 11 + i / 960);
+    for (int quality = 0; quality < 3; quality++)
+        for (int way = 0; way < 2; way++) {
+            struct strbuf out = {0};
+            struct graphics_caps caps = screen;
+            caps.quality = quality;
+            struct graphics *g = graphics_open(graphics_table[way], &caps, 160, 96, rgb, 1);
+            CHECK_OK(g && graphics_encode(g, rgb, &out, &err), err);
+            CHECK_MSG(quality == 0 || out.length < before[way] * 4 / 5, "%s %d: %zu bytes after %zu",
+                      graphics_table[way]->name, quality, out.length, before[way]);
+            before[way] = out.length;
+            strbuf_done(&out);
+            graphics_close(g);
+        }
+    free(rgb);
+}
+
+/* Each piece is whole: what comes between cannot become part of it. Together they are the picture. */
+TEST(pictures_in_pieces)
+{
+    enum { W = 96, H = 60, PIECE = 600 };
+    struct dn_error err;
+    uint8_t *rgb = flat_or_noise(W, H, true);
+    for (int way = 0; graphics_table[way]; way++) {
+        struct strbuf whole = {0}, out = {0};
+        struct graphics *g = graphics_open(graphics_table[way], &screen, W, H, rgb, 1);
+        g->row = g->col = 1;
+        strbuf_append_text(&out, "before");
+        g->piece = PIECE;
+        CHECK_OK(graphics_encode(g, rgb, &out, &err), err);
+        CHECK_MSG(g->cuts.count > 4, "%s: %d pieces", graphics_table[way]->name, g->cuts.count);
+        size_t start = 6;
+        struct sixel seen = {0};
+        for (int i = 0; i < g->cuts.count; i++) {
+            size_t end = g->cuts.at[i];
+            CHECK(end > start && end - start < (way == 0 ? 4200 : 12 * PIECE));
+            if (way < 2) /* a string from its beginning to its end */
+                CHECK(out.data[start] == '\033' && strchr("P_", out.data[start + 1]) &&
+                      memcmp(out.data + end - 2, "\033\\", 2) == 0);
+            if (way == 1) {
+                char *piece = dn_strndup(out.data + start, end - start);
+                struct sixel s;
+                CHECK(decode_sixel(piece, &s));
+                CHECK((strncmp(piece, "\033P0;1;0q", 8) == 0) == (i == 0));
+                sixel_over(&seen, &s);
+                free(piece);
+            }
+            start = end;
+        }
+        CHECK(start == out.length);
+        if (way == 1) {
+            CHECK(seen.painted == seen.width * seen.height);
+            for (int i = 0; i < seen.width * seen.height; i++)
+                CHECK(largest_difference(seen.rgb + i * 3, g->palette->colours[g->shown[i]], 3) <= 2);
+            sixel_free(&seen);
+        } else if (way == 0) {
+            struct kitty k;
+            CHECK(decode_kitty(strbuf_text(&out) + 6, &k));
+            CHECK(k.pixels.length == W * H * 3 && memcmp(k.pixels.data, rgb, k.pixels.length) == 0);
+            strbuf_done(&k.pixels);
+        } else {
+            g->piece = 0;
+            CHECK_OK(graphics_encode(g, rgb, &whole, &err), err);
+            CHECK(g->cuts.count == 1);
+            CHECK_STR(strbuf_text(&out) + 6, strbuf_text(&whole));
+        }
+        strbuf_done(&out);
+        strbuf_done(&whole);
+        graphics_close(g);
+    }
+    free(rgb);
 }
 
 TEST(blocks_are_two_pixels_a_cell)
@@ -513,6 +493,7 @@ TEST(no_terminal_no_picture)
 
 TESTS(T(sixel_shows_the_picture), T(sixel_is_well_formed), T(sixel_sends_what_changed),
       T(sixel_keeps_to_the_limits),
-      T(kitty_sends_every_pixel), T(blocks_are_two_pixels_a_cell), T(blocks_fit_any_screen),
+      T(kitty_sends_every_pixel), T(kitty_frees_its_own),
+      T(less_for_slow_lines), T(pictures_in_pieces), T(blocks_are_two_pixels_a_cell), T(blocks_fit_any_screen),
       T(palette_holds_few_colours_exactly), T(answers_of_real_terminals), T(choices),
       T(forged_answers), T(no_terminal_no_picture))

@@ -82,8 +82,10 @@ static bool blocks_encode(struct graphics *g, const uint8_t *rgb, struct strbuf 
     (void)err;
     for (int row = 0; row < g->rows; row++) {
         int upper_last = -1, lower_last = -1;
-        if (g->row > 0)
+        if (g->row > 0) {
+            graphics_may_cut(g, out);
             strbuf_printf(out, "\033[%d;%dH", g->row + row, g->col);
+        }
         for (int x = 0; x < g->cols; x++) {
             int upper[3], lower[3];
             mean_colour(g, rgb, x, 2 * row, upper);

@@ -24,6 +24,15 @@ struct graphics_caps {
     bool sync;                      /* synchronised output, mode 2026 */
     bool utf8;
     int colours;                    /* of text: 0, 256 or 1 << 24 */
+    bool tmux;                      /* pictures reach the terminal through tmux's passthrough */
+    int quality; /* asked for: 0 best, 1 fewer colours, 2 also half the size */
+};
+
+/* Where the picture encoded last may be cut: other output may come there, when the cursor is put
+ * back to where the picture begins. The last one is its end. */
+struct graphics_cuts {
+    size_t *at; /* [count] in the bytes of out, rising */
+    int count, capacity;
 };
 
 struct graphics_entry;
@@ -37,7 +46,9 @@ struct graphics {
     int cols, rows;    /* cells that they cover */
     int row, col;      /* of the upper left cell, from 1; 0 = the cursor, in the first column */
     int number;        /* kitty: of several pictures at once, from 0 */
-    int scale, divide; /* sixel: screen px per px, or px per screen px; one of them is 1 */
+    int scale, divide; /* screen px per px (sixel), px per px sent; one of them is 1 */
+    size_t piece;      /* cuts are wished for so many bytes apart; 0 = none */
+    struct graphics_cuts cuts;
     struct graphics_palette *palette; /* sixel: one for the clip */
     uint8_t *indexed;                 /* sixel: scratch, scaled picture */
     uint8_t *reduced;                 /* sixel: scratch, one row of pixels */
@@ -78,6 +89,11 @@ struct graphics *graphics_open_wish(const char *wish, const struct graphics_caps
 bool graphics_encode(struct graphics *g, const uint8_t *rgb, struct strbuf *out,
                      struct dn_error *err);
 void graphics_remove(struct graphics *g, struct strbuf *out);
+
+/* For the ways to draw: a cut is possible here; true when one was made. */
+bool graphics_may_cut(struct graphics *g, const struct strbuf *out);
+/* Row y of the frame divided by g->divide: out [width / divide, 3], means of squares. */
+void graphics_reduce_row(const struct graphics *g, const uint8_t *rgb, int y, uint8_t *out);
 void graphics_close(struct graphics *g); /* NULL is allowed */
 
 #endif

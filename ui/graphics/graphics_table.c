@@ -63,10 +63,50 @@ struct graphics *graphics_open_wish(const char *wish, const struct graphics_caps
     return g;
 }
 
+static void add_cut(struct graphics_cuts *cuts, size_t at)
+{
+    if (cuts->count == cuts->capacity) {
+        cuts->capacity = cuts->capacity * 2 + 8;
+        cuts->at = dn_realloc(cuts->at, (size_t)cuts->capacity, sizeof *cuts->at);
+    }
+    cuts->at[cuts->count++] = at;
+}
+
 bool graphics_encode(struct graphics *g, const uint8_t *rgb, struct strbuf *out,
                      struct dn_error *err)
 {
-    return g->entry->encode(g, rgb, out, err);
+    g->cuts.count = 0;
+    add_cut(&g->cuts, out->length); /* where it begins, for the while */
+    bool ok = g->entry->encode(g, rgb, out, err);
+    g->cuts.count--;
+    memmove(g->cuts.at, g->cuts.at + 1, (size_t)g->cuts.count * sizeof *g->cuts.at);
+    add_cut(&g->cuts, out->length);
+    return ok;
+}
+
+bool graphics_may_cut(struct graphics *g, const struct strbuf *out)
+{
+    bool far = g->piece > 0 && out->length - g->cuts.at[g->cuts.count - 1] >= g->piece;
+    if (far)
+        add_cut(&g->cuts, out->length);
+    return far;
+}
+
+void graphics_reduce_row(const struct graphics *g, const uint8_t *rgb, int y, uint8_t *out)
+{
+    int d = g->divide;
+    if (d == 1) {
+        memcpy(out, rgb + (int64_t)y * g->width * 3, (size_t)g->width * 3);
+        return;
+    }
+    for (int x = 0; x < g->width / d; x++)
+        for (int c = 0; c < 3; c++) {
+            int sum = 0;
+            for (int64_t j = 0; j < d; j++)
+                for (int i = 0; i < d; i++)
+                    sum += rgb[((y * d + j) * g->width + x * d + i) * 3 + c];
+            out[x * 3 + c] = (uint8_t)((sum + d * d / 2) / (d * d));
+        }
 }
 
 void graphics_remove(struct graphics *g, struct strbuf *out)
@@ -83,5 +123,6 @@ void graphics_close(struct graphics *g)
     free(g->indexed);
     free(g->reduced);
     free(g->shown);
+    free(g->cuts.at);
     free(g);
 }

@@ -11,7 +11,7 @@
 #include "ui/graphics/sixel_changes.h"
 
 /* NEAR: a pixel that is as near to the colour shown keeps it: noise that nobody sees costs nothing. */
-enum { COLOURS = 128, NEAR = 8 };
+enum { COLOURS = 128, FEW_COLOURS = 64, NEAR = 8 };
 
 static bool supported(const struct graphics_caps *caps)
 {
@@ -36,6 +36,10 @@ static bool sixel_open(struct graphics *g, const uint8_t *samples, int64_t count
     int room_x = caps->cols * caps->cell_width, room_y = (caps->rows - 2) * caps->cell_height;
     room_x = caps->sixel_width > 0 && caps->sixel_width < room_x ? caps->sixel_width : room_x;
     room_y = caps->sixel_height > 0 && caps->sixel_height < room_y ? caps->sixel_height : room_y;
+    if (caps->quality > 1) {
+        room_x /= 2;
+        room_y /= 2;
+    }
     if (room_x <= 0 || room_y <= 0)
         return false;
     g->divide = 1;
@@ -49,7 +53,8 @@ static bool sixel_open(struct graphics *g, const uint8_t *samples, int64_t count
         return false;
     g->cols = (width + caps->cell_width - 1) / caps->cell_width;
     g->rows = (height + caps->cell_height - 1) / caps->cell_height;
-    int colours = caps->registers >= 2 && caps->registers < COLOURS ? caps->registers : COLOURS;
+    int colours = caps->quality > 0 ? FEW_COLOURS : COLOURS;
+    colours = caps->registers >= 2 && caps->registers < colours ? caps->registers : colours;
     g->palette = palette_new(samples, count * g->width * g->height, colours);
     g->indexed = dn_malloc(dn_mul_or_abort((size_t)width, (size_t)height + 6));
     g->reduced = dn_malloc((size_t)width * 4); /* 3 bytes a pixel, then its index */
@@ -67,20 +72,6 @@ static int take_bytes(char *data, int size, void *context)
         strbuf_append_text(out, ours);
     strbuf_append(out, data + skip, (size_t)(size - skip));
     return size;
-}
-
-/* Row y of the picture divided by g->divide: out [width / divide, 3], means of squares. */
-static void reduce_row(const struct graphics *g, const uint8_t *rgb, int y, uint8_t *out)
-{
-    int d = g->divide;
-    for (int x = 0; x < g->width / d; x++)
-        for (int c = 0; c < 3; c++) {
-            int sum = 0;
-            for (int64_t j = 0; j < d; j++)
-                for (int i = 0; i < d; i++)
-                    sum += rgb[((y * d + j) * g->width + x * d + i) * 3 + c];
-            out[x * 3 + c] = (uint8_t)((sum + d * d / 2) / (d * d));
-        }
 }
 
 /* Pixels [columns] of a row that differ little from the colour shown keep it. */
@@ -107,7 +98,7 @@ static void map_scaled(struct graphics *g, const uint8_t *rgb, bool full)
             memcpy(to, to - width, (size_t)width);
             continue;
         }
-        reduce_row(g, rgb, y / g->scale, g->reduced);
+        graphics_reduce_row(g, rgb, y / g->scale, g->reduced);
         palette_map(g->palette, g->reduced, columns, index);
         if (!full)
             keep_near(g, y, columns, index);
@@ -144,10 +135,10 @@ static bool sixel_frame(struct graphics *g, const uint8_t *rgb, struct strbuf *o
     size_t size = (size_t)screen_width(g) * (size_t)screen_height(g);
     bool full = g->full || !g->shown || !g->caps.sixel_keeps, ok = true;
     map_scaled(g, rgb, full);
-    if (full)
+    if (full && g->piece == 0)
         ok = full_frame(g, out, err);
     else
-        sixel_changes(g->indexed, g->shown, screen_width(g), screen_height(g), g->palette, out);
+        sixel_changes(g, g->indexed, full ? NULL : g->shown, screen_width(g), screen_height(g), out);
     g->shown = g->shown ? g->shown : dn_malloc(size);
     memcpy(g->shown, g->indexed, size);
     g->full = false;

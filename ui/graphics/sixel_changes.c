@@ -1,92 +1,172 @@
 /* sixel_changes: see sixel_changes.h. The format: DEC, VT330/VT340 Programmer Reference Manual,
- * volume 2, chapter 14. */
+ * volume 2, chapter 14.
+ *
+ * One pass over the pixels of a band collects a row of sixels for each colour that changed; a
+ * second writes them between the first and the last. */
 #include "ui/graphics/sixel_changes.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* Which colours have changed pixels in the band of 6 rows at now and before. */
-static bool find_colours(const uint8_t *now, const uint8_t *before, int width, bool *used)
+#include "base/mem.h"
+
+/* The band being written, and what the terminal knows of this picture's piece. */
+struct band {
+    int width;
+    uint8_t *sixels; /* [PALETTE_MAX, width] bits of 6 rows, zero between bands */
+    int first[PALETTE_MAX], last[PALETTE_MAX]; /* columns in use */
+    uint8_t used[PALETTE_MAX];                 /* colours, in the order of their first column */
+    int count;
+    bool defined[PALETTE_MAX]; /* colours, in this piece */
+};
+
+/* Fills band with the pixels of 6 rows that are not as before. */
+static void collect(struct band *band, const uint8_t *now, const uint8_t *before)
 {
-    bool any = false;
-    memset(used, 0, PALETTE_MAX);
-    for (int64_t i = 0; i < (int64_t)6 * width; i++)
-        if (now[i] != before[i])
-            any = used[now[i]] = true;
-    return any;
+    bool seen[PALETTE_MAX] = {false};
+    band->count = 0;
+    for (int x = 0; x < band->width; x++)
+        for (int y = 0; y < 6; y++) {
+            int64_t i = (int64_t)y * band->width + x;
+            int colour = now[i];
+            if (before && before[i] == colour)
+                continue;
+            if (!seen[colour]) {
+                seen[colour] = true;
+                band->used[band->count++] = (uint8_t)colour;
+                band->first[colour] = x;
+            }
+            band->last[colour] = x;
+            band->sixels[(int64_t)colour * band->width + x] |= (uint8_t)(1 << y);
+        }
 }
 
-static void put_run(struct strbuf *out, char c, int count)
+static char *put_number(char *p, int value)
 {
-    char text[4] = {c, c, c, c};
-    if (count > 3)
-        strbuf_printf(out, "!%d%c", count, c);
-    else
-        strbuf_append(out, text, (size_t)count);
+    char digits[12];
+    int n = 0;
+    do
+        digits[n++] = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    while (n > 0)
+        *p++ = digits[--n];
+    return p;
 }
 
-/* One colour's pixels of a band; what follows the last of them is left out. */
-static void put_colour(const uint8_t *now, const uint8_t *before, int width, int colour,
+static char *put_run(char *p, int bits, int count)
+{
+    char c = (char)('?' + bits);
+    if (count > 3) {
+        *p++ = '!';
+        p = put_number(p, count);
+        *p++ = c;
+        return p;
+    }
+    while (count-- > 0)
+        *p++ = c;
+    return p;
+}
+
+/* A definition does not choose the colour in xterm, as it does elsewhere: so it is chosen as well.
+ */
+static void put_colour(struct band *band, const struct graphics_palette *palette, int colour,
                        struct strbuf *out)
 {
-    char last = 0;
-    int run = 0;
-    for (int x = 0; x < width; x++) {
-        int bits = 0;
-        for (int y = 0; y < 6; y++) {
-            int64_t i = (int64_t)y * width + x;
-            bits |= (now[i] == colour && before[i] != colour) << y;
-        }
-        char c = (char)('?' + bits);
-        if (c != last && run > 0)
-            put_run(out, last, run);
-        run = c == last ? run + 1 : 1;
-        last = c;
-    }
-    if (last != '?')
-        put_run(out, last, run);
+    const uint8_t *c = palette->colours[colour];
+    if (!band->defined[colour])
+        strbuf_printf(out, "#%d;2;%d;%d;%d", colour, (c[0] * 100 + 127) / 255,
+                      (c[1] * 100 + 127) / 255, (c[2] * 100 + 127) / 255);
+    band->defined[colour] = true;
+    strbuf_printf(out, "#%d", colour);
 }
 
-/* Definitions of the colours that occur, before anything is drawn: in xterm a definition does not
- * choose the colour, as it does elsewhere. */
-static void define_colours(const uint8_t *now, const uint8_t *before, int64_t pixels,
-                           const struct graphics_palette *palette, struct strbuf *out)
+/* From column x up to the last of the colour; leaves its sixels zero. Returns the column reached.
+ */
+static int put_sixels(struct band *band, int colour, int x, struct strbuf *out)
 {
-    bool used[PALETTE_MAX] = {false};
-    for (int64_t i = 0; i < pixels; i++)
-        if (now[i] != before[i])
-            used[now[i]] = true;
-    for (int k = 0; k < palette->count; k++) {
-        const uint8_t *c = palette->colours[k];
-        if (used[k])
-            strbuf_printf(out, "#%d;2;%d;%d;%d", k, (c[0] * 100 + 127) / 255,
-                          (c[1] * 100 + 127) / 255, (c[2] * 100 + 127) / 255);
+    char text[1024], *p = text;
+    int last = band->last[colour], start = band->first[colour];
+    uint8_t *bits = band->sixels + (int64_t)colour * band->width;
+    if (start > x)
+        p = put_run(p, 0, start - x);
+    while (start <= last) {
+        int end = start + 1;
+        while (end <= last && bits[end] == bits[start])
+            end++;
+        p = put_run(p, bits[start], end - start);
+        start = end;
+        if (p > text + sizeof text - 16) {
+            strbuf_append(out, text, (size_t)(p - text));
+            p = text;
+        }
+    }
+    strbuf_append(out, text, (size_t)(p - text));
+    memset(bits + band->first[colour], 0, (size_t)(last - band->first[colour] + 1));
+    return last + 1;
+}
+
+/* Colours that do not overlap share a row of sixels; each row goes back to the start once. */
+static void put_band(struct band *band, const struct graphics_palette *palette, struct strbuf *out)
+{
+    for (bool first = true; band->count > 0; first = false) {
+        int x = 0, left = 0;
+        if (!first)
+            strbuf_append_text(out, "$");
+        for (int i = 0; i < band->count; i++) {
+            int colour = band->used[i];
+            if (band->first[colour] >= x) {
+                put_colour(band, palette, colour, out);
+                x = put_sixels(band, colour, x, out);
+            } else {
+                band->used[left++] = (uint8_t)colour;
+            }
+        }
+        band->count = left;
     }
 }
 
-void sixel_changes(const uint8_t *now, const uint8_t *before, int width, int height,
-                   const struct graphics_palette *palette, struct strbuf *out)
+/* P3 means nothing to terminals: it is 0 at the start of a picture, and left out later in it. */
+static void begin_piece(struct band *band, int height, int bands, bool first, struct strbuf *out)
 {
-    bool used[PALETTE_MAX];
-    int skipped = 0; /* bands without changes: only their ends are written, when more follows */
-    strbuf_printf(out, "\033P0;1;0q\"1;1;%d;%d", width, height);
-    define_colours(now, before, (int64_t)width * height, palette, out);
-    for (int band = 0; band < height / 6; band++) {
-        const uint8_t *n = now + (int64_t)band * 6 * width, *b = before + (int64_t)band * 6 * width;
-        if (!find_colours(n, b, width, used)) {
-            skipped++;
-            continue;
+    strbuf_append_text(out, first ? "\033P0;1;0q" : "\033P0;1q");
+    strbuf_printf(out, "\"1;1;%d;%d", band->width, height);
+    for (int i = 0; i < bands; i++)
+        strbuf_append_text(out, "-");
+    memset(band->defined, 0, sizeof band->defined);
+}
+
+/* Ends the piece when it is as long as wished. */
+static bool may_end_piece(struct graphics *g, struct strbuf *out)
+{
+    if (!graphics_may_cut(g, out))
+        return false;
+    g->cuts.at[g->cuts.count - 1] += 2; /* behind what ends it */
+    strbuf_append_text(out, "\033\\");
+    return true;
+}
+
+void sixel_changes(struct graphics *g, const uint8_t *now, const uint8_t *before, int width,
+                   int height, struct strbuf *out)
+{
+    struct band band = {.width = width};
+    int skipped = 0; /* ends of bands that are written when more follows */
+    band.sixels = dn_calloc(PALETTE_MAX, (size_t)width);
+    begin_piece(&band, height, 0, true, out);
+    for (int i = 0; i < height / 6; i++) {
+        int64_t at = (int64_t)i * 6 * width;
+        collect(&band, now + at, before ? before + at : NULL);
+        if (band.count > 0) {
+            if (may_end_piece(g, out)) {
+                begin_piece(&band, height, i, false, out);
+                skipped = 0;
+            }
+            for (; skipped > 0; skipped--)
+                strbuf_append_text(out, "-");
+            put_band(&band, g->palette, out);
         }
-        for (; skipped > 0; skipped--)
-            strbuf_append_text(out, "-");
-        for (int k = 0, first = 1; k < palette->count; k++) {
-            if (!used[k])
-                continue;
-            strbuf_printf(out, first ? "#%d" : "$#%d", k);
-            first = 0;
-            put_colour(n, b, width, k, out);
-        }
-        skipped = 1;
+        skipped++;
     }
     strbuf_append_text(out, "\033\\");
+    free(band.sixels);
 }

@@ -224,12 +224,7 @@ static void open_graphics(struct encoding *e)
     struct graphics_caps caps = e->caps;
     caps.cols = pic->area.cols;
     caps.rows = pic->area.rows + 2; /* the ways leave two rows free, for use without a screen */
-    if (e->level > 0) /* fewer colours, then half the size; the last level is half blocks */
-        caps.registers = 64;
-    if (e->level > 1) {
-        caps.sixel_width = caps.cols * caps.cell_width / 2;
-        caps.sixel_height = pic->area.rows * caps.cell_height / 2;
-    }
+    caps.quality = e->level; /* the last level is half blocks */
     e->graphics = graphics_open(e->entry, &caps, pic->frame->width, pic->frame->height, samples,
                                 count);
     free(samples);
