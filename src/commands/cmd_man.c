@@ -21,7 +21,7 @@ static const struct {
      "wrong; 130 after Ctrl-C (what was finished by then is kept). Every failure is one line on\n"
      "standard error: what failed, on what, why, and what to do.\n"},
     {"FILES",
-     "  $XDG_CONFIG_HOME/danaus/danaus.yaml   the user's defaults, see danaus.yaml(5)\n"
+     "  $XDG_CONFIG_HOME/danaus/danaus.yaml   the user's defaults and keys, see danaus.yaml(5)\n"
      "  MODEL_DIR/*.yaml                      sampler settings that ship with a model\n"
      "  $XDG_DATA_HOME/danaus/                the library: catalog.db and the clips\n"
      "  $XDG_RUNTIME_DIR/danaus/engine.sock   the engine's socket; /tmp/danaus-UID/ without it\n"

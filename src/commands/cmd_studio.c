@@ -8,50 +8,38 @@
 #include "config/config_files.h"
 #include "config/option_value.h"
 #include "store/library.h"
-#include "ui/studio/action.h"
+#include "ui/studio/screen.h"
 #include "ui/studio/studio.h"
 #include "ui/term.h"
-
-struct studio_args {
-    char *graphics;
-    bool mouse;
-};
-
-#define AT(field) .offset = offsetof(struct studio_args, field)
-static const struct option own_rows[] = {
-    {.name = "graphics", .type = OPTION_WORD, .group = GROUP_COMMAND, AT(graphics),
-     .fallback = "auto", .argument = "WAY", .choices = "auto|kitty|sixel|blocks|none",
-     .help = "How pictures are drawn; auto asks the terminal."},
-    {.name = "mouse", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(mouse), .fallback = "true",
-     .help = "Take clicks and the wheel. With Shift the terminal's own selection works all the "
-             "same."},
-};
-#define OWN_COUNT (sizeof own_rows / sizeof own_rows[0])
 
 static const struct option_usage usage = {
     .command = "studio",
     .groups = 1u << GROUP_WHAT | 1u << GROUP_MODEL | 1u << GROUP_SAMPLER | 1u << GROUP_ATTENTION |
               1u << GROUP_GIVEN | 1u << GROUP_MACHINE,
     .without = "prompt",
-    .own = own_rows,
-    .own_count = OWN_COUNT,
+    .own = studio_option_rows,
+    .own_count = STUDIO_OPTIONS,
     .max_words = 1,
     .config = true};
 
 static void print_options(FILE *out, bool man)
 {
     job_print_options(out, man, &usage);
-    action_print_all(out, man);
+    struct keymap *keys = keymap_new(key_contexts());
+    if (man)
+        keymap_print_man(keys, out);
+    else
+        fputs("\nKeys and commands: danaus keys\n", out);
+    keymap_free(keys);
 }
 
-static bool run(struct settings *settings, const struct studio_args *args, const char *prompt,
-                struct dn_error *err)
+static bool run(struct settings *settings, const struct studio_config *config,
+                const struct keymap *keys, const char *prompt, struct dn_error *err)
 {
     char *library = library_find(NULL, err);
     const struct option *seed = option_find(option_rows, option_count, "seed");
     struct studio_options options = {
-        .settings = settings, .library = library, .graphics = args->graphics, .prompt = prompt,
-        .mouse = args->mouse,
+        .settings = settings, .library = library, .config = config, .keys = keys, .prompt = prompt,
         .random_seed = settings_level_of(settings, seed) == LEVEL_DEFAULT};
     bool ok = library && studio_run(&options, err);
     free(library);
@@ -60,17 +48,21 @@ static bool run(struct settings *settings, const struct studio_args *args, const
 
 static int run_studio(int argc, char **argv)
 {
-    struct studio_args args = {0};
+    struct studio_config config = {0};
+    struct keymap *keys = keymap_new(key_contexts());
     struct job job = {0};
     struct dn_error err;
     int words = 0;
-    option_defaults(own_rows, OWN_COUNT, &args);
-    bool ok = job_settings(&job, &usage, &args, argc, argv, &words, &err) &&
-              run(&job.settings, &args, words ? argv[1] : NULL, &err);
+    option_defaults(studio_option_rows, STUDIO_OPTIONS, &config);
+    /* the command line comes last: it wins */
+    bool ok = studio_config_load(&config, keys, &err) &&
+              job_settings(&job, &usage, &config, argc, argv, &words, &err) &&
+              run(&job.settings, &config, keys, words ? argv[1] : NULL, &err);
     if (!ok && !isatty(STDOUT_FILENO))
         dn_error_hint(&err, "danaus generate \"...\" makes a clip without a terminal");
     job_close(&job);
-    option_free(own_rows, OWN_COUNT, &args);
+    option_free(studio_option_rows, STUDIO_OPTIONS, &config);
+    keymap_free(keys);
     return ok ? EXIT_DONE : command_fail("studio", &err);
 }
 
@@ -83,7 +75,8 @@ const struct command cmd_studio_entry = {
         "the engine, all by keyboard, also over SSH. It is a window on the engine, which it starts\n"
         "when none runs and which goes on working when the studio is left. PROMPT stands ready in\n"
         "it; without one it is what was typed last time. In a prompt {red|blue} makes a clip of\n"
-        "each. `danaus` alone, in a terminal, is the same.",
+        "each. `danaus` alone, in a terminal, is the same. The section `studio` of danaus.yaml(5)\n"
+        "gives keys another meaning.",
     .print_options = print_options,
     .run = run_studio,
 };

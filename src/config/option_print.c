@@ -139,6 +139,8 @@ void option_print_yaml(struct strbuf *out)
             strbuf_append_text(out, "\n");
         }
     }
+    strbuf_append_text(out, "\n# ---- Studio ----\n\n# Pictures, mouse and keys of the studio: see "
+                            "danaus.yaml(5); danaus keys --yaml\n# prints them all.\n#studio: {}\n");
 }
 
 /* Text with what troff would read as commands made plain; a line may not begin with '.' or '\''. */

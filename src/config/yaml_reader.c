@@ -259,6 +259,8 @@ static bool set_section(struct reader *r, const struct yaml_node *map, const cha
         const struct public_key *key = public_key_find(whole);
         if (row)
             ok = set_own(r, node, row);
+        else if (!path && r->level == LEVEL_USER && strcmp(node->key, "studio") == 0)
+            ; /* the studio reads it, ui/studio/studio_config.c */
         else if (key)
             ok = set_public(r, node, whole, key);
         else

@@ -5,7 +5,6 @@
 #include "check.h"
 #include "ui/studio/action.h"
 #include "ui/studio/input.h"
-#include "ui/studio/screen.h"
 
 /* Events as one line of text. */
 static void note(void *context, const struct input_event *e)
@@ -118,39 +117,5 @@ TEST(names_there_and_back)
     CHECK(input_key_parse("Hyper-x", 7) == 0 && input_key_parse("", 0) == 0);
 }
 
-/* Every key in the tables is one, no two actions of a screen want the same, and all have help. */
-static void check_table(const char *title, const struct action *table)
-{
-    for (const struct action *a = table; a && a->name; a++) {
-        char keys[256] = "";
-        snprintf(keys, sizeof keys, "%s", a->keys ? a->keys : "");
-        CHECK_MSG(a->run && a->help && a->help[0], "%s: %s", title, a->name);
-        CHECK_MSG(action_named(table, a->name, strlen(a->name)) == a, "%s: two %s", title, a->name);
-        for (char *save, *key = strtok_r(keys, " ", &save); key; key = strtok_r(NULL, " ", &save)) {
-            const struct action *found = NULL;
-            char *joint = strlen(key) > 2 ? strchr(key + 1, '~') : NULL; /* one key after another */
-            uint32_t first = joint ? input_key_parse(key, (size_t)(joint - key)) : 0;
-            char *last = joint ? joint + 1 : key;
-            uint32_t code = input_key_parse(last, strlen(last));
-            CHECK_MSG(!joint || first != 0, "%s: %s: \"%s\"", title, a->name, key);
-            CHECK_MSG(code != 0, "%s: %s: \"%s\" is no key", title, a->name, key);
-            unsigned where = a->where & WHERE_LIST ? WHERE_LIST : WHERE_TEXT;
-            bool typed = where == WHERE_TEXT && code < INPUT_SPECIAL;
-            CHECK_MSG(typed || (action_for_key(table, where, first, code, &found) == MATCH_WHOLE && found == a),
-                      "%s: %s is also %s", title, key, found ? found->name : "nothing");
-        }
-    }
-}
-
-TEST(tables_of_actions)
-{
-    check_table("everywhere", global_actions);
-    check_table("editor", editor_actions);
-    for (int i = 0; i < SCREEN_COUNT; i++) {
-        CHECK(screen_table[i] && screen_table[i]->number == (enum screen_number)i);
-        check_table(screen_table[i]->title, screen_table[i]->actions);
-    }
-}
-
 TESTS(T(keys), T(mouse_paste_focus), T(answers_are_no_keys), T(bytes_that_are_no_text),
-      T(names_there_and_back), T(tables_of_actions))
+      T(names_there_and_back))

@@ -1,12 +1,12 @@
 /* action: everything that can be done, by name. Key map, command line, completion, help and the
- * manual are drawn from the tables of actions, one a screen and one for everywhere. */
+ * manual are drawn from the tables of actions, one a screen and one for everywhere. Which key does
+ * what in the end, says keymap.h. */
 #ifndef DANAUS_UI_STUDIO_ACTION_H
 #define DANAUS_UI_STUDIO_ACTION_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 struct studio;
 
@@ -19,7 +19,7 @@ enum action_where {
 
 struct action {
     const char *name;     /* "make" */
-    const char *keys;     /* "Enter Ctrl-X~Ctrl-E": ways with spaces between; ~ joins two keys */
+    const char *keys;     /* "Enter Ctrl-X~Ctrl-E": ways with spaces between; ~ joins two keys; NULL = none */
     unsigned where;
     const char *argument; /* what `:name` takes, NULL = nothing; "[N]" = may take */
     const char *help;     /* a few words */
@@ -27,18 +27,6 @@ struct action {
     void (*run)(struct studio *s, const char *argument);
 };
 
-enum action_match { MATCH_NONE, MATCH_PREFIX, MATCH_WHOLE };
-
-/* The action of table (ends with a NULL name) for one key, or two (first 0 = one). MATCH_PREFIX:
- * key begins a longer one. */
-enum action_match action_for_key(const struct action *table, unsigned where, uint32_t first,
-                                 uint32_t key, const struct action **out);
 const struct action *action_named(const struct action *table, const char *name, size_t length);
-
-/* Keys as help shows them: "Ctrl-X Ctrl-E, v". */
-void action_keys_text(const struct action *action, char *out, size_t size);
-
-/* Every action by screen, for the manual and `danaus studio --help`. man: as roff. */
-void action_print_all(FILE *out, bool man);
 
 #endif

@@ -72,9 +72,12 @@ static void command_draw(struct studio *s, struct rect area)
     editor_draw(&get(s)->line, c, (struct rect){row, 1, 1, cols - 2}, true, NULL);
     int col = 2 + canvas_width(c, editor_text(&get(s)->line), strlen(editor_text(&get(s)->line)));
     if (count == 1) {
-        canvas_printf(c, row, col + 1, cols - col - 2, ROLE_DIM, "%s%s%s",
+        char keys[128];
+        keymap_keys_text(s->options->keys, found[0], keys, sizeof keys);
+        canvas_printf(c, row, col + 1, cols - col - 2, ROLE_DIM, "%s%s%s%s%s%s",
                       found[0]->argument ? found[0]->argument : "",
-                      found[0]->argument ? "  " : "", found[0]->help);
+                      found[0]->argument ? "  " : "", found[0]->help, keys[0] ? "  (" : "", keys,
+                      keys[0] ? ")" : "");
         return;
     }
     for (int i = 0; i < count && col + 3 < cols; i++)

@@ -1,5 +1,6 @@
 /* dialog_help: keys and commands that work now, from the tables; typing narrows the list. */
 #define _GNU_SOURCE
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,36 +53,70 @@ static bool matches(const struct action *a, const char *keys, const char *filter
     return strcasestr(a->name, filter) || strcasestr(a->help, filter) || strcasestr(keys, filter);
 }
 
-/* One table; *row goes from -h->first on. Returns false when nothing of it matched. */
+/* One row, if it is in sight. */
+static void draw_row(struct studio *s, struct rect r, int row, const char *keys, const char *name,
+                     const char *help)
+{
+    /* in a narrow window what it does goes before what it is called */
+    int keys_cols = r.cols > 90 ? 26 : 20, name_cols = r.cols > 90 ? 22 : r.cols > 72 ? 17 : 0;
+    int y = r.row + row;
+    if (row < 0 || row >= r.rows)
+        return;
+    canvas_text(s->canvas, y, r.col + 1, keys_cols - 1, ROLE_KEY, keys);
+    canvas_text(s->canvas, y, r.col + 1 + keys_cols, name_cols - 1, ROLE_DIM, name);
+    canvas_text(s->canvas, y, r.col + 1 + keys_cols + name_cols, r.cols - keys_cols - name_cols - 1,
+                ROLE_TEXT, help);
+}
+
+static void draw_title(struct studio *s, struct rect r, const char *title, bool *titled, int *row)
+{
+    if (*titled)
+        return;
+    if (*row >= 0 && *row < r.rows)
+        canvas_text(s->canvas, r.row + *row, r.col, r.cols, ROLE_TITLE, title);
+    ++*row;
+    *titled = true;
+}
+
+/* The user's keys that do more than one action. */
+static void draw_special(struct studio *s, struct rect r, const char *title,
+                         const struct action *table, bool *titled, int *row)
+{
+    const struct keymap *m = s->options->keys;
+    const char *filter = editor_text(&get(s)->filter);
+    for (size_t i = 0; i < m->count; i++) {
+        const struct binding *b = &m->rows[i];
+        char keys[80], commands[256];
+        if (b->table != table || !b->action || !binding_is_special(b))
+            continue;
+        binding_keys_text(b, keys, sizeof keys);
+        binding_commands_text(b, commands, sizeof commands);
+        if (!strcasestr(keys, filter) && !strcasestr(commands, filter))
+            continue;
+        draw_title(s, r, title, titled, row);
+        draw_row(s, r, *row, keys, "", commands);
+        ++*row;
+    }
+}
+
+/* One table; *row goes from -h->first on. */
 static void draw_table(struct studio *s, struct rect r, const char *title,
                        const struct action *table, int *row)
 {
     struct help *h = get(s);
     const char *filter = editor_text(&h->filter);
     bool titled = false;
-    /* in a narrow window what it does goes before what it is called */
-    int keys_cols = r.cols > 90 ? 26 : 20, name_cols = r.cols > 90 ? 22 : r.cols > 72 ? 17 : 0;
     for (const struct action *a = table; a && a->name; a++) {
-        char keys[128];
-        action_keys_text(a, keys, sizeof keys);
+        char keys[128], name[64];
+        keymap_keys_text(s->options->keys, a, keys, sizeof keys);
         if (!matches(a, keys, filter))
             continue;
-        if (!titled) {
-            if (*row >= 0 && *row < r.rows)
-                canvas_text(s->canvas, r.row + *row, r.col, r.cols, ROLE_TITLE, title);
-            ++*row;
-            titled = true;
-        }
-        if (*row >= 0 && *row < r.rows) {
-            int y = r.row + *row;
-            canvas_text(s->canvas, y, r.col + 1, keys_cols - 1, ROLE_KEY, keys);
-            canvas_printf(s->canvas, y, r.col + 1 + keys_cols, name_cols - 1, ROLE_DIM, ":%s",
-                          a->name); /* nothing when name_cols is 0 */
-            canvas_text(s->canvas, y, r.col + 1 + keys_cols + name_cols,
-                        r.cols - keys_cols - name_cols - 1, ROLE_TEXT, a->help);
-        }
+        draw_title(s, r, title, &titled, row);
+        snprintf(name, sizeof name, ":%s", a->name);
+        draw_row(s, r, *row, keys, name, a->help);
         ++*row;
     }
+    draw_special(s, r, title, table, &titled, row);
     *row += titled;
 }
 

@@ -48,12 +48,13 @@ void input_key_name(uint32_t key, char out[32])
 uint32_t input_key_parse(const char *name, size_t length)
 {
     uint32_t bits = 0, c = 0;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++) { /* in any order, each once */
         size_t n = strlen(modifiers[i].name);
-        if (length > n && strncmp(name, modifiers[i].name, n) == 0) {
+        if (length > n && !(bits & modifiers[i].bit) && strncmp(name, modifiers[i].name, n) == 0) {
             bits |= modifiers[i].bit;
             name += n;
             length -= n;
+            i = -1;
         }
     }
     for (int i = 0; i < SPECIALS; i++)

@@ -333,9 +333,12 @@ static void take_event(struct link *l, enum message_type type, const json_t *m, 
     if (!job)
         return;
     job->heard_ms = now_ms;
+    job->ended = false;
     if (type == MESSAGE_STATE) {
         enum job_state before = job->state;
         read_job(job, m);
+        job->ended = before != job->state && (job->state == JOB_DONE || job->state == JOB_FAILED ||
+                                              job->state == JOB_SET_ASIDE);
         if (before != job->state && job->state != JOB_RUNNING) /* its place may be another */
             send_request(l, protocol_new(MESSAGE_JOBS), MESSAGE_JOBS, 0);
     } else if (type == MESSAGE_STARTED) {

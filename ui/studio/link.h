@@ -24,6 +24,7 @@ struct link_job {
     int64_t frames_ready;               /* decoded so far */
     double seconds;                     /* since it was started, at the last event */
     int64_t heard_ms;                   /* when that came */
+    bool ended;                         /* this event says that it is done or has failed */
 };
 
 /* Frames that were decoded just now. */

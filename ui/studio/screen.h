@@ -7,6 +7,7 @@
 #include "ui/studio/canvas.h"
 #include "ui/studio/editor.h"
 #include "ui/studio/input.h"
+#include "ui/studio/keymap.h"
 #include "ui/studio/link.h"
 
 enum screen_number {
@@ -48,5 +49,7 @@ struct screen {
 
 extern const struct screen *const screen_table[SCREEN_COUNT];
 extern const struct action global_actions[], editor_actions[];
+/* Every table of actions, as the key map wants them. The main thread's. */
+const struct key_context *key_contexts(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* screen_table: every screen and dialog, by its number. */
+/* screen_table: every screen and dialog, by its number; their tables of actions by name. */
 #include "ui/studio/screen.h"
 
 extern const struct screen screen_studio_entry, screen_library_entry, screen_player_entry;
@@ -13,3 +13,16 @@ const struct screen *const screen_table[SCREEN_COUNT] = {
     [DIALOG_COMMAND] = &dialog_command_entry, [DIALOG_ASK] = &dialog_ask_entry,
     [DIALOG_TEXT] = &dialog_text_entry,       [DIALOG_EXPORT] = &dialog_export_entry,
 };
+
+const struct key_context *key_contexts(void)
+{
+    static struct key_context contexts[SCREEN_COUNT + 3];
+    int count = 0;
+    contexts[count++] = (struct key_context){"everywhere", "Everywhere", global_actions, KEYS_ANY};
+    contexts[count++] = (struct key_context){"typing", "While text is typed", editor_actions, KEYS_ANY};
+    for (int i = 0; i < SCREEN_COUNT; i++)
+        if (screen_table[i]->actions && screen_table[i]->actions[0].name)
+            contexts[count++] = (struct key_context){screen_table[i]->name, screen_table[i]->title,
+                                                     screen_table[i]->actions, KEYS_TYPING};
+    return contexts;
+}

@@ -118,9 +118,20 @@ struct catalog *studio_catalog(struct studio *s)
 
 /* --- what the engine tells --- */
 
+static void notify(struct studio *s, const struct link_job *job)
+{
+    if (strcmp(s->options->config->notify, "bell") == 0)
+        strbuf_append_text(&s->out, "\a");
+    else if (strcmp(s->options->config->notify, "osc9") == 0)
+        strbuf_printf(&s->out, "\033]9;danaus: clip %lld: %s\033\\", (long long)job->id,
+                      job_state_name(job->state));
+}
+
 static void on_job(void *context, const struct link_job *job)
 {
     struct studio *s = context;
+    if (job->ended)
+        notify(s, job);
     for (int i = 0; i < SCREEN_COUNT; i++)
         if (s->state[i] && screen_table[i]->job)
             screen_table[i]->job(s, job);
@@ -172,7 +183,7 @@ static void take_caps(struct studio *s)
     probe_caps(&s->probe, &window, &caps);
     caps.utf8 = canvas_is_utf8(s->canvas);
     caps.colours = term_text_colours(&s->probe);
-    painter_set_caps(s->painter, &caps, s->options->graphics);
+    painter_set_caps(s->painter, &caps, s->options->config->graphics);
     s->answer_by_ms = 0;
     s->dirty = true;
 }
@@ -228,7 +239,7 @@ static void resize(struct studio *s)
 void studio_reenter(struct studio *s)
 {
     strbuf_append_text(&s->out, enter_bytes);
-    if (s->options->mouse)
+    if (s->options->config->mouse)
         strbuf_append_text(&s->out, mouse_bytes);
     strbuf_append_text(&s->out, "\033[?1049h");
     resize(s);
@@ -398,7 +409,7 @@ static void start(struct studio *s)
     s->link = link_new(s->tasks, s->options->library, &sink);
     s->input = (struct input){.sink = on_input, .context = s};
     strbuf_append_text(&s->out, enter_bytes);
-    if (s->options->mouse)
+    if (s->options->config->mouse)
         strbuf_append_text(&s->out, mouse_bytes);
     studio_show(s, SCREEN_STUDIO);
     draw(s); /* first of all something to see */

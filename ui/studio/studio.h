@@ -3,13 +3,14 @@
 #define DANAUS_UI_STUDIO_STUDIO_H
 
 #include "config/settings.h"
+#include "ui/studio/studio_config.h"
 
 struct studio_options {
     struct settings *settings;  /* borrowed: what a new clip begins with */
     const char *library;        /* folder of the catalog and the clips */
-    const char *graphics;       /* the wish, NULL = auto */
     const char *prompt;         /* ready to be made; NULL = the draft of the last time */
-    bool mouse;
+    const struct studio_config *config;
+    const struct keymap *keys;
     bool random_seed;           /* a new seed for each clip */
 };
 

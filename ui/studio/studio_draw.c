@@ -78,10 +78,10 @@ static const struct action *find_action(const struct studio *s, const char *name
 }
 
 /* The first of its keys that works now. */
-static void hint_key(const struct action *a, bool text, char *out, size_t size)
+static void hint_key(const struct studio *s, const struct action *a, bool text, char *out, size_t size)
 {
     char all[128];
-    action_keys_text(a, all, sizeof all);
+    keymap_keys_text(s->options->keys, a, all, sizeof all);
     char *key = all;
     for (char *comma; text && (comma = strstr(key, ", ")) && comma - key == 1;)
         key = comma + 2; /* a character is typed here, the next one may be no character */
@@ -105,7 +105,7 @@ static void draw_hints(struct studio *s, int row)
         char key[128];
         if (!a)
             continue;
-        hint_key(a, text, key, sizeof key);
+        hint_key(s, a, text, key, sizeof key);
         int width = canvas_width(c, key, strlen(key)) + 1 + canvas_width(c, a->name, strlen(a->name));
         if (!key[0] || col + width + 1 > cols)
             continue;

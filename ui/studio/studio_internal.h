@@ -51,7 +51,8 @@ const struct screen *studio_main(const struct studio *s);
 void studio_tell(struct studio *s, enum role role, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void studio_tell_error(struct studio *s, const struct dn_error *err);
-/* The action called name of the present screen or of everywhere, with its argument. */
+/* The action called name of what is shown on top, of the text that is typed, or of everywhere, with its
+ * argument. */
 bool studio_run_command(struct studio *s, const char *line);
 /* The catalog if it can be opened by now. */
 struct catalog *studio_catalog(struct studio *s);

@@ -21,6 +21,22 @@ static void run(struct studio *s, const struct action *a, const char *argument)
     s->dirty = true;
 }
 
+/* A line of the user's: the first command is the binding's own action. */
+static void run_binding(struct studio *s, const struct binding *b)
+{
+    if (!b->commands && b->action)
+        run(s, b->action, NULL);
+    for (char **line = b->commands; line && *line; line++) {
+        const char *argument = strchr(*line, ' ');
+        if (line > b->commands || b->by_name) {
+            if (!studio_run_command(s, *line))
+                return;
+        } else {
+            run(s, b->action, argument ? argument + strspn(argument, " ") : NULL);
+        }
+    }
+}
+
 static void take_key(struct studio *s, uint32_t key)
 {
     struct editor *e = present_editor(s);
@@ -30,10 +46,10 @@ static void take_key(struct studio *s, uint32_t key)
     uint32_t first = s->chord;
     s->chord = 0;
     for (int i = 0; i < 3; i++) {
-        const struct action *a;
-        enum action_match match = action_for_key(tables[i], where, first, key, &a);
+        const struct binding *b;
+        enum action_match match = keymap_find(s->options->keys, tables[i], where, first, key, &b);
         if (match == MATCH_WHOLE) {
-            run(s, a, NULL);
+            run_binding(s, b);
             return;
         }
         if (match == MATCH_PREFIX) {
@@ -86,7 +102,9 @@ bool studio_run_command(struct studio *s, const char *line)
         line++;
     size_t length = strcspn(line, " ");
     const char *argument = line + length + strspn(line + length, " ");
-    const struct action *a = action_named(studio_main(s)->actions, line, length);
+    const struct action *a = action_named(studio_top(s)->actions, line, length);
+    if (!a && present_editor(s))
+        a = action_named(editor_actions, line, length);
     a = a ? a : action_named(global_actions, line, length);
     if (!length)
         return true;
