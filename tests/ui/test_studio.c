@@ -143,6 +143,29 @@ TEST(branch_continue_and_tree)
     quit(v);
 }
 
+/* Three clips at once, of nine and of more frames: one clock, each alone, one of them stays. */
+TEST(compare_at_once)
+{
+    struct vt_session *v = vt_studio(24, 80, prompt);
+    CHECK(vt_wait(v, "Prompt", 2000));
+    vt_type(v, F("Q") "g   c");
+    CHECK(vt_wait(v, "A, B and C together", 2000) && vt_find(v, "Details") >= 0);
+    CHECK(wait_blocks(v, 300, 5000));
+    vt_type(v, " g\t");
+    CHECK(vt_wait(v, "B frame 1/", 2000));
+    vt_type(v, "c");
+    CHECK(vt_wait(v, "A alone", 1000) && vt_find(v, "Details") < 0);
+    vt_type(v, "c.");
+    CHECK(vt_wait(v, "B alone", 1000) && vt_wait(v, "B frame 2/", 1000));
+    vt_type(v, "cc");
+    CHECK(vt_wait(v, "A, B and C together", 1000) && vt_find(v, "frame 2/") >= 0);
+    vt_type(v, "\t" ESCAPE); /* B alone is left */
+    CHECK(vt_wait(v, "chunk 1/", 1000));
+    vt_serve(v, 200);
+    CHECK(vt_find(v, "together") < 0 && vt_find(v, "B frame") < 0);
+    quit(v);
+}
+
 TEST(exports)
 {
     struct vt_session *v = vt_studio(24, 80, prompt);
@@ -469,7 +492,7 @@ static void end(void)
 }
 
 TESTS(T(begin), T(first_screen_comes_at_once), T(a_clip_from_start_to_end), T(branch_continue_and_tree),
-      T(exports), T(another_engine), T(suspended_and_continued),
+      T(compare_at_once), T(exports), T(another_engine), T(suspended_and_continued),
       T(the_users_editor), T(what_was_typed_is_kept),
       T(signals_give_the_terminal_back), T(hostile_text_stays_text), T(resizes),
       T(late_answers_are_no_keys), T(without_utf8_and_without_colours), T(odd_names_of_terminals),

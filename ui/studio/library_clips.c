@@ -85,14 +85,15 @@ void library_do_compare(struct studio *s, const char *argument)
     struct library *l = library_get(s);
     const struct clip *clip = library_chosen(s);
     (void)argument;
-    if (l->mark_count == 2)
-        player_compare(s, l->marks[0], l->marks[1]);
+    if (l->mark_count >= 2 && l->mark_count <= 4)
+        player_compare(s, l->marks, l->mark_count);
     else if (l->mark_count == 1 && clip && clip->id != l->marks[0])
-        player_compare(s, l->marks[0], clip->id);
+        player_compare(s, (int64_t[]){l->marks[0], clip->id}, 2);
     else if (l->mark_count == 0 && clip && clip->parent_id)
-        player_compare(s, clip->parent_id, clip->id);
+        player_compare(s, (int64_t[]){clip->parent_id, clip->id}, 2);
     else
-        studio_tell(s, ROLE_WARN, "mark two clips with Space, or choose one that has a parent");
+        studio_tell(s, ROLE_WARN, l->mark_count > 4 ? "at most four clips can be compared"
+                                  : "mark two to four clips with Space, or choose one with a parent");
 }
 
 void library_do_export(struct studio *s, const char *argument)

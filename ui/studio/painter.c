@@ -123,6 +123,18 @@ const char *painter_way(const struct painter *p)
     return p->entry ? p->entry->name : NULL;
 }
 
+void painter_room(const struct painter *p, struct rect area, int *width, int *height)
+{
+    bool blocks = p->entry == &graphics_blocks_entry; /* a column and half a row a pixel */
+    const struct graphics_caps *c = &p->caps;
+    *width = p->entry ? area.cols * (blocks ? 1 : c->cell_width) : 0;
+    *height = p->entry ? area.rows * (blocks ? 2 : c->cell_height) : 0;
+    if (p->entry == &graphics_sixel_entry && c->sixel_width > 0 && c->sixel_height > 0) {
+        *width = *width > c->sixel_width ? c->sixel_width : *width;
+        *height = *height > c->sixel_height ? c->sixel_height : *height;
+    }
+}
+
 void painter_forget(struct painter *p)
 {
     for (int i = 0; i < PAINTER_PLACES; i++) {

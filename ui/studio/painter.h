@@ -28,6 +28,8 @@ void painter_free(struct painter *p, struct strbuf *out); /* out: takes the pict
 void painter_set_caps(struct painter *p, const struct graphics_caps *caps, const char *wish);
 /* Pictures can be shown at all; the name of the way, NULL = none. */
 const char *painter_way(const struct painter *p);
+/* Pixels that a picture in area can have when it is not scaled. 0 when none can be shown. */
+void painter_room(const struct painter *p, struct rect area, int *width, int *height);
 
 /* One picture: the frame in the middle of area. clip tells which frames share their colours;
  * samples are some of them. */

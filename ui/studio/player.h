@@ -4,25 +4,44 @@
 
 #include "ui/studio/player_side.h"
 
-/* ROUNDS_MS: so long it plays over and over by itself. */
-enum { PLAYER_SIDES = 2, PLAYER_ROUNDS_MS = 120000 };
+/* ROUNDS_MS: so long it plays over and over by itself. BYTES: of all frames in memory. */
+enum { PLAYER_SIDES = 4, PLAYER_ROUNDS_MS = 120000 };
+#define PLAYER_BYTES (192 * 1024 * 1024)
 
 struct player {
-    struct player_side sides[PLAYER_SIDES]; /* the first leads */
-    bool compare, flipped;     /* flipped: the second alone is shown */
+    struct player_side sides[PLAYER_SIDES];
+    int count;                 /* of them in use; 0 = there is no clip */
+    int at;                    /* the one that keys mean */
+    bool alone;                /* of several, only that one is shown */
     bool details;
-    int64_t mark_in, mark_out; /* frames, -1 = none */
+    bool natural;              /* a pixel of the clip is a pixel of the screen */
+    struct playback clock;     /* the time of all sides; it has no frames itself */
+    bool waiting;              /* for sides that load; then it plays */
+    int64_t mark_in, mark_out; /* times of the clock, -1 = none */
     int64_t rounds_until_ms;
     struct rect bar;           /* the scrub bar drawn last */
+    int64_t tags_of;           /* whose tags are these */
     char *tags;
 };
 
 struct player *player_get(struct studio *s);
+/* The clip that keys mean. */
+static inline struct player_side *player_side(struct player *p)
+{
+    return &p->sides[p->at];
+}
+
+/* player_draw.c */
 void player_draw(struct studio *s, struct rect area);
-/* The second side shows the same moment as the first. */
-void player_follow(struct player *p);
 
 /* player_time.c */
+/* The clock of the clips that are here: as fast as the fastest, as long as the longest. */
+void player_set_clock(struct player *p);
+/* All sides show the clock's moment, a shorter one its last frame. */
+void player_follow(struct player *p);
+/* From the clock to a side's frame (which may lie behind its end), and to the clock. */
+int64_t player_frame_of(const struct player *p, const struct player_side *side, int64_t tick);
+int64_t player_tick_of(const struct player *p, const struct player_side *side, int64_t frame);
 void player_seek(struct studio *s, int64_t frame);
 void player_step(struct studio *s, int64_t by);
 void player_do_pause(struct studio *s, const char *argument);

@@ -10,7 +10,7 @@ enum { CHUNKS_MORE = 7 };
 
 static bool has_clip(struct studio *s)
 {
-    if (player_get(s)->sides[0].clip.id)
+    if (player_get(s)->count)
         return true;
     studio_tell(s, ROLE_DIM, "there is no clip here");
     return false;
@@ -19,7 +19,7 @@ static bool has_clip(struct studio *s)
 static void branch(struct studio *s, int64_t chunk, const char *prompt)
 {
     struct player *p = player_get(s);
-    int64_t id = p->sides[0].clip.id;
+    int64_t id = player_side(p)->clip.id;
     char *json = studio_request_of(s, id, prompt, false);
     if (json)
         link_send_enqueue(s->link, &(struct link_enqueue){.request_json = json, .parent = id,
@@ -31,7 +31,7 @@ static void branch(struct studio *s, int64_t chunk, const char *prompt)
 /* What is shown is kept up to the start of the next chunk. */
 void player_do_branch(struct studio *s, const char *argument)
 {
-    struct player_side *side = &player_get(s)->sides[0];
+    struct player_side *side = player_side(player_get(s));
     char title[160];
     if (!has_clip(s))
         return;
@@ -40,7 +40,7 @@ void player_do_branch(struct studio *s, const char *argument)
         studio_tell(s, ROLE_WARN, "the last chunk is shown: C goes on behind it");
         return;
     }
-    side->playback.playing = false;
+    player_get(s)->clock.playing = false;
     if (argument) {
         branch(s, chunk, argument);
         return;
@@ -54,7 +54,7 @@ void player_do_branch(struct studio *s, const char *argument)
 
 void player_do_continue(struct studio *s, const char *argument)
 {
-    struct player_side *side = &player_get(s)->sides[0];
+    struct player_side *side = player_side(player_get(s));
     long chunks = argument ? strtol(argument, NULL, 10) : CHUNKS_MORE;
     if (!has_clip(s) || chunks < 1)
         return;
@@ -80,7 +80,7 @@ void player_do_vary(struct studio *s, const char *argument)
     if (!has_clip(s))
         return;
     for (long i = 0; i < count && i < 64; i++) {
-        int64_t id = player_get(s)->sides[0].clip.id;
+        int64_t id = player_side(player_get(s))->clip.id;
         char *json = studio_request_of(s, id, NULL, true);
         if (json)
             link_send_enqueue(s->link, &(struct link_enqueue){.request_json = json, .parent = id,
@@ -93,7 +93,7 @@ void player_do_recall(struct studio *s, const char *argument)
 {
     (void)argument;
     if (has_clip(s))
-        studio_recall(s, player_get(s)->sides[0].clip.id, RECALL_ALL);
+        studio_recall(s, player_side(player_get(s))->clip.id, RECALL_ALL);
 }
 
 void player_do_export(struct studio *s, const char *argument)
@@ -102,15 +102,20 @@ void player_do_export(struct studio *s, const char *argument)
     (void)argument;
     if (!has_clip(s))
         return;
-    int64_t ids[PLAYER_SIDES] = {p->sides[0].clip.id, p->sides[1].clip.id};
-    struct export_range range = {p->mark_in < 0 ? 0 : p->mark_in, p->mark_out};
-    export_open_range(s, ids, p->compare ? 2 : 1, range);
+    int64_t ids[PLAYER_SIDES];
+    for (int i = 0; i < p->count; i++)
+        ids[i] = p->sides[i].clip.id;
+    const struct player_side *side = player_side(p);
+    struct export_range range = {
+        p->mark_in < 0 ? 0 : player_frame_of(p, side, p->mark_in),
+        p->mark_out < 0 ? -1 : player_frame_of(p, side, p->mark_out)};
+    export_open_range(s, p->alone ? &side->clip.id : ids, p->alone ? 1 : p->count, range);
 }
 
 /* A picture where the user is. */
 void player_do_save(struct studio *s, const char *argument)
 {
-    struct player_side *side = &player_get(s)->sides[0];
+    struct player_side *side = player_side(player_get(s));
     struct frame *f = playback_frame(&side->playback);
     struct dn_error err;
     char path[512];

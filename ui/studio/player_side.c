@@ -7,17 +7,16 @@
 #include "base/json.h"
 #include "store/catalog.h"
 #include "ui/studio/clip_loader.h"
-
-/* Of all frames of one clip; a larger one is kept smaller. */
-#define MAX_BYTES (96 * 1024 * 1024)
+#include "ui/studio/player_zoom.h"
 
 void side_clear(struct player_side *side)
 {
     clip_loader_forget(side);
     playback_clear(&side->playback);
     clip_done(&side->clip);
-    side->loading = false;
-    side->why[0] = '\0';
+    player_cut_clear(&side->cut);
+    side->loading = side->fresh = false;
+    side->why[0] = side->label[0] = '\0';
 }
 
 static void take_loaded(void *context, struct loaded_clip *loaded)
@@ -28,8 +27,7 @@ static void take_loaded(void *context, struct loaded_clip *loaded)
     for (int64_t i = 0; i < loaded->count; i++)
         playback_put(&side->playback, i, loaded->frames[i], 0);
     side->playback.fps = side->clip.fps > 0 ? side->clip.fps : loaded->fps;
-    side->playback.playing = true;
-    side->playback.next_ms = 0; /* now */
+    side->fresh = true;
 }
 
 /* How the clip was cut into chunks, by its request. */
@@ -43,7 +41,7 @@ static void read_chunks(struct player_side *side)
     json_decref(request);
 }
 
-bool side_load(struct studio *s, struct player_side *side, int64_t id)
+bool side_load(struct studio *s, struct player_side *side, int64_t id, int64_t max_bytes)
 {
     struct catalog *catalog = studio_catalog(s);
     struct dn_error err;
@@ -55,7 +53,7 @@ bool side_load(struct studio *s, struct player_side *side, int64_t id)
         return false;
     }
     read_chunks(side);
-    side->loading = clip_loader_start(s, &side->clip, MAX_BYTES, side, take_loaded, &err);
+    side->loading = clip_loader_start(s, &side->clip, max_bytes, side, take_loaded, &err);
     if (!side->loading)
         snprintf(side->why, sizeof side->why, "%.500s", err.message);
     return true;

@@ -207,7 +207,7 @@ static const struct action library_actions[] = {
     {"recall-prompt", "p", WHERE_LIST, NULL, "only the prompt", library_do_recall_prompt},
     {"repeat", "R", WHERE_LIST, NULL, "make exactly this again", library_do_repeat},
     {"vary", "V", WHERE_LIST, NULL, "make it with a new seed", library_do_vary},
-    {"compare", "c", WHERE_LIST, NULL, "two marked clips side by side, or it and its parent",
+    {"compare", "c", WHERE_LIST, NULL, "two to four marked clips at once, or it and its parent",
      library_do_compare},
     {"export", "o", WHERE_LIST, NULL, "the marked clips, or this one, as files", library_do_export},
     {"view", "v", WHERE_LIST, NULL, "list or pictures", library_do_view},

@@ -93,7 +93,7 @@ char *studio_request_of(struct studio *s, int64_t clip, const char *prompt, bool
 void studio_take_request(struct studio *s, const struct request *r, enum recall what);
 /* screen_player.c */
 void player_open(struct studio *s, int64_t clip);
-void player_compare(struct studio *s, int64_t left, int64_t right);
+void player_compare(struct studio *s, const int64_t *clips, int count); /* at most four */
 /* dialog_export.c: count clips, at most 64; frames first to last of each, last -1 = to the end */
 struct export_range {
     int64_t first, last;
