@@ -10,7 +10,8 @@
 #include "commands/clip_words.h"
 #include "commands/command.h"
 #include "commands/print_usage.h"
-#include "ui/studio/export_work.h"
+#include "config/request.h"
+#include "store/export_work.h"
 
 struct export_args {
     char *output, *how, *size;
@@ -104,9 +105,11 @@ static bool add_clip(struct export_work *w, struct catalog *catalog, const char 
         !catalog_get_clip(catalog, named.clip, &clip, err))
         return false;
     bool each = w->how == EXPORT_EACH;
-    bool ok = export_clip_fill(to, catalog, &clip, args->recipe, err) &&
+    bool ok = export_clip_fill(to, catalog, &clip, err) &&
               (to->video || dn_fail(err, DN_E_ARG, "clip %lld has no video: it is %s",
                                     (long long)clip.id, job_state_name(clip.status)));
+    to->recipe = args->recipe ? request_recipe_of(clip.request_json) : NULL;
+    to->title = args->recipe ? dn_strdup(clip.prompt) : NULL;
     to->output = clip_output_name(args->output, w->count, each ? count : 1, clip.seed, clip.prompt);
     if (w->count++ == 0) { /* the range is told in seconds of the first */
         w->first = (int64_t)llround(args->from * clip.fps);

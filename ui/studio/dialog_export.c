@@ -10,8 +10,8 @@
 #include "store/atomic_file.h"
 #include "store/catalog.h"
 #include "store/clip_files.h"
+#include "store/export_work.h"
 #include "store/thumbnail.h"
-#include "ui/studio/export_work.h"
 #include "ui/studio/studio_internal.h"
 
 enum row { ROW_FORMAT, ROW_FILE, ROW_QUALITY, ROW_FIRST, ROW_LAST, ROW_HOW, ROW_RECIPE, ROW_COUNT };
@@ -235,9 +235,11 @@ static bool fill_clip(struct studio *s, int i, struct export_clip *out, struct d
         return dn_fail(err, DN_E_IO, "there is no library yet");
     if (!catalog_get_clip(catalog, d->clips[i], &clip, err))
         return false;
-    bool ok = export_clip_fill(out, catalog, &clip, d->recipe, err) &&
+    bool ok = export_clip_fill(out, catalog, &clip, err) &&
               (out->video || dn_fail(err, DN_E_ARG, "#%lld has no video: it is %s",
                                      (long long)clip.id, job_state_name(clip.status)));
+    out->recipe = d->recipe ? request_recipe_of(clip.request_json) : NULL;
+    out->title = d->recipe ? dn_strdup(clip.prompt) : NULL;
     out->output = i == 0 ? dn_strdup(editor_text(&d->file))
                          : default_name(&clip, formats[d->format].extension);
     clip_done(&clip);

@@ -1,12 +1,11 @@
 /* export_work: see export_work.h */
-#include "ui/studio/export_work.h"
+#include "store/export_work.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "config/request.h"
 #include "store/clip_files.h"
 #include "store/media_encode.h"
 #include "store/media_import.h"
@@ -22,18 +21,8 @@ void export_work_free(struct export_work *w)
     free(w);
 }
 
-static char *recipe_of(const struct clip *clip)
-{
-    struct request r;
-    struct dn_error err;
-    request_init(&r);
-    char *json = request_from_json(&r, clip->request_json, &err) ? request_to_recipe(&r) : NULL;
-    request_done(&r);
-    return json;
-}
-
 bool export_clip_fill(struct export_clip *out, struct catalog *catalog, const struct clip *clip,
-                      bool recipe, struct dn_error *err)
+                      struct dn_error *err)
 {
     struct clip_file_list files = {0};
     bool ok = catalog_list_files(catalog, clip->id, &files, err);
@@ -41,8 +30,6 @@ bool export_clip_fill(struct export_clip *out, struct catalog *catalog, const st
         if (strcmp(files.items[i].kind, CLIP_VIDEO) == 0)
             out->video = clip_file_path(catalog, clip, files.items[i].name);
     clip_file_list_done(&files);
-    out->recipe = recipe ? recipe_of(clip) : NULL;
-    out->title = recipe ? dn_strdup(clip->prompt) : NULL;
     out->fps = clip->fps;
     out->frames = clip->frames;
     return ok;

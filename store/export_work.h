@@ -1,6 +1,6 @@
 /* export_work: clips of the library as files, made in the background. */
-#ifndef DANAUS_UI_STUDIO_EXPORT_WORK_H
-#define DANAUS_UI_STUDIO_EXPORT_WORK_H
+#ifndef DANAUS_STORE_EXPORT_WORK_H
+#define DANAUS_STORE_EXPORT_WORK_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -38,10 +38,10 @@ struct export_work {
     int64_t bytes; /* written */
 };
 
-/* Video (NULL: the clip has none), rate, length, and with recipe what travels along; the output is
- * the caller's to name. False: the catalog cannot be read. */
+/* Video (NULL: the clip has none), rate and length; the output, and what travels along, are the
+ * caller's to tell. False: the catalog cannot be read. */
 bool export_clip_fill(struct export_clip *out, struct catalog *catalog, const struct clip *clip,
-                      bool recipe, struct dn_error *err);
+                      struct dn_error *err);
 
 /* In a thread of its own. */
 void export_work_run(struct export_work *w);
