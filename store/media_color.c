@@ -47,3 +47,40 @@ void media_rgb_to_yuv420(uint8_t *const planes[3], const int strides[3], const u
                    upper + pitch, width);
     }
 }
+
+/* The weights give 8 bits from 8; 65535 is 257 times 255, and 10 bits are 4 times 8. */
+static int ten_bits(int64_t weighted, int64_t offset, int64_t samples)
+{
+    const int64_t unit = INT64_C(65536) * 257 * samples;
+    return (int)((4 * (weighted + offset * unit) + unit / 2) / unit);
+}
+
+static void luma_row_10(uint16_t *y, const uint16_t *rgb, int width)
+{
+    for (int x = 0; x < width; x++, rgb += 3)
+        y[x] = (uint16_t)ten_bits((int64_t)Y_R * rgb[0] + (int64_t)Y_G * rgb[1] +
+                                  (int64_t)Y_B * rgb[2], 16, 1);
+}
+
+static void chroma_row_10(uint16_t *cb, uint16_t *cr, const uint16_t *rgb, int width)
+{
+    for (int x = 0; x < width; x += 2) {
+        int left = (x > 0 ? x - 1 : 0) * 3, middle = x * 3, right = middle + 3;
+        int64_t sum[3];
+        for (int c = 0; c < 3; c++)
+            sum[c] = (int64_t)rgb[left + c] + 2 * rgb[middle + c] + rgb[right + c];
+        cb[x / 2] = (uint16_t)ten_bits(CB_R * sum[0] + CB_G * sum[1] + CB_B * sum[2], 128, 4);
+        cr[x / 2] = (uint16_t)ten_bits(CR_R * sum[0] + CR_G * sum[1] + CR_B * sum[2], 128, 4);
+    }
+}
+
+void media_rgb48_to_yuv422p10(uint8_t *const planes[3], const int strides[3], const uint16_t *rgb48,
+                              int width, int height)
+{
+    for (int64_t row = 0; row < height; row++) {
+        const uint16_t *from = rgb48 + row * width * 3;
+        luma_row_10((uint16_t *)(planes[0] + row * strides[0]), from, width);
+        chroma_row_10((uint16_t *)(planes[1] + row * strides[1]),
+                      (uint16_t *)(planes[2] + row * strides[2]), from, width);
+    }
+}

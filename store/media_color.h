@@ -13,4 +13,9 @@
 void media_rgb_to_yuv420(uint8_t *const planes[3], const int strides[3], const uint8_t *rgb,
                          int width, int height);
 
+/* The same for 4:2:2 with 10 bits (Y 64..940, Cb and Cr 64..960), two bytes a sample: rgb48 [height,
+ * width, 3] of 0..65535, cb and cr [height, width/2]; strides in bytes. */
+void media_rgb48_to_yuv422p10(uint8_t *const planes[3], const int strides[3], const uint16_t *rgb48,
+                              int width, int height);
+
 #endif

@@ -1,6 +1,7 @@
 /* media_encode: see media_encode.h. What all formats share: choice, checks, copies, order. */
 #include "store/media_encode.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -57,6 +58,13 @@ static const struct media_format *find_format(const char *path, struct dn_error 
     return NULL;
 }
 
+bool media_takes_float(const char *path)
+{
+    struct dn_error ignored;
+    const struct media_format *format = find_format(path, &ignored);
+    return format && format->add_float;
+}
+
 static bool check_text(const char *path, const char *what, const char *text, struct dn_error *err)
 {
     size_t length = text ? strlen(text) : 0;
@@ -86,6 +94,9 @@ static bool check_options(const char *path, const struct media_options *o,
     if (o->quality < 0 || o->quality > 63)
         return dn_fail(err, DN_E_ARG, "cannot write %s: quality %d is not in 1..63", path,
                        o->quality);
+    if (o->plays < 0 || o->plays > 65535)
+        return dn_fail(err, DN_E_ARG, "cannot write %s: playing it %d times is not in 0..65535",
+                       path, o->plays);
     return check_text(path, "recipe", o->recipe_json, err) &&
            check_text(path, "title", o->title, err);
 }
@@ -95,6 +106,7 @@ static void writer_free(struct media_writer *writer)
     free((char *)writer->options.recipe_json);
     free((char *)writer->options.title);
     free(writer->path);
+    free(writer->rounded);
     free(writer);
 }
 
@@ -121,20 +133,52 @@ bool media_writer_open(const char *path, const struct media_options *options,
     return true;
 }
 
+/* One frame of either kind. */
+static bool add_frame(struct media_writer *writer, const uint8_t *rgb24, const float *values,
+                      struct dn_error *err)
+{
+    if (writer->failed)
+        return dn_fail(err, DN_E_IO, "cannot write %s: writing failed before", writer->path);
+    bool ok = rgb24 ? writer->format->add(writer, rgb24, err)
+                    : writer->format->add_float(writer, values, err);
+    writer->failed = !ok;
+    writer->frames += ok;
+    return ok;
+}
+
+static int64_t frame_values(const struct media_writer *writer)
+{
+    return (int64_t)writer->options.width * writer->options.height * 3;
+}
+
 bool media_writer_add(struct media_writer *writer, const uint8_t *rgb24, int64_t frames,
                       struct dn_error *err)
 {
-    int64_t size = (int64_t)writer->options.width * writer->options.height * 3;
-    if (writer->failed)
-        return dn_fail(err, DN_E_IO, "cannot write %s: writing failed before", writer->path);
-    for (int64_t i = 0; i < frames; i++) {
-        if (!writer->format->add(writer, rgb24 + i * size, err)) {
-            writer->failed = true;
-            return false;
-        }
-        writer->frames++;
+    bool ok = true;
+    for (int64_t i = 0; ok && i < frames; i++)
+        ok = add_frame(writer, rgb24 + i * frame_values(writer), NULL, err);
+    return ok;
+}
+
+void media_float_to_bytes(uint8_t *out, const float *values, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        out[i] = (uint8_t)lrintf(fminf(1, fmaxf(-1, values[i])) * 127.5f + 127.5f);
+}
+
+bool media_writer_add_float(struct media_writer *writer, const float *values, int64_t frames,
+                            struct dn_error *err)
+{
+    int64_t count = frame_values(writer);
+    bool ok = true;
+    if (!writer->format->add_float && !writer->rounded)
+        writer->rounded = dn_malloc((size_t)count);
+    for (int64_t i = 0; ok && i < frames; i++, values += count) {
+        if (!writer->format->add_float)
+            media_float_to_bytes(writer->rounded, values, count);
+        ok = add_frame(writer, writer->format->add_float ? NULL : writer->rounded, values, err);
     }
-    return true;
+    return ok;
 }
 
 bool media_writer_finish(struct media_writer *writer, struct media_result *out,

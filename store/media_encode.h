@@ -5,8 +5,9 @@
  * is there is a whole clip, whatever the disk or the encoder did. A writer belongs to one thread.
  *
  * Formats, by the end of the name: .mp4 (H.264 High, BT.709 limited range, index in front), .webm
- * (VP9), .gif (one palette, endless loop, the recipe in NAME.gif.json), a directory
- * (frame-00001.png and so on, recipe.json). The table is media_formats.c. */
+ * (VP9), .mov (ProRes 422 HQ, 10 bits), .gif (one palette), .apng and .webp (animations; these three
+ * have their recipe in NAME.json beside them), .safetensors (float32 frames [N, 3, H, W] in -1..1),
+ * a directory (frame-00001.png and so on, recipe.json). The table is media_formats.c. */
 #ifndef DANAUS_STORE_MEDIA_ENCODE_H
 #define DANAUS_STORE_MEDIA_ENCODE_H
 
@@ -21,6 +22,7 @@ struct media_options {
     int width, height;    /* px; even for mp4 and webm */
     int fps_num, fps_den; /* frames per second as a fraction, 16/1 */
     int quality; /* constant rate factor 1..63, lower is better; 0 = the format's default */
+    int plays;            /* of a gif, apng or webp: times that it plays, 0 = for ever */
     bool force;           /* replace what is there */
     const char *recipe_json; /* UTF-8, stored byte by byte; NULL = none is stored */
     const char *title;       /* UTF-8, the prompt; NULL = none */
@@ -43,10 +45,20 @@ bool media_is_directory(const char *path);
 bool media_writer_open(const char *path, const struct media_options *options,
                        struct media_writer **out, struct dn_error *err);
 
+/* Does the format that path asks for hold more than 8 bits a colour? */
+bool media_takes_float(const char *path);
+
 /* rgb24 [frames, height, width, 3], sRGB values 0..255. After a failure only finish (which fails)
  * and abort are of use. */
 bool media_writer_add(struct media_writer *writer, const uint8_t *rgb24, int64_t frames,
                       struct dn_error *err);
+
+/* The same as floats, -1 (black) to 1; what is outside is cut. Formats of 8 bits get them rounded. */
+bool media_writer_add_float(struct media_writer *writer, const float *values, int64_t frames,
+                            struct dn_error *err);
+
+/* count values of -1..1 as bytes, as the model's own frames are rounded. */
+void media_float_to_bytes(uint8_t *out, const float *values, int64_t count);
 
 /* Completes, checks and publishes the file, out may be NULL. Frees the writer in every case; on
  * failure nothing is left behind. */

@@ -9,6 +9,7 @@ struct media_writer {
     char *path;
     struct media_options options; /* its strings are copies */
     int64_t frames;               /* added so far */
+    uint8_t *rounded;             /* a frame of floats as bytes */
     bool failed;
     void *state; /* the format's own */
 };
@@ -23,6 +24,8 @@ struct media_format {
     bool (*open)(struct media_writer *writer, struct dn_error *err);
     /* One frame, rgb24 [height, width, 3]. */
     bool (*add)(struct media_writer *writer, const uint8_t *rgb24, struct dn_error *err);
+    /* The same, float [height, width, 3] of -1..1; NULL = the format has 8 bits. */
+    bool (*add_float)(struct media_writer *writer, const float *values, struct dn_error *err);
     /* Completes, checks and publishes; sets *bytes. close follows, whatever the result. */
     bool (*finish)(struct media_writer *writer, int64_t *bytes, struct dn_error *err);
     /* Removes what is not published and frees state. */
@@ -34,7 +37,11 @@ extern const struct media_format *const media_formats[];
 
 extern const struct media_format media_mp4_entry;
 extern const struct media_format media_webm_entry;
+extern const struct media_format media_mov_entry;
 extern const struct media_format media_gif_entry;
+extern const struct media_format media_apng_entry;
+extern const struct media_format media_webp_entry;
+extern const struct media_format media_safetensors_entry;
 extern const struct media_format media_png_entry;
 
 #endif

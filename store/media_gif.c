@@ -4,18 +4,18 @@
  * finish: 3 bytes a pixel, 4 MB for 81 frames of 160x96, 97 MB for 81 of 832x480. Gif has no place
  * for a recipe that programs agree on, so it goes to NAME.gif.json. Time steps are 1/100 s: at 16
  * frames/s the frames last 6, 6, 6 and 7 of them in turn. */
-#include <errno.h>
 #include <inttypes.h>
 #include <libavfilter/buffersink.h>
 #include <libavfilter/buffersrc.h>
+#include <libavutil/opt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "store/atomic_file.h"
+#include "store/media_beside.h"
 #include "store/media_format.h"
 #include "store/media_libav.h"
 #include "store/media_probe.h"
@@ -24,8 +24,7 @@ enum { MAX_FRAMES_BYTES = 1 << 30 };
 
 struct gif {
     struct atomic_file *file;
-    struct atomic_file *recipe; /* NULL = none asked for */
-    char *recipe_path;
+    struct media_beside beside;
     struct media_io io;
     AVFrame **frames; /* rgb24, writer->frames of them */
     int64_t capacity;
@@ -54,8 +53,7 @@ static void gif_close(struct media_writer *writer)
     av_frame_free(&gif->frame);
     av_packet_free(&gif->packet);
     atomic_file_abort(gif->file);
-    atomic_file_abort(gif->recipe);
-    free(gif->recipe_path);
+    media_beside_close(&gif->beside);
     free(gif);
     writer->state = NULL;
 }
@@ -68,13 +66,8 @@ static bool gif_open(struct media_writer *writer, struct dn_error *err)
     if (!atomic_file_open(writer->path, o->force, &gif->file, err))
         goto fail;
     gif->io.fd = atomic_file_fd(gif->file);
-    if (o->recipe_json) {
-        gif->recipe_path = dn_asprintf("%s.json", writer->path);
-        if (!atomic_file_open(gif->recipe_path, o->force, &gif->recipe, err)) {
-            dn_error_while(err, "placing the recipe beside the gif");
-            goto fail;
-        }
-    }
+    if (!media_beside_open(&gif->beside, writer, err))
+        goto fail;
     gif->frame = media_must(av_frame_alloc());
     gif->packet = media_must(av_packet_alloc());
     return true;
@@ -193,6 +186,10 @@ static bool open_output(struct media_writer *writer, struct dn_error *err)
     int code = avcodec_open2(gif->encoder, codec, NULL);
     if (code >= 0)
         code = avcodec_parameters_from_context(stream->codecpar, gif->encoder);
+    /* the file tells how often it plays again; without that (-1) it plays once */
+    if (code >= 0)
+        code = av_opt_set_int(gif->muxer, "loop", o->plays == 1 ? -1 : o->plays ? o->plays - 1 : 0,
+                              AV_OPT_SEARCH_CHILDREN);
     if (code >= 0)
         code = avformat_write_header(gif->muxer, NULL);
     return code >= 0 || fail(writer, code, err);
@@ -273,38 +270,19 @@ static bool check_written(const struct media_writer *writer, struct dn_error *er
     return true;
 }
 
-/* The recipe gets its name first, so that a gif under its name is always complete. */
-static bool publish(struct media_writer *writer, struct dn_error *err)
-{
-    struct gif *gif = writer->state;
-    struct atomic_file *file = gif->file, *recipe = gif->recipe;
-    if (recipe) {
-        gif->recipe = NULL;
-        if (!atomic_file_publish(recipe, err))
-            return false;
-    }
-    gif->file = NULL;
-    if (atomic_file_publish(file, err))
-        return true;
-    if (recipe && !writer->options.force)
-        unlink(gif->recipe_path);
-    return false;
-}
-
 static bool gif_finish(struct media_writer *writer, int64_t *bytes, struct dn_error *err)
 {
     media_libav_begin();
     struct gif *gif = writer->state;
-    const char *recipe = writer->options.recipe_json;
-    if (recipe && !atomic_write_all(atomic_file_fd(gif->recipe), recipe, strlen(recipe)))
-        return atomic_write_failed(err, gif->recipe_path, atomic_file_fd(gif->recipe), errno);
-    if (!make_palette(writer, err) || !open_mapper(writer, err) || !open_output(writer, err) ||
+    if (!media_beside_write(&gif->beside, writer, err) || !make_palette(writer, err) || !open_mapper(writer, err) || !open_output(writer, err) ||
         !map_and_encode(writer, err) || !atomic_file_sync(gif->file, err) ||
         !check_written(writer, err))
         return false;
     struct stat st;
     *bytes = fstat(gif->io.fd, &st) == 0 ? st.st_size : 0;
-    return publish(writer, err);
+    struct atomic_file *file = gif->file;
+    gif->file = NULL;
+    return media_beside_publish(&gif->beside, writer, file, err);
 }
 
 const struct media_format media_gif_entry = {

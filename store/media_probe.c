@@ -162,7 +162,7 @@ bool media_read_recipe(const char *path, char **json, struct dn_error *err)
         free(inside);
     } else {
         ok = container_comment(path, &text, err);
-        if (ok && !text && access(beside, F_OK) == 0)
+        if (!text && access(beside, F_OK) == 0) /* also of what libav cannot read: animated webp */
             ok = read_text(beside, &text, err);
     }
     free(beside);

@@ -127,8 +127,9 @@ const struct option option_rows[] = {
 
     {.name = "output", .letter = 'o', .type = OPTION_PATH, .group = GROUP_OUTPUT, AT(output),
      .argument = "OUT",
-     .help = "File ending in .mp4, .webm, .gif or .safetensors, or a directory for one png a "
-             "frame. Without it the name is made from the seed and the prompt."},
+     .help = "File ending in .mp4, .webm, .mov (ProRes), .gif, .apng, .webp or .safetensors, or a "
+             "directory for one png a frame. Without it the name is made from the seed and the "
+             "prompt."},
     {.name = "save-latents", .type = OPTION_PATH, .group = GROUP_OUTPUT, AT(save_latents),
      .argument = "FILE", .help = "Write the tensor latents [T,C,h,w] as well."},
     {.name = "force", .type = OPTION_BOOL, .group = GROUP_OUTPUT, AT(force), .fallback = "false",

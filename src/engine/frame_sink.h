@@ -1,4 +1,4 @@
-/* frame_sink: where frames go: a media file, a directory of pictures, or a .safetensors file of
+/* frame_sink: where frames go: a media file, a directory of pictures, a .safetensors file of
  * floats. Whole or not at all; refuses what exists before any work. */
 #ifndef DANAUS_ENGINE_FRAME_SINK_H
 #define DANAUS_ENGINE_FRAME_SINK_H
@@ -20,12 +20,12 @@ struct frame_sink_options {
     bool background;    /* encode on threads of their own: frames come from a GPU, the CPU is free */
 };
 
-/* Does path ask for float32 frames? */
+/* Does what path asks for hold more than bytes? */
 bool frame_sink_wants_float(const char *path);
 
 bool frame_sink_open(const char *path, const struct frame_sink_options *options,
                      struct frame_sink **out, struct dn_error *err);
-/* rgb [count, H, W, 3], or values [count, H, W, 3] where floats are wanted. */
+/* rgb [count, H, W, 3], or values of the same shape where floats are wanted (and given). */
 bool frame_sink_add(struct frame_sink *sink, const uint8_t *rgb, const float *values, int64_t count,
                     struct dn_error *err);
 /* Publishes; frees the sink in every case. No frames: nothing is written, *bytes = 0. */

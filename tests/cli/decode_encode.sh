@@ -6,7 +6,7 @@ works generate --local "a red butterfly" -m "$demo" --frames 9 --size 32x48 --no
     -o frames.safetensors --save-latents latents.safetensors
 works decode latents.safetensors -m "$demo" -o again.safetensors
 check "latents decode to the same frames" cmp frames.safetensors again.safetensors
-for out in a.mp4 a.webm a.gif pictures/; do
+for out in a.mp4 a.webm a.gif a.mov a.apng a.webp pictures/; do
     works decode latents.safetensors -m "$demo" -o $out
     check "$out is reported" grep -q "^$out: 9 frames 32x48, " "$log/out"
 done

@@ -1,18 +1,23 @@
 /* Media under bad luck and bad will: full disks, hostile names, killed writers. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "check.h"
 #include "media_fixture.h"
 #include "store/atomic_file.h"
+#include "store/fault.h"
 #include "store/media_import.h"
 #include "store/media_probe.h"
 
-static const char *const outputs[] = {"clip.mp4", "clip.webm", "clip.gif", "clip/"};
+static const char *const outputs[] = {"clip.mp4", "clip.webm", "clip.gif",
+                                      "clip.mov", "clip.apng", "clip.webp",
+                                      "clip.safetensors", "clip/"};
 enum { OUTPUTS = sizeof outputs / sizeof outputs[0], FRAMES = 30, W = 64, H = 48 };
 
 static bool is_one_line(const char *text)
@@ -64,6 +69,19 @@ static void write_limited(const char *path, const struct media_options *options,
     fixture_clear(".");
 }
 
+/* Is what stands under its name all of it? size = of an undisturbed one, where it cannot be read. */
+static bool is_whole(const char *path, int64_t size)
+{
+    struct media_info info;
+    struct dn_error err;
+    struct stat st;
+    if (media_is_directory(path))
+        return fixture_count(path) == FRAMES + 1;
+    bool readable = !strstr(path, ".webp") && !strstr(path, ".safetensors");
+    return readable ? media_probe(path, &info, &err) && info.frames == FRAMES
+                    : stat(path, &st) == 0 && st.st_size == size;
+}
+
 TEST(full_disk_at_sixteen_sizes)
 {
     signal(SIGXFSZ, SIG_IGN);
@@ -85,7 +103,7 @@ TEST(full_disk_at_sixteen_sizes)
 /* One clip on a file system of pages pages of 4 KiB, in a mount namespace of its own. Returns the
  * child's verdict: 0 written, 1 refused as it should be, 2 something is wrong, 77 not allowed. */
 static int write_to_small_disk(const char *path, const struct media_options *options,
-                               const uint8_t *rgb, int pages)
+                               const uint8_t *rgb, int64_t whole, int pages)
 {
     pid_t child = fork();
     if (child == 0) {
@@ -97,13 +115,8 @@ static int write_to_small_disk(const char *path, const struct media_options *opt
             mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
             mount("disk", "disk", "tmpfs", 0, size) != 0 || chdir("disk") != 0)
             _exit(77);
-        if (fixture_write(path, options, rgb, FRAMES, NULL, &err)) {
-            struct media_info info;
-            bool whole = media_is_directory(path)
-                             ? fixture_count(path) == FRAMES + 1
-                             : media_probe(path, &info, &err) && info.frames == FRAMES;
-            _exit(whole ? 0 : 2);
-        }
+        if (fixture_write(path, options, rgb, FRAMES, NULL, &err))
+            _exit(is_whole(path, whole) ? 0 : 2);
         bool right = fixture_count(".") == 0 && err.code == DN_E_IO && is_one_line(err.message) &&
                      strstr(err.message, "No space left") && strstr(err.message, "free");
         if (!right)
@@ -126,8 +139,11 @@ TEST(small_disks)
     options.recipe_json = "{\"prompt\": \"a fox\"}";
     for (int i = 0; i < OUTPUTS; i++) {
         int written = 0, refused = 0;
+        int64_t whole = needed(outputs[i], &options, rgb);
+        int64_t pages = (media_is_directory(outputs[i]) ? FRAMES : 1) * (whole / 4096 + 1);
         for (int k = 0; k < 16; k++) {
-            int verdict = write_to_small_disk(outputs[i], &options, rgb, 1 + k * k);
+            int verdict = write_to_small_disk(outputs[i], &options, rgb, whole,
+                                              (int)(1 + k * k * pages / 100));
             if (verdict == 77) {
                 printf("small_disks skipped: no right to mount here\n");
                 free(rgb);
@@ -221,32 +237,100 @@ TEST(links_are_not_followed)
     fixture_clear(".");
 }
 
-/* A writer killed at any moment leaves no final name that is not a whole clip. */
-TEST(killed_writers_leave_no_final_name)
+static int64_t count_calls(const char *path, const struct media_options *options,
+                           const uint8_t *rgb, int64_t *size)
 {
+    struct dn_error err;
+    struct media_result result = {0};
+    fault_arm(FAULT_NONE, 0, 0);
+    CHECK_OK(fixture_write(path, options, rgb, FRAMES, &result, &err), err);
+    int64_t calls = fault_calls();
+    *size = result.bytes;
+    fixture_clear(".");
+    return calls;
+}
+
+/* Every write, sync and rename of every format fails in turn: nothing under the name, or all. */
+TEST(every_call_failed)
+{
+    static const int errors[] = {EIO, ENOSPC, EDQUOT};
+    static const enum fault_mode modes[] = {FAULT_ONCE, FAULT_AFTER, FAULT_SHORT};
+    int64_t step = getenv("FAULT_STEP") ? atoll(getenv("FAULT_STEP")) : 13, tried = 0;
     uint8_t *rgb = fixture_scene(FRAMES, W, H);
     struct media_options options = fixture_options(W, H);
-    int published = 0;
-    for (int i = 0; i < 40; i++) {
-        const char *path = outputs[i % 3];
-        pid_t child = fork();
-        if (child == 0) {
-            fixture_write(path, &options, rgb, FRAMES, NULL, NULL);
-            _exit(0);
-        }
-        usleep((useconds_t)(1500 * (i / 3)));
-        kill(child, SIGKILL);
-        waitpid(child, NULL, 0);
-        if (access(path, F_OK) == 0) {
-            struct media_info info = {0};
-            struct dn_error err;
-            CHECK_OK(media_probe(path, &info, &err), err);
-            CHECK(info.frames == FRAMES);
-            published++;
-        }
-        fixture_clear(".");
+    options.recipe_json = "{\"prompt\": \"a fox\"}";
+    for (int i = 0; i < OUTPUTS; i++) {
+        int64_t size, calls = count_calls(outputs[i], &options, rgb, &size);
+        for (int64_t n = 1; n <= calls; n += step)
+            for (int k = 0; k < 9; k++, tried++) {
+                struct dn_error err = {0};
+                fault_arm(modes[k / 3], n, errors[k % 3]);
+                bool ok = fixture_write(outputs[i], &options, rgb, FRAMES, NULL, &err);
+                fault_arm(FAULT_NONE, 0, 0);
+                bool there = access(outputs[i], F_OK) == 0;
+                CHECK_MSG(ok ? there && is_whole(outputs[i], size) : is_one_line(err.message),
+                          "%s, call %lld: %s", outputs[i], (long long)n, err.message);
+                /* a folder that cannot be synced any more keeps the whole file, and it is said */
+                CHECK_MSG(ok || !there || (is_whole(outputs[i], size) && err.code == DN_E_IO),
+                          "%s, call %lld", outputs[i], (long long)n);
+                fixture_clear(".");
+            }
     }
-    printf("%d of 40 killed writers had finished\n", published);
+    printf("%lld calls failed\n", (long long)tried);
+    free(rgb);
+}
+
+/* A writer in a child that ends at the n-th call (0 = never); after delay_us it is killed. */
+static void kill_writer(const char *path, const struct media_options *options, const uint8_t *rgb,
+                        int64_t n, int64_t delay_us, int64_t size, int *published)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        struct dn_error err;
+        fault_arm(n ? FAULT_KILL : FAULT_NONE, n, 0);
+        fixture_write(path, options, rgb, FRAMES, NULL, &err);
+        _exit(0);
+    }
+    if (n == 0) {
+        usleep((useconds_t)delay_us);
+        kill(child, SIGKILL);
+    }
+    waitpid(child, NULL, 0);
+    if (access(path, F_OK) == 0) {
+        CHECK_MSG(is_whole(path, size), "%s killed at call %lld or after %lld us", path,
+                  (long long)n, (long long)delay_us);
+        ++*published;
+    }
+    fixture_clear(".");
+}
+
+/* A writer killed at any moment leaves no final name that is not a whole clip: at its calls, and
+ * at moments between. EXPORT_KILLS tells how many of these. */
+TEST(killed_writers_leave_no_final_name)
+{
+    int64_t kills = getenv("EXPORT_KILLS") ? atoll(getenv("EXPORT_KILLS")) : 24;
+    int64_t step = getenv("FAULT_STEP") ? atoll(getenv("FAULT_STEP")) : 13;
+    uint8_t *rgb = fixture_scene(FRAMES, W, H);
+    struct media_options options = fixture_options(W, H);
+    int published = 0, at_calls = 0;
+    options.recipe_json = "{\"prompt\": \"a fox\"}";
+    for (int i = 0; i < OUTPUTS; i++) {
+        struct timespec start, end;
+        clock_gettime(CLOCK_MONOTONIC, &start);
+        int64_t size, calls = count_calls(outputs[i], &options, rgb, &size);
+        clock_gettime(CLOCK_MONOTONIC, &end);
+        int64_t us = (end.tv_sec - start.tv_sec) * 1000000 + (end.tv_nsec - start.tv_nsec) / 1000;
+        for (int64_t n = 1; n <= calls; n += step, at_calls++)
+            kill_writer(outputs[i], &options, rgb, n, 0, size, &published);
+        /* the last call: the name is there by then */
+        kill_writer(outputs[i], &options, rgb, calls, 0, size, &published);
+        for (int64_t k = 0; k < kills / OUTPUTS; k++)
+            kill_writer(outputs[i], &options, rgb, 0, 1000 + us * k * OUTPUTS / kills, size,
+                        &published);
+    }
+    printf("killed at %d calls and %lld moments, %d had published\n", at_calls + OUTPUTS,
+           (long long)(kills / OUTPUTS * OUTPUTS), published);
+    CHECK(published >= OUTPUTS);
     free(rgb);
 }
 
@@ -281,5 +365,5 @@ static void enter(void)
 }
 
 TESTS(T(enter), T(full_disk_at_sixteen_sizes), T(small_disks), T(hostile_names),
-      T(long_names), T(links_are_not_followed), T(killed_writers_leave_no_final_name),
-      T(atomic_files), T(fixture_leave))
+      T(long_names), T(links_are_not_followed), T(every_call_failed),
+      T(killed_writers_leave_no_final_name), T(atomic_files), T(fixture_leave))

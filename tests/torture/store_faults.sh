@@ -1,7 +1,8 @@
 #!/bin/sh
 # The store's faults at full count: every call failed and killed, 200 kills at random moments, 64
 # sizes of disk, a million operations on the queue, 1000 damaged catalogs, readers beside a writer
-# for ten minutes, every allocation of SQLite failed.
+# for ten minutes, every allocation of SQLite failed;
+# exports of every format killed and failed at each call.
 . "$(dirname "$0")/store_runs"
 run test_catalog_faults FAULT_STEP=1 KILLS=200 DISK_SIZES=64
 run test_catalog_migrate TEST_PLACE="$TEST_PLACE"
@@ -10,4 +11,5 @@ run test_catalog_damage DAMAGE_COPIES=1000 SALVAGE_COPIES=100 STRESS_SECONDS="${
 run test_power_cut CUT_STATES=100000
 run test_clip_latents TEST_PLACE="$TEST_PLACE"
 run test_library TEST_PLACE=/dev/shm
+run test_media_faults FAULT_STEP=1 EXPORT_KILLS=200
 finish
