@@ -28,6 +28,7 @@ struct import {
     AVFilterContext *source, *sink; /* the graph's */
     int width, height, format;      /* what the graph was made for */
     int64_t last_pts;
+    int64_t skipped;
     int64_t capacity; /* frames that out has room for */
     struct media_frames *out;
 };
@@ -154,7 +155,9 @@ static bool pull(struct import *import, AVFrame *frame, struct dn_error *err)
             return true;
         if (code < 0)
             return fail(import, code, err);
-        bool ok = take_frame(import, frame, err);
+        bool skip = import->skipped < import->options.skip_frames;
+        import->skipped += skip;
+        bool ok = skip || take_frame(import, frame, err);
         av_frame_unref(frame);
         if (!ok)
             return false;
@@ -212,7 +215,10 @@ static bool read_frames(struct import *import, struct dn_error *err)
     }
     av_frame_free(&frame);
     if (ok && import->out->count == 0)
-        ok = dn_fail(err, DN_E_FORMAT, "cannot read %s: it holds no pictures", import->path);
+        ok = import->skipped > 0
+                 ? dn_fail(err, DN_E_ARG, "%s has only %" PRId64 " frames", import->path,
+                           import->skipped)
+                 : dn_fail(err, DN_E_FORMAT, "cannot read %s: it holds no pictures", import->path);
     return ok;
 }
 
@@ -232,7 +238,8 @@ static void set_rate(const struct import *import)
 static bool check_options(const char *path, const struct media_import_options *o,
                           struct dn_error *err)
 {
-    if (o->max_frames < 0 || o->width < 0 || o->height < 0 || (o->width > 0) != (o->height > 0) ||
+    if (o->skip_frames < 0 || o->max_frames < 0 || o->width < 0 || o->height < 0 ||
+        (o->width > 0) != (o->height > 0) ||
         o->width > MEDIA_MAX_SIDE || o->height > MEDIA_MAX_SIDE || o->fps_num < 0 ||
         (o->fps_num > 0 && o->fps_den < 1) || o->fps_num / (o->fps_den > 0 ? o->fps_den : 1) > 1000)
         return dn_fail(err, DN_E_ARG, "cannot read %s as %dx%d at %d/%d frames per second", path,

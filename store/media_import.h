@@ -8,7 +8,8 @@
 #include "base/error.h"
 
 struct media_import_options {
-    int64_t max_frames;   /* the first so many; 0 = all (at most 100000) */
+    int64_t skip_frames;  /* the first so many are left out */
+    int64_t max_frames;   /* so many behind them; 0 = all (at most 100000) */
     int width, height;    /* scaled to cover this and cropped round the middle; 0 = as they are */
     int fps_num, fps_den; /* repeat or drop frames to this rate; 0 = as they are */
 };

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libavutil/crc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +19,8 @@
 #include "store/atomic_file.h"
 #include "store/fault.h"
 #include "store/media_format.h"
-#include "store/media_libav.h"
 #include "store/media_probe.h"
+#include "store/png_picture.h"
 
 enum { FRAME_NAME_SIZE = 32, MAX_FRAMES = 99999 };
 static const char recipe_name[] = "recipe.json";
@@ -34,9 +33,7 @@ struct png {
     char stage[ATOMIC_NAME_SIZE]; /* the stage's name in parent_fd, "" = none yet */
     int64_t published;            /* frames moved into an existing target */
     int64_t bytes;
-    AVCodecContext *encoder;
-    AVFrame *frame;
-    AVPacket *packet;
+    struct png_encoder *encoder;
 };
 
 static void frame_name(char out[FRAME_NAME_SIZE], int64_t index)
@@ -116,28 +113,6 @@ static bool open_stage(struct media_writer *writer, struct dn_error *err)
     return true;
 }
 
-static bool open_encoder(struct media_writer *writer, struct dn_error *err)
-{
-    struct png *png = writer->state;
-    const struct media_options *o = &writer->options;
-    const AVCodec *codec = avcodec_find_encoder_by_name("png");
-    if (!codec)
-        return dn_fail(err, DN_E_UNSUPPORTED, "cannot write to %s: libavcodec has no png",
-                       writer->path);
-    png->packet = media_must(av_packet_alloc());
-    png->frame = media_frame_new(AV_PIX_FMT_RGB24, o->width, o->height);
-    png->encoder = media_must(avcodec_alloc_context3(codec));
-    png->encoder->width = o->width;
-    png->encoder->height = o->height;
-    png->encoder->pix_fmt = AV_PIX_FMT_RGB24;
-    png->encoder->time_base = (AVRational){o->fps_den, o->fps_num};
-    png->encoder->thread_count = 1;
-    png->encoder->compression_level = 3;
-    png->encoder->flags |= AV_CODEC_FLAG_BITEXACT;
-    int code = avcodec_open2(png->encoder, codec, NULL);
-    return code >= 0 || media_write_failed(err, writer->path, NULL, code);
-}
-
 static void png_close(struct media_writer *writer)
 {
     struct png *png = writer->state;
@@ -154,49 +129,21 @@ static void png_close(struct media_writer *writer)
         unlinkat(png->parent_fd, png->stage, AT_REMOVEDIR);
     if (png->parent_fd >= 0)
         close(png->parent_fd);
-    avcodec_free_context(&png->encoder);
-    av_frame_free(&png->frame);
-    av_packet_free(&png->packet);
+    png_encoder_close(png->encoder);
     free(png);
     writer->state = NULL;
 }
 
 static bool png_open(struct media_writer *writer, struct dn_error *err)
 {
-    media_libav_begin();
     struct png *png = writer->state = dn_calloc(1, sizeof *png);
     png->parent_fd = png->stage_fd = -1;
-    if (open_place(writer, err) && open_stage(writer, err) && open_encoder(writer, err))
+    if (open_place(writer, err) && open_stage(writer, err) &&
+        png_encoder_open(writer->path, writer->options.width, writer->options.height, &png->encoder,
+                         err))
         return true;
     png_close(writer);
     return false;
-}
-
-static void append_u32(struct strbuf *s, uint32_t value)
-{
-    const uint8_t bytes[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8),
-                              (uint8_t)value};
-    strbuf_append(s, bytes, 4);
-}
-
-/* A text chunk, keyword "parameters": tEXt when text is ASCII, else iTXt (uncompressed, no
- * language), which is UTF-8. PNG specification 1.2, 4.2.3. */
-static void append_text_chunk(struct strbuf *s, const char *text)
-{
-    bool ascii = true;
-    for (const char *p = text; *p; p++)
-        ascii = ascii && (unsigned char)*p < 0x80;
-    struct strbuf body = {0};
-    strbuf_append(&body, ascii ? "tEXtparameters" : "iTXtparameters", 15);
-    if (!ascii)
-        strbuf_append(&body, "\0\0\0\0", 4);
-    strbuf_append_text(&body, text);
-    append_u32(s, (uint32_t)(body.length - 4));
-    strbuf_append(s, body.data, body.length);
-    uint32_t crc = av_crc(av_crc_get_table(AV_CRC_32_IEEE_LE), 0xFFFFFFFFu,
-                          (const uint8_t *)body.data, body.length) ^ 0xFFFFFFFFu;
-    append_u32(s, crc);
-    strbuf_done(&body);
 }
 
 static bool write_staged(struct media_writer *writer, const char *name, const void *bytes,
@@ -217,32 +164,17 @@ static bool write_staged(struct media_writer *writer, const char *name, const vo
 
 static bool png_add(struct media_writer *writer, const uint8_t *rgb24, struct dn_error *err)
 {
-    media_libav_begin();
     struct png *png = writer->state;
-    int64_t pitch = (int64_t)writer->options.width * 3;
+    struct png_texts texts = {.parameters = writer->options.title};
+    struct strbuf file = {0};
+    char name[FRAME_NAME_SIZE];
     if (writer->frames >= MAX_FRAMES)
         return dn_fail(err, DN_E_UNSUPPORTED, "cannot write to %s: more than %d frames",
                        writer->path, MAX_FRAMES);
-    for (int64_t y = 0; y < writer->options.height; y++)
-        memcpy(png->frame->data[0] + y * png->frame->linesize[0], rgb24 + y * pitch,
-               (size_t)pitch);
-    png->frame->pts = writer->frames;
-    int code = avcodec_send_frame(png->encoder, png->frame);
-    if (code >= 0)
-        code = avcodec_receive_packet(png->encoder, png->packet);
-    if (code < 0)
-        return media_write_failed(err, writer->path, NULL, code);
-    enum { HEADER = 8 + 25 }; /* signature and IHDR: text may follow them */
-    struct strbuf file = {0};
-    strbuf_append(&file, png->packet->data, HEADER);
-    if (writer->options.title)
-        append_text_chunk(&file, writer->options.title);
-    strbuf_append(&file, png->packet->data + HEADER, (size_t)png->packet->size - HEADER);
-    char name[FRAME_NAME_SIZE];
     frame_name(name, writer->frames);
-    bool ok = write_staged(writer, name, file.data, file.length, err);
+    bool ok = png_encode(png->encoder, rgb24, &texts, &file, err) &&
+              write_staged(writer, name, file.data, file.length, err);
     strbuf_done(&file);
-    av_packet_unref(png->packet);
     return ok;
 }
 

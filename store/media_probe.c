@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "store/media_reader.h"
+#include "store/png_picture.h"
 
 enum { MAX_RECIPE = 1 << 20 };
 
@@ -103,8 +104,9 @@ static bool container_comment(const char *path, char **text, struct dn_error *er
     int fd = media_open_file(path, err);
     if (fd < 0)
         return false;
-    bool ok = media_reader_open(&reader, fd, path, err);
-    if (ok) {
+    png_read_recipe(fd, MAX_RECIPE, text);
+    bool ok = *text || media_reader_open(&reader, fd, path, err);
+    if (ok && !*text) {
         *text = comment_of(&reader);
         media_reader_close(&reader);
     }

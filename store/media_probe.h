@@ -26,8 +26,8 @@ bool media_probe(const char *path, struct media_info *out, struct dn_error *err)
 bool media_probe_fd(int fd, const char *path, struct media_info *out, char **comment,
                     struct dn_error *err);
 
-/* The recipe of a file of ours as it was stored, byte by byte: from the comment of mp4 and webm,
- * from NAME.json beside any other file, from recipe.json in a directory. It is checked to be a JSON
+/* The recipe of a file of ours as it was stored, byte by byte: from the comment of mp4, webm and
+ * png, from NAME.json beside any other file, from recipe.json in a directory. It is checked to be a JSON
  * object of at most 1 MiB; its values are still a stranger's words. The caller frees *json. */
 bool media_read_recipe(const char *path, char **json, struct dn_error *err);
 

@@ -143,6 +143,35 @@ TEST(branch_continue_and_tree)
     quit(v);
 }
 
+/* A frame as a file: whole, with its settings or without, never over what is there. */
+TEST(saves_a_frame)
+{
+    struct vt_session *v = vt_studio(24, 80, prompt);
+    char path[128], keys[256], *recipe = NULL;
+    struct media_info info;
+    struct dn_error err;
+    CHECK(vt_wait(v, "Prompt", 2000));
+    vt_type(v, F("Q") "/\025square\r\r");
+    CHECK(vt_wait(v, "frame ", 3000) && vt_wait(v, "/9", 5000));
+    for (int with = 1; with >= 0; with--) {
+        snprintf(path, sizeof path, "%s/still%d.png", vt_home, with);
+        snprintf(keys, sizeof keys, ":%s %s\r", with ? "save" : "save-plain", path);
+        vt_type(v, keys);
+        CHECK(vt_wait(v, with ? "still1.png is written" : "still0.png is written", 5000));
+        CHECK_OK(media_probe(path, &info, &err), err);
+        CHECK(info.width == 160 && info.height == 96 && info.frames == 1);
+        CHECK(media_read_recipe(path, &recipe, &err) == (bool)with);
+        CHECK(!with || strstr(recipe, prompt));
+        free(recipe);
+        recipe = NULL;
+    }
+    vt_type(v, keys);
+    CHECK(vt_wait(v, "exists", 5000));
+    vt_type(v, "z"); /* pixel for pixel: the middle of it */
+    CHECK(vt_wait(v, "1:1", 2000) && wait_blocks(v, 400, 3000));
+    quit(v);
+}
+
 /* Three clips at once, of nine and of more frames: one clock, each alone, one of them stays. */
 TEST(compare_at_once)
 {
@@ -492,7 +521,7 @@ static void end(void)
 }
 
 TESTS(T(begin), T(first_screen_comes_at_once), T(a_clip_from_start_to_end), T(branch_continue_and_tree),
-      T(compare_at_once), T(exports), T(another_engine), T(suspended_and_continued),
+      T(compare_at_once), T(saves_a_frame), T(exports), T(another_engine), T(suspended_and_continued),
       T(the_users_editor), T(what_was_typed_is_kept),
       T(signals_give_the_terminal_back), T(hostile_text_stays_text), T(resizes),
       T(late_answers_are_no_keys), T(without_utf8_and_without_colours), T(odd_names_of_terminals),

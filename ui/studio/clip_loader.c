@@ -62,7 +62,7 @@ static void loaded(void *data, bool dropped)
     free(l);
 }
 
-static char *video_path(struct studio *s, const struct clip *clip, struct dn_error *err)
+char *clip_video_path(struct studio *s, const struct clip *clip, struct dn_error *err)
 {
     struct catalog *catalog = studio_catalog(s);
     struct clip_file_list files = {0};
@@ -83,7 +83,7 @@ bool clip_loader_start(struct studio *s, const struct clip *clip, int64_t max_by
                        void (*done)(void *context, struct loaded_clip *loaded),
                        struct dn_error *err)
 {
-    char *path = video_path(s, clip, err);
+    char *path = clip_video_path(s, clip, err);
     if (!path)
         return false;
     struct loading *l = dn_calloc(1, sizeof *l);

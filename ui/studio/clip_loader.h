@@ -18,6 +18,8 @@ struct loaded_clip {
 bool clip_loader_start(struct studio *s, const struct clip *clip, int64_t max_bytes, void *context,
                        void (*done)(void *context, struct loaded_clip *loaded),
                        struct dn_error *err);
+/* The caller frees. NULL: it has no video. */
+char *clip_video_path(struct studio *s, const struct clip *clip, struct dn_error *err);
 void clip_loader_forget(void *context);
 
 #endif

@@ -7,15 +7,13 @@
 
 #include "base/mem.h"
 #include "config/request.h"
-#include "store/atomic_file.h"
 #include "store/catalog.h"
 #include "store/clip_files.h"
 #include "store/export_work.h"
-#include "store/thumbnail.h"
 #include "ui/studio/studio_internal.h"
 
 enum row { ROW_FORMAT, ROW_FILE, ROW_QUALITY, ROW_FIRST, ROW_LAST, ROW_HOW, ROW_RECIPE, ROW_COUNT };
-enum { SHOW_MS = 200, FORMATS = 4, PICTURE_MAX = 8192 };
+enum { SHOW_MS = 200, FORMATS = 4 };
 
 static const struct {
     const char *name, *extension;
@@ -376,16 +374,6 @@ static int64_t export_due(struct studio *s)
 {
     struct export_dialog *d = get(s);
     return d->work && studio_top(s)->number == DIALOG_EXPORT ? d->show_at_ms : -1;
-}
-
-bool export_picture(const char *path, const struct frame *f, struct dn_error *err)
-{
-    uint8_t *jpeg = NULL;
-    int64_t bytes;
-    bool ok = thumbnail_jpeg(f->rgb24, f->width, f->height, PICTURE_MAX, 1, &jpeg, &bytes, err) &&
-              atomic_file_write(path, jpeg, (size_t)bytes, false, err);
-    free(jpeg);
-    return ok;
 }
 
 static const struct action export_actions[] = {

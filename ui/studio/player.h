@@ -65,6 +65,9 @@ void player_do_continue(struct studio *s, const char *argument);
 void player_do_vary(struct studio *s, const char *argument);
 void player_do_recall(struct studio *s, const char *argument);
 void player_do_export(struct studio *s, const char *argument);
+
+/* player_still.c */
 void player_do_save(struct studio *s, const char *argument);
+void player_do_save_plain(struct studio *s, const char *argument);
 
 #endif

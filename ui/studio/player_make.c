@@ -111,23 +111,3 @@ void player_do_export(struct studio *s, const char *argument)
         p->mark_out < 0 ? -1 : player_frame_of(p, side, p->mark_out)};
     export_open_range(s, p->alone ? &side->clip.id : ids, p->alone ? 1 : p->count, range);
 }
-
-/* A picture where the user is. */
-void player_do_save(struct studio *s, const char *argument)
-{
-    struct player_side *side = player_side(player_get(s));
-    struct frame *f = playback_frame(&side->playback);
-    struct dn_error err;
-    char path[512];
-    if (!has_clip(s) || !f)
-        return;
-    if (argument)
-        snprintf(path, sizeof path, "%.500s", argument);
-    else
-        snprintf(path, sizeof path, "clip-%lld-frame-%lld.jpg", (long long)side->clip.id,
-                 (long long)side->playback.at + 1);
-    if (export_picture(path, f, &err))
-        studio_tell(s, ROLE_GOOD, "%s is written", path);
-    else
-        studio_tell_error(s, &err);
-}

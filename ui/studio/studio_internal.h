@@ -100,7 +100,5 @@ struct export_range {
 };
 void export_open(struct studio *s, const int64_t *clips, int count);
 void export_open_range(struct studio *s, const int64_t *clips, int count, struct export_range range);
-/* One frame as a JPEG file that must not exist yet. */
-bool export_picture(const char *path, const struct frame *f, struct dn_error *err);
 
 #endif
