@@ -296,6 +296,11 @@ fail:
     return false;
 }
 
+void catalog_rest(struct catalog *c)
+{
+    sqlite3_db_release_memory(c->db);
+}
+
 void catalog_close(struct catalog *c)
 {
     if (!c)

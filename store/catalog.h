@@ -32,6 +32,9 @@ void catalog_close(struct catalog *catalog); /* NULL allowed; an open transactio
 
 bool catalog_exists(const char *library);
 
+/* Gives back the memory that holds pages for the next statements; they are read again then. */
+void catalog_rest(struct catalog *catalog);
+
 /* The folder, as given to catalog_open(); borrowed. */
 const char *catalog_library(const struct catalog *catalog);
 /* One line that the user should see ("on a network file system ..."), or "". */

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/paths.h"
+#include "store/atomic_sweep.h"
 
 bool output_file_is_free(const char *path, bool force, struct dn_error *err)
 {
@@ -31,4 +33,27 @@ bool output_file_check(const char *path, bool force, struct dn_error *err)
               dn_fail(err, DN_E_IO, "cannot write %s: %s", path, strerror(errno));
     free(folder);
     return ok;
+}
+
+/* safetensors_write's temporary */
+static void remove_part(const char *path)
+{
+    char *part = dn_asprintf("%s.part", path);
+    unlink(part);
+    free(part);
+}
+
+void output_file_sweep(const char *output, const char *save_latents)
+{
+    size_t n = output ? strlen(output) : 0;
+    if (output) {
+        char *pictures = dn_path_join(output, "frames"); /* of a folder that was there already */
+        atomic_sweep(output);
+        atomic_sweep(pictures);
+        free(pictures);
+    }
+    if (n > 12 && strcmp(output + n - 12, ".safetensors") == 0)
+        remove_part(output);
+    if (save_latents)
+        remove_part(save_latents);
 }

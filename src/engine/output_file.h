@@ -1,4 +1,5 @@
-/* output_file: can a result get its name? Asked before hours of work, not after. */
+/* output_file: can a result get its name? Asked before hours of work, not after. And what is left
+ * there when its writer is killed. */
 #ifndef DANAUS_ENGINE_OUTPUT_FILE_H
 #define DANAUS_ENGINE_OUTPUT_FILE_H
 
@@ -10,5 +11,8 @@
 bool output_file_check(const char *path, bool force, struct dn_error *err);
 /* False: path exists and may not be replaced. */
 bool output_file_is_free(const char *path, bool force, struct dn_error *err);
+/* Removes what a killed process left beside these when it wrote them: files, folders of pictures;
+ * NULL = was not asked for. Only when none writes them now. */
+void output_file_sweep(const char *output, const char *save_latents);
 
 #endif

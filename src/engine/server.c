@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -86,7 +87,7 @@ static bool open_catalog(struct server *s, struct dn_error *err)
         return false;
     if (catalog_notice(s->catalog)[0])
         dn_warn("%s", catalog_notice(s->catalog));
-    if (!catalog_recover_jobs(s->catalog, s->boot, &recovered, err) ||
+    if (!jobs_sweep(s, err) || !catalog_recover_jobs(s->catalog, s->boot, &recovered, err) ||
         !clip_files_sweep(s->catalog, &removed, err) || !clip_import_sweep(s->catalog, err))
         return false;
     if (recovered)
@@ -182,11 +183,36 @@ static void serve(struct server *s, const struct pollfd *fds)
     }
 }
 
+/* When the last job has ended: what sped up the catalog's work on many is given back, so that an
+ * engine that waits for days is as small as a new one. */
+static void rest_when_idle(struct server *s)
+{
+    bool works = workers_have_work(s);
+    if (s->worked && !works) {
+        catalog_rest(s->catalog);
+        malloc_trim(0);
+    }
+    s->worked = works;
+}
+
+/* Starting a job waits for the disk: who asks meanwhile is answered first, but not for ever. */
+static void dispatch(struct server *s, bool quiet, int64_t now)
+{
+    if (!s->dispatch_due_ms)
+        s->dispatch_due_ms = now + 50;
+    if (!quiet && now < s->dispatch_due_ms)
+        return;
+    s->dispatch_due_ms = 0;
+    workers_dispatch(s);
+    rest_when_idle(s);
+}
+
 static bool turn(struct server *s, struct dn_error *err)
 {
     struct pollfd fds[POLL_FIRST + MAX_WORKERS + MAX_PEERS];
     int n = gather(s, fds);
-    if (poll(fds, (nfds_t)n, TICK_MS / 4) < 0 && errno != EINTR)
+    int ready = poll(fds, (nfds_t)n, s->dispatch_due_ms ? 0 : TICK_MS / 4);
+    if (ready < 0 && errno != EINTR)
         return dn_fail(err, DN_E_IO, "poll: %s", strerror(errno));
     if (fds[POLL_SIGNALS].revents)
         take_signals(s);
@@ -200,7 +226,7 @@ static bool turn(struct server *s, struct dn_error *err)
         server_check_socket(s);
         workers_tick(s, now);
     }
-    workers_dispatch(s);
+    dispatch(s, ready <= 0, now);
     return true;
 }
 

@@ -69,7 +69,8 @@ struct server {
     int socket_lock, library_lock, listen_fd, signal_fd, spare_fd;
     ino_t socket_inode;
     int64_t started_ms, checked_ms, refused_ms;
-    bool stopping;
+    int64_t dispatch_due_ms; /* until then clients go before waiting jobs; 0 = nobody asked */
+    bool stopping, worked;   /* worked: a job ran at the last turn */
     struct peer *peers;
     int peer_count;
     struct worker_slot workers[MAX_WORKERS];
@@ -123,6 +124,12 @@ void job_tell_state(struct server *s, int64_t id);
 bool job_keep_files(struct server *s, int64_t id, const json_t *message, bool done,
                     struct dn_error *err);
 
+/* --- server_sweep: what killed workers left --- */
+/* Removes the temporary files of the job, whose worker is gone. */
+void job_sweep(struct server *s, int64_t id);
+/* The same for all that the last engine may have left; before they are queued again. */
+bool jobs_sweep(struct server *s, struct dn_error *err);
+
 /* --- server_workers: the worker processes --- */
 int workers_default_count(void);
 void workers_init(struct server *s);
@@ -131,6 +138,7 @@ void workers_dispatch(struct server *s);
 void worker_read(struct server *s, struct worker_slot *w);
 /* After SIGCHLD: workers that are gone. */
 void workers_reap(struct server *s);
+bool workers_have_work(const struct server *s);
 /* Once in a while: idle workers end, ones that do not obey are killed. */
 void workers_tick(struct server *s, int64_t now_ms);
 /* The slot that has the job, NULL = none. */

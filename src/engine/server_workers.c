@@ -193,6 +193,14 @@ void workers_dispatch(struct server *s)
     }
 }
 
+bool workers_have_work(const struct server *s)
+{
+    for (int i = 0; i < s->worker_count; i++)
+        if (s->workers[i].job)
+            return true;
+    return false;
+}
+
 /* --- stopping --- */
 
 void worker_stop_job(struct worker_slot *w, enum stop_reason why)
@@ -393,6 +401,7 @@ static void bury(struct server *s, struct worker_slot *w, int status)
         return;
     }
     dn_warn("job %lld: %s", (long long)job, why);
+    job_sweep(s, job);
     if (w->stopping == STOP_CANCEL || w->stopping == STOP_PAUSE) {
         after_stop(s, w);
         return;

@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/paths.h"
@@ -17,7 +19,6 @@
 #include "engine/output_file.h"
 #include "format/safetensors_write.h"
 #include "store/atomic_file.h"
-#include "store/atomic_sweep.h"
 #include "store/clip_files.h"
 #include "store/clip_latents.h"
 #include "store/file_hash.h"
@@ -101,7 +102,7 @@ bool clip_output_open(const struct clip_output_options *options, struct clip_out
     if (options->again && !tree_sweep(options->folder, &swept, err)) /* its last worker's */
         dn_warn("%s", err->message);
     if (options->again && r->output)
-        atomic_sweep(r->output);
+        output_file_sweep(r->output, r->save_latents);
     bool ok = open_copy(o, &sink, err) && frame_sink_open(video, &sink, &o->video, err);
     free(video);
     if (ok) {
@@ -142,11 +143,23 @@ static void set_apart(const char *path, const struct dn_error *why)
     free(name);
 }
 
+/* The worker of an engine that was killed may take seconds to die, a device's memory with it, and
+ * holds its files until then. */
+static bool open_own(const char *path, struct clip_latents **out, struct dn_error *err)
+{
+    int64_t end = dn_now_ms() + 20000;
+    bool ok;
+    while (!(ok = clip_latents_open(path, true, out, err)) && err->code == DN_E_EXISTS &&
+           dn_now_ms() < end)
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    return ok;
+}
+
 const float *clip_output_made(struct clip_output *o, int64_t shape[4], struct dn_error *err)
 {
     char *path = path_in(o, LATENTS_NAME);
     if (!o->latents && !o->made && dn_path_exists(path)) {
-        if (!clip_latents_open(path, true, &o->latents, err)) {
+        if (!open_own(path, &o->latents, err)) {
             set_apart(path, err);
         } else {
             o->latents_there = clip_latents_frames(o->latents);
