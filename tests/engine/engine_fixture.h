@@ -3,14 +3,13 @@
 #ifndef DANAUS_TESTS_ENGINE_FIXTURE_H
 #define DANAUS_TESTS_ENGINE_FIXTURE_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -85,6 +84,34 @@ static void fake_end(const char *type, int64_t job)
               -1);
 }
 
+static void fake_touch(const char *folder, const char *name)
+{
+    char *path = dn_asprintf("%s/%s", folder, name);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    if (fd < 0)
+        _exit(9);
+    close(fd);
+    free(path);
+}
+
+/* What a worker that is killed may leave: in the clip's folder, and where the user wanted a copy. */
+static void fake_litter(const json_t *order)
+{
+    const char *output = protocol_text(json_object_get(order, "request"), "output");
+    char *folder = dn_strdup(output), *slash = strrchr(folder, '/');
+    if (!slash)
+        _exit(9);
+    *slash = '\0';
+    fake_touch(protocol_text(order, "folder"), ".strip.jpg-0123abcd.part");
+    fake_touch(folder, "saved.safetensors.part");
+    char *name = dn_asprintf(".%s-89abcdef.part", slash + 1);
+    fake_touch(folder, name);
+    if (mkdir(output, 0700) == 0 || errno == EEXIST)
+        fake_touch(output, ".frames-456789ab.part");
+    free(name);
+    free(folder);
+}
+
 static void fake_run(const json_t *order)
 {
     int64_t job = protocol_int(order, "job", 0);
@@ -94,6 +121,8 @@ static void fake_run(const json_t *order)
                         48, "frames", 1, "chunks", 1, "chunks_done", 0, "latents", 1, "steps", 1,
                         "model", "pretended"),
               -1);
+    if (strstr(prompt, "litter") && protocol_int(order, "attempt", 0) < 4)
+        fake_litter(order);
     if (strncmp(prompt, "die", 3) == 0)
         raise(SIGKILL);
     if (strncmp(prompt, "fault", 5) == 0) {
@@ -214,20 +243,6 @@ static struct client *client_of(struct engine *e)
     struct dn_error err;
     CHECK_OK(client_connect(&options, &c, &err), err);
     return c;
-}
-
-/* A bare connection. */
-static int dial(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    struct timeval limit = {.tv_sec = 10};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
-        return fd;
-    close(fd);
-    return -1;
 }
 
 /* The job's number, 0 when it is refused. */

@@ -4,8 +4,24 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #define HELLO "{\"type\":\"hello\",\"protocol\":1}\n"
+
+/* A bare connection. */
+static int dial(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct timeval limit = {.tv_sec = 10};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
 
 /* Everything that comes until the connection ends, or one line. */
 static char *talk(const char *socket, const char *words, bool to_the_end)
