@@ -64,7 +64,9 @@ const struct message message_table[MESSAGE_COUNT] = {
          {.name = "parent_chunk", .kind = FIELD_INT, .optional = true, .min = 0, .max = 1000000,
           .help = "How many of the parent's chunks it begins with."},
          {.name = "relation", .kind = FIELD_TEXT, .optional = true,
-          .choices = "branch|extend|vary|redo", .help = "What it is to its parent."}}},
+          .choices = "branch|extend|vary|redo", .help = "What it is to its parent."},
+         {.name = "collection", .kind = FIELD_TEXT, .optional = true,
+          .help = "The clip belongs to this collection from the start."}}},
     [MESSAGE_JOBS] = {
         "jobs", MESSAGE_REQUEST, "The queue, in its order. Answered by jobs.",
         {{.name = "job", .kind = FIELD_INT, .optional = true, .min = 1, .max = INT64_MAX,

@@ -8,6 +8,7 @@
 #include "config/option_value.h"
 #include "config/request.h"
 #include "engine/server_internal.h"
+#include "store/catalog_labels.h"
 #include "store/library.h"
 
 /* --- describing --- */
@@ -146,11 +147,13 @@ static bool add(struct server *s, const json_t *message, const struct request *r
         .backend = r->backend, .parent_id = protocol_int(message, "parent", 0),
         .parent_chunk = protocol_int(message, "parent_chunk", 0), .request_json = json};
     enum job_place place = protocol_bool(message, "next") ? JOB_FIRST : JOB_LAST;
+    const char *collection = protocol_text(message, "collection");
     bool ok = catalog_begin(s->catalog, err);
     if (ok) {
         ok = catalog_enqueue(s->catalog, &clip, place, id, err) &&
              (!protocol_bool(message, "paused") ||
-              catalog_set_job(s->catalog, *id, JOB_PAUSED, NULL, err));
+              catalog_set_job(s->catalog, *id, JOB_PAUSED, NULL, err)) &&
+             (!collection || catalog_collect(s->catalog, collection, *id, err));
         if (ok)
             ok = catalog_commit(s->catalog, err);
         else

@@ -7,6 +7,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "store/catalog_labels.h"
+#include "store/catalog_search.h"
+
 #define HELLO "{\"type\":\"hello\",\"protocol\":1}\n"
 
 /* A bare connection. */
@@ -90,6 +93,39 @@ TEST(requests_that_cannot_be_met)
     json_object_set_new(message, "parent", json_integer(99));
     CHECK(!client_ask(c, message, NULL, &err) && strstr(err.message, "99"));
     CHECK(client_order(c, MESSAGE_STATUS, 0, &err)); /* the connection is none the worse */
+    client_close(c);
+    engine_close(&e);
+}
+
+/* A clip is in its collection from the start, or is not there at all. */
+TEST(queued_into_a_collection)
+{
+    struct engine e = engine_open(1, 0);
+    struct client *c = client_of(&e);
+    struct dn_error err;
+    const char *const names[] = {"sheet 1: a {b|c}", "", "two\nlines"};
+    json_t *reply = NULL;
+    for (int i = 0; i < 3; i++) {
+        json_t *message = protocol_new(MESSAGE_ENQUEUE);
+        json_object_set_new(message, "request",
+                            json_pack("{s:s, s:s}", "prompt", "x", "model", "/m"));
+        json_object_set_new(message, "collection", json_string(names[i]));
+        CHECK_MSG(client_ask(c, message, &reply, &err) == (i == 0), "%d", i);
+        CHECK(i == 0 || err.code == DN_E_ARG);
+        json_decref(reply);
+    }
+    struct catalog *catalog;
+    struct label_list list = {0};
+    struct clip_list clips = {0};
+    const struct catalog_page page = {.limit = 10};
+    CHECK_OK(catalog_open(e.library, CATALOG_READ, &catalog, &err), err);
+    CHECK_OK(catalog_list_collections(catalog, 0, &list, &err), err);
+    CHECK(list.count == 1 && list.items[0].clips == 1);
+    CHECK_STR(list.items[0].name, names[0]);
+    CHECK(catalog_search(catalog, NULL, &page, &clips, &err) && clips.count == 1);
+    clip_list_done(&clips);
+    label_list_done(&list);
+    catalog_close(catalog);
     client_close(c);
     engine_close(&e);
 }
@@ -529,7 +565,8 @@ TEST(only_one)
     engine_close(&e);
 }
 
-TESTS(T(first_words), T(requests_that_cannot_be_met), T(jobs_and_their_states),
+TESTS(T(first_words), T(requests_that_cannot_be_met), T(queued_into_a_collection),
+      T(jobs_and_their_states),
       T(a_job_that_kills_its_workers), T(a_worker_without_work), T(clients_that_say_half_a_word),
       T(live_frames), T(a_client_that_never_reads), T(many_jobs_leave_nothing_behind),
       T(another_user), T(no_descriptor_left), T(a_socket_that_went_away), T(edits), T(only_one))
