@@ -159,7 +159,8 @@ $(BUILD)/obj/src/commands/bench_scripts.o: src/commands/bench_torch.py src/comma
 TEST_PACKAGES := libvterm-dev
 LIBS_test_studio := -lvterm
 LIBS_test_slow_line := -lvterm
-$(BUILD)/tests/ui/test_studio $(BUILD)/tests/ui/test_slow_line: $(BUILD)/danaus
+LIBS_test_making := -lvterm
+$(addprefix $(BUILD)/tests/ui/,test_studio test_slow_line test_making): $(BUILD)/danaus
 define test_rule
 TESTS_$(1) := $$(patsubst tests/%.c,$(BUILD)/tests/%,$$(wildcard tests/$(1)/test_*.c))
 $$(TESTS_$(1)): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call archives,$(1))

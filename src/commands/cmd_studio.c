@@ -75,8 +75,10 @@ const struct command cmd_studio_entry = {
         "the engine, all by keyboard, also over SSH. It is a window on the engine, which it starts\n"
         "when none runs and which goes on working when the studio is left. PROMPT stands ready in\n"
         "it; without one it is what was typed last time. In a prompt {red|blue} makes a clip of\n"
-        "each. `danaus` alone, in a terminal, is the same. The section `studio` of danaus.yaml(5)\n"
-        "gives keys another meaning.",
+        "each, {1..4} one of each number; :grid varies settings, :sweep the seed. Such clips are\n"
+        "seen side by side on a contact sheet, a collection called \"sheet N: PROMPT\". `danaus`\n"
+        "alone, in a terminal, is the same. The section `studio` of danaus.yaml(5) gives keys\n"
+        "another meaning.",
     .print_options = print_options,
     .run = run_studio,
 };

@@ -117,6 +117,9 @@ struct frame *playback_frame(const struct playback *p)
     for (int64_t i = p->at; i >= 0 && i < p->count; i--)
         if (p->frames[i])
             return p->frames[i];
+    for (int64_t i = p->at; i < p->count; i++) /* it was joined in the middle */
+        if (p->frames[i])
+            return p->frames[i];
     return NULL;
 }
 

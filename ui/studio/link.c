@@ -9,7 +9,7 @@
 #include "engine/client.h"
 
 /* RETRY_MS: between tries to reach an engine that was lost. */
-enum { RETRY_MS = 2000, TAGS = 256, JOBS_MAX = 2000 };
+enum { RETRY_MS = 2000, TAGS = 1024, JOBS_MAX = 2000 };
 
 struct waiting { /* a request whose answer will come */
     int64_t id;
@@ -25,6 +25,7 @@ struct link {
     enum link_state state;
     char why[512];
     bool paused;
+    bool jobs_asked, jobs_stale; /* the queue was asked for, and has changed since */
     int64_t retry_ms; /* 0 = not waiting to */
     struct link_job *jobs;
     size_t job_count;
@@ -53,6 +54,16 @@ static void connect_run(void *data)
 
 static void send_request(struct link *l, json_t *request, enum message_type type, int tag);
 
+/* The queue, once for however many changes come while the answer is on its way. */
+static void ask_jobs(struct link *l)
+{
+    l->jobs_stale = l->jobs_asked;
+    if (!l->jobs_asked && l->client) {
+        l->jobs_asked = true;
+        send_request(l, protocol_new(MESSAGE_JOBS), MESSAGE_JOBS, 0);
+    }
+}
+
 static void connected(struct link *l, struct client *client, int64_t now_ms)
 {
     json_t *watch = protocol_new(MESSAGE_WATCH);
@@ -61,9 +72,10 @@ static void connected(struct link *l, struct client *client, int64_t now_ms)
     l->state = LINK_UP;
     l->why[0] = '\0';
     l->waiting_count = 0;
+    l->jobs_asked = false;
     json_object_set_new(watch, "frames", json_string("shared"));
     send_request(l, watch, MESSAGE_WATCH, 0);
-    send_request(l, protocol_new(MESSAGE_JOBS), MESSAGE_JOBS, 0);
+    ask_jobs(l);
     link_send_order(l, ORDER_STATUS, 0);
 }
 
@@ -340,7 +352,7 @@ static void take_event(struct link *l, enum message_type type, const json_t *m, 
         job->ended = before != job->state && (job->state == JOB_DONE || job->state == JOB_FAILED ||
                                               job->state == JOB_SET_ASIDE);
         if (before != job->state && job->state != JOB_RUNNING) /* its place may be another */
-            send_request(l, protocol_new(MESSAGE_JOBS), MESSAGE_JOBS, 0);
+            ask_jobs(l);
     } else if (type == MESSAGE_STARTED) {
         job->state = JOB_RUNNING;
         read_job(job, m);
@@ -381,19 +393,23 @@ static void take_reply(struct link *l, enum message_type type, const json_t *m, 
         struct dn_error err;
         protocol_error_read(m, &err);
         l->sink.trouble(l->sink.context, err.message);
+        l->jobs_asked = l->jobs_asked && w.type != MESSAGE_JOBS;
         if (w.type == MESSAGE_EDIT)
             l->sink.edited(l->sink.context); /* what was shown in advance is not so */
     } else if (type == MESSAGE_JOBS_REPLY) {
         take_jobs(l, m);
+        l->jobs_asked = false;
+        if (l->jobs_stale)
+            ask_jobs(l);
     } else if (type == MESSAGE_STATUS_REPLY) {
         take_status(l, m, now_ms);
     } else if (type == MESSAGE_QUEUED) {
         l->sink.queued(l->sink.context, protocol_int(m, "job", 0), w.tag);
-        send_request(l, protocol_new(MESSAGE_JOBS), MESSAGE_JOBS, 0);
+        ask_jobs(l);
     } else if (w.type == MESSAGE_EDIT && !edits_wait(l)) {
         l->sink.edited(l->sink.context);
     } else if (w.type == MESSAGE_PAUSE || w.type == MESSAGE_RESUME || w.type == MESSAGE_MOVE) {
-        send_request(l, protocol_new(MESSAGE_JOBS), MESSAGE_JOBS, 0);
+        ask_jobs(l);
     }
     l->sink.changed(l->sink.context);
 }
@@ -445,6 +461,8 @@ void link_send_enqueue(struct link *l, const struct link_enqueue *e)
     }
     if (e->relation)
         json_object_set_new(message, "relation", json_string(e->relation));
+    if (e->collection)
+        json_object_set_new(message, "collection", json_string(e->collection));
     send_request(l, message, MESSAGE_ENQUEUE, e->tag);
 }
 

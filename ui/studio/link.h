@@ -87,6 +87,7 @@ struct link_enqueue {
     int64_t parent;       /* 0 = none */
     int64_t parent_chunk; /* how many of its chunks are kept */
     const char *relation; /* "branch", "extend", "vary", "redo", or NULL */
+    const char *collection; /* that the clip belongs to from the start, or NULL */
     int tag;              /* comes back in queued */
 };
 void link_send_enqueue(struct link *l, const struct link_enqueue *e);

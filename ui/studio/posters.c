@@ -130,6 +130,15 @@ struct frame *posters_get(struct posters *p, const struct clip *clip)
     return NULL;
 }
 
+void posters_forget(struct posters *p, int64_t clip)
+{
+    struct kept *k = find(p, clip);
+    if (k && p->reading != clip) {
+        frame_drop(&k->frame);
+        *k = (struct kept){0};
+    }
+}
+
 struct posters *posters_new(struct studio *s)
 {
     struct posters *p = dn_calloc(1, sizeof *p);

@@ -10,6 +10,8 @@ struct posters *posters_new(struct studio *s);
 /* The clip's poster, borrowed until the next call; NULL: it has none, or is being read and the
  * screen is drawn anew when it is there. */
 struct frame *posters_get(struct posters *p, const struct clip *clip);
+/* The clip has changed: what was known of its poster is not so any more. */
+void posters_forget(struct posters *p, int64_t clip);
 void posters_free(struct posters *p);
 
 #endif

@@ -9,13 +9,14 @@ enum { SIDE = 960, ROUNDS_MS = 30000 };
 #define MOST_BYTES (48 * 1024 * 1024)
 
 /* How large frames of this job may be kept. */
-static int side_for(const struct link_job *job)
+static int side_for(const struct preview *p, const struct link_job *job)
 {
+    int most = p->side ? p->side : SIDE;
     int64_t frames = job && job->frames > 0 ? job->frames : 81;
     int64_t width = job && job->width > 0 ? job->width : SIDE;
     int64_t height = job && job->height > 0 ? job->height : SIDE;
     int longer = (int)(width > height ? width : height), by = 1;
-    while (width / by * (height / by) * 3 * frames > MOST_BYTES || longer / by > SIDE)
+    while (width / by * (height / by) * 3 * frames > MOST_BYTES || longer / by > most)
         by++;
     return (longer + by - 1) / by;
 }
@@ -23,7 +24,7 @@ static int side_for(const struct link_job *job)
 void preview_take(struct preview *p, struct studio *s, const struct link_frames *f)
 {
     const struct link_job *job = link_find_job(s->link, f->job);
-    int side = side_for(job);
+    int side = side_for(p, job);
     if (p->job != f->job) { /* the clip of before was shown until there was something new */
         playback_clear(&p->playback);
         p->job = f->job;
@@ -39,6 +40,20 @@ void preview_take(struct preview *p, struct studio *s, const struct link_frames 
     }
     p->colours = (uint64_t)f->job << 20 | (uint64_t)f->start;
     p->rounds_until_ms = s->now_ms + ROUNDS_MS;
+}
+
+void preview_fill(struct preview *p, struct studio *s, struct loaded_clip *loaded)
+{
+    playback_clear(&p->playback);
+    p->job = loaded->clip;
+    p->playback.fps = loaded->fps;
+    p->playback.growing = false;
+    p->playback.loop = LOOP_ON;
+    for (int64_t i = 0; i < loaded->count; i++)
+        playback_put(&p->playback, i, loaded->frames[i], s->now_ms);
+    p->colours = (uint64_t)loaded->clip << 20 | 0xFFFFE;
+    p->rounds_until_ms = s->now_ms + ROUNDS_MS;
+    playback_start(&p->playback, s->now_ms);
 }
 
 void preview_job(struct preview *p, struct studio *s, const struct link_job *job)
@@ -67,14 +82,14 @@ int64_t preview_due(const struct preview *p)
     return playback_due(&p->playback);
 }
 
-bool preview_draw(struct preview *p, struct studio *s, struct rect area)
+bool preview_draw(struct preview *p, struct studio *s, int place, struct rect area)
 {
     struct painter_picture picture = {.area = area, .frame = playback_frame(&p->playback),
                                       .clip = p->colours};
     if (!picture.frame || !painter_way(s->painter))
         return false;
     picture.sample_count = playback_samples(&p->playback, picture.samples, PAINTER_SAMPLES);
-    painter_place(s->painter, 0, &picture);
+    painter_place(s->painter, place, &picture);
     return true;
 }
 

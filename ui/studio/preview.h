@@ -2,6 +2,7 @@
 #ifndef DANAUS_UI_STUDIO_PREVIEW_H
 #define DANAUS_UI_STUDIO_PREVIEW_H
 
+#include "ui/studio/clip_loader.h"
 #include "ui/studio/studio_internal.h"
 
 struct preview {
@@ -9,14 +10,17 @@ struct preview {
     struct playback playback;
     int64_t rounds_until_ms; /* a finished clip is played over and over until then */
     uint64_t colours;     /* which frames share a palette: one for each chunk while it grows */
+    int side;             /* of a kept frame at most, 0 = as large as a screen can use */
 };
 
+/* The frames of a finished clip, which are taken over, in the place of those of a running one. */
+void preview_fill(struct preview *p, struct studio *s, struct loaded_clip *loaded);
 void preview_take(struct preview *p, struct studio *s, const struct link_frames *frames);
 void preview_job(struct preview *p, struct studio *s, const struct link_job *job);
 void preview_tick(struct preview *p, struct studio *s);
 int64_t preview_due(const struct preview *p);
-/* False: there is no picture, nothing was drawn. */
-bool preview_draw(struct preview *p, struct studio *s, struct rect area);
+/* At a place of the painter. False: there is no picture, nothing was drawn. */
+bool preview_draw(struct preview *p, struct studio *s, int place, struct rect area);
 void preview_pause(struct preview *p, struct studio *s);
 void preview_done(struct preview *p);
 

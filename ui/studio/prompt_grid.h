@@ -1,5 +1,5 @@
-/* prompt_grid: a prompt with alternatives, "a {red|blue} {cat|dog}", as the prompts it stands for.
- * Braces nest; \{ \| \} and \\ are those characters themselves. */
+/* prompt_grid: a prompt with alternatives, "a {red|blue} cat, {1..4} birds", as the prompts it stands
+ * for. Braces nest; \{ \| \} and \\ are those characters themselves. */
 #ifndef DANAUS_UI_STUDIO_PROMPT_GRID_H
 #define DANAUS_UI_STUDIO_PROMPT_GRID_H
 
@@ -15,8 +15,11 @@ struct prompt_grid {
     size_t count;
 };
 
-/* False: more than PROMPT_GRID_MAX prompts. Braces without a | or without their partner are text. */
+/* False: more than PROMPT_GRID_MAX prompts. Braces with neither a | nor a range (number_range.h) in
+ * them, or without their partner, are text. */
 bool prompt_grid_expand(const char *text, struct prompt_grid *out, struct dn_error *err);
 void prompt_grid_done(struct prompt_grid *grid);
+/* A text that stands for just this prompt; the caller frees. */
+char *prompt_grid_quote(const char *prompt);
 
 #endif

@@ -16,6 +16,7 @@ enum screen_number {
     SCREEN_PLAYER,
     SCREEN_QUEUE,
     SCREEN_ENGINE,
+    SCREEN_SHEET,
     SCREEN_FULL_COUNT, /* the others are dialogs */
     DIALOG_HELP = SCREEN_FULL_COUNT,
     DIALOG_COMMAND,

@@ -8,6 +8,7 @@
 #include "config/option_value.h"
 #include "ui/studio/making.h"
 #include "ui/studio/preview.h"
+#include "ui/studio/prompt_grid.h"
 #include "ui/studio/prompt_pane.h"
 #include "ui/studio/settings_pane.h"
 #include "ui/studio/work_strip.h"
@@ -20,6 +21,7 @@ struct studio_screen {
     struct settings_pane settings;
     struct preview preview;
     struct work_strip strip;
+    char parameters[512];                   /* of the grid that was made last */
     struct rect prompt_area, settings_area; /* drawn last, for clicks */
 };
 
@@ -92,7 +94,7 @@ static void draw_preview(struct studio *s, struct rect box)
                  (long long)p->at + 1, (long long)(job && job->frames ? job->frames : p->count),
                  p->playing ? "" : "  paused");
     canvas_box(s->canvas, box, title, v->pane == PANE_PREVIEW);
-    if (!preview_draw(&v->preview, s, canvas_inside(box)))
+    if (!preview_draw(&v->preview, s, 0, canvas_inside(box)))
         draw_welcome(s, canvas_inside(box));
 }
 
@@ -113,6 +115,21 @@ static void draw_setting_help(struct studio *s, int row, struct rect area)
     free(text);
 }
 
+/* How many clips its braces stand for. */
+static void prompt_title(const struct studio_screen *v, char *out, size_t size)
+{
+    struct prompt_grid grid;
+    struct dn_error ignored;
+    const char *text = prompt_pane_text(&v->prompt);
+    bool several = strchr(text, '{') && strlen(text) < 4096;
+    snprintf(out, size, "Prompt");
+    if (several && prompt_grid_expand(text, &grid, &ignored)) {
+        if (grid.count > 1)
+            snprintf(out, size, "Prompt, %zu clips", grid.count);
+        prompt_grid_done(&grid);
+    }
+}
+
 static void screen_draw(struct studio *s, struct rect area)
 {
     struct studio_screen *v = get(s);
@@ -124,7 +141,9 @@ static void screen_draw(struct studio *s, struct rect area)
     struct rect prompt = {area.row, area.col, prompt_rows, left};
     struct rect preview = {area.row + prompt_rows, area.col, middle, left};
     struct rect settings = {area.row, area.col + left, area.rows - strip, side};
-    canvas_box(s->canvas, prompt, "Prompt", v->pane == PANE_PROMPT);
+    char title[64];
+    prompt_title(v, title, sizeof title);
+    canvas_box(s->canvas, prompt, title, v->pane == PANE_PROMPT);
     v->prompt_area = canvas_inside(prompt);
     v->prompt_area.col++;
     v->prompt_area.cols -= 2;
@@ -148,18 +167,27 @@ static void screen_draw(struct studio *s, struct rect area)
 
 /* --- making --- */
 
-static void make(struct studio *s, int64_t count, bool next)
+/* Several clips are looked at side by side. */
+static void make(struct studio *s, struct making m)
 {
     struct studio_screen *v = get(s);
     struct dn_error err;
-    const struct making m = {prompt_pane_text(&v->prompt), count, next, v->settings.seed_mode};
-    report(s, making_send(s, &m, &err) && prompt_pane_used(&v->prompt, &err), &err);
+    char sheet[SHEET_NAME_SIZE];
+    m.prompt = prompt_pane_text(&v->prompt);
+    m.seed_mode = v->settings.seed_mode;
+    if (!making_send(s, &m, sheet, &err)) {
+        studio_tell_error(s, &err);
+        return;
+    }
+    report(s, prompt_pane_used(&v->prompt, &err), &err);
+    if (sheet[0])
+        sheet_show(s, sheet);
 }
 
 static void do_take(struct studio *s, const char *argument)
 {
     (void)argument;
-    make(s, 1, true);
+    make(s, (struct making){.count = 1, .next = true});
 }
 
 static void do_sweep(struct studio *s, const char *argument)
@@ -168,7 +196,27 @@ static void do_sweep(struct studio *s, const char *argument)
     if (count < 1 || count > SWEEP_MAX)
         studio_tell(s, ROLE_WARN, "a sweep has 1 to %d seeds", SWEEP_MAX);
     else
-        make(s, count, false);
+        make(s, (struct making){.count = count});
+}
+
+static void make_grid(struct studio *s, int64_t data, const char *text)
+{
+    struct studio_screen *v = get(s);
+    (void)data;
+    snprintf(v->parameters, sizeof v->parameters, "%s", text);
+    make(s, (struct making){.count = s->settings->request.count, .parameters = text});
+}
+
+static void do_grid(struct studio *s, const char *argument)
+{
+    if (argument)
+        make_grid(s, 0, argument);
+    else
+        studio_ask_text(s, &(struct text_question){
+                               .title = "Grid: a clip of every combination of settings",
+                               .text = get(s)->parameters,
+                               .empty = "guidance=1,3,5  seed=1..4  sampler=euler,unipc",
+                               .one_line = true, .run = make_grid});
 }
 
 static void do_stop(struct studio *s, const char *argument)
@@ -263,7 +311,7 @@ static void do_make(struct studio *s, const char *argument)
     if (v->pane == PANE_SETTINGS && v->settings.editing)
         report(s, settings_pane_edit(&v->settings, &err), &err);
     else
-        make(s, s->settings->request.count, false);
+        make(s, (struct making){.count = s->settings->request.count});
 }
 
 static void do_enter(struct studio *s, const char *argument)
@@ -429,7 +477,7 @@ static void screen_hint(struct studio *s, const char **names)
 {
     static const char *const text[] = {"make", "next-pane", "newline", "history-search",
                                        "seed-mode", "help", "quit", NULL};
-    static const char *const list[] = {"enter", "more", "less", "prompt", "sweep", "stop",
+    static const char *const list[] = {"enter", "more", "less", "prompt", "sweep", "grid", "stop",
                                        "command", "help", "quit", NULL};
     const char *const *from = screen_editor(s) == &get(s)->prompt.editor ? text : list;
     for (int i = 0; from[i]; i++)
@@ -460,6 +508,8 @@ static const struct action screen_actions[] = {
     {"enter", "Enter", WHERE_LIST, NULL, "type the setting's value; play the preview's clip", do_enter},
     {"take", "Alt-n", WHERE_ANY, NULL, "one more take, before all that wait", do_take},
     {"sweep", "x", WHERE_LIST, "[N]", "N clips with seeds one after the other (4)", do_sweep},
+    {"grid", "g Alt-g", WHERE_ANY, "[NAME=VALUES]...",
+     "a clip of every combination: guidance=1..5 seed=1,2", do_grid},
     {"stop", "X", WHERE_LIST, NULL, "stop what is being made; what is there is kept", do_stop},
     {"preview-pause", "Space", WHERE_LIST, NULL, "pause the preview or play it", do_preview_pause},
     {"next-pane", "Tab", WHERE_ANY, NULL, "prompt, settings, preview", do_next_pane},

@@ -149,8 +149,10 @@ static void on_frames(void *context, const struct link_frames *frames)
 
 static void on_queued(void *context, int64_t job, int tag)
 {
-    studio_tell(context, ROLE_GOOD, tag ? "clip %lld is queued" : "clip %lld is on its way",
-                (long long)job);
+    if (tag != QUEUED_QUIETLY)
+        studio_tell(context, ROLE_GOOD,
+                    tag == QUEUED_WAITS ? "clip %lld is queued" : "clip %lld is on its way",
+                    (long long)job);
 }
 
 static void on_edited(void *context)

@@ -45,24 +45,38 @@ static enum role engine_words(const struct studio *s, char *out, size_t size)
     return running ? ROLE_ACCENT : ROLE_GOOD;
 }
 
+/* The sheet's name is shown where there is room for it and the engine's words, and while it is on. */
+bool studio_bar_name(const struct studio *s, int number, int *col, int *cols)
+{
+    int width = canvas_cols(s->canvas);
+    bool narrow = width < 76, sheet = studio_main(s)->number == SCREEN_SHEET;
+    *col = narrow || (sheet && width < 100) ? 1 : 9;
+    for (int i = 0; i <= number; i++) {
+        *col += i ? *cols + (narrow ? 1 : 2) : 0;
+        *cols = (int)strlen(screen_table[i]->title) + 2;
+    }
+    return number != SCREEN_SHEET || sheet || width >= 100;
+}
+
 static void draw_top(struct studio *s)
 {
     struct canvas *c = s->canvas;
-    int cols = canvas_cols(c), col = 1;
+    int cols = canvas_cols(c), end = 1, col, width;
     char words[96];
-    bool narrow = cols < 76;
     canvas_fill(c, (struct rect){0, 0, 1, cols}, ROLE_BAR);
-    if (!narrow)
-        col += canvas_text(c, 0, col, 8, ROLE_BAR, "danaus") + 2;
     for (int i = 0; i < SCREEN_FULL_COUNT; i++) {
         bool on = studio_main(s) == screen_table[i];
-        col += canvas_printf(c, 0, col, cols - col, on ? ROLE_BAR_ON : ROLE_BAR, "%d %s", i + 1,
-                             screen_table[i]->title);
-        col += narrow ? 1 : 2;
+        if (!studio_bar_name(s, i, &col, &width))
+            continue;
+        if (i == 0 && col > 8)
+            canvas_text(c, 0, 1, 8, ROLE_BAR, "danaus");
+        canvas_printf(c, 0, col, width, on ? ROLE_BAR_ON : ROLE_BAR, "%d %s", i + 1,
+                      screen_table[i]->title);
+        end = col + width + 2;
     }
     engine_words(s, words, sizeof words);
-    int width = canvas_width(c, words, strlen(words));
-    if (col + width + 4 < cols) {
+    width = canvas_width(c, words, strlen(words));
+    if (end + width + 2 < cols) {
         canvas_symbol(c, 0, cols - width - 3, ROLE_BAR_SIGN, SYMBOL_DOT);
         canvas_text(c, 0, cols - width - 1, width, ROLE_BAR, words);
     }

@@ -47,6 +47,8 @@ void studio_open_dialog(struct studio *s, enum screen_number number);
 void studio_close_dialog(struct studio *s);
 const struct screen *studio_top(const struct studio *s);
 const struct screen *studio_main(const struct studio *s);
+/* What is told when the engine has taken a clip: the tag of link_send_enqueue. */
+enum queued_words { QUEUED_AT_ONCE, QUEUED_WAITS, QUEUED_QUIETLY };
 /* A line for the user until the next one, or NOTICE_MS. */
 void studio_tell(struct studio *s, enum role role, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -78,6 +80,8 @@ char *studio_edit_outside(struct studio *s, const char *text, struct dn_error *e
 /* studio_draw.c, studio_keys.c: for the loop. */
 void studio_draw_screens(struct studio *s);
 void keys_take(struct studio *s, const struct input_event *event);
+/* Where the name of a full screen stands in the top bar. False: there is no room for it. */
+bool studio_bar_name(const struct studio *s, int number, int *col, int *cols);
 /* Inside this area full screens are drawn; false: the window is too small. */
 bool studio_area(const struct studio *s, struct rect *area);
 
@@ -91,6 +95,9 @@ void studio_recall(struct studio *s, int64_t clip, enum recall what);
 char *studio_request_of(struct studio *s, int64_t clip, const char *prompt, bool new_seed);
 /* screen_studio.c: prompt and settings become those of r, and the studio is shown. */
 void studio_take_request(struct studio *s, const struct request *r, enum recall what);
+/* screen_sheet.c: the contact sheet of that name (see sheet_names.h), or number. */
+void sheet_show(struct studio *s, const char *name);
+void sheet_show_number(struct studio *s, int64_t number);
 /* screen_player.c */
 void player_open(struct studio *s, int64_t clip);
 void player_compare(struct studio *s, const int64_t *clips, int count); /* at most four */

@@ -66,15 +66,14 @@ static void take_key(struct studio *s, uint32_t key)
 /* Clicks on the names in the top bar. */
 static bool click_top(struct studio *s, const struct input_event *event)
 {
-    int narrow = canvas_cols(s->canvas) < 76, col = narrow ? 1 : 9;
+    int col, cols;
     if (event->row != 0 || !event->pressed || event->moved || event->button != BUTTON_LEFT)
         return false;
-    for (int i = 0; i < SCREEN_FULL_COUNT; i++) {
-        int width = (int)strlen(screen_table[i]->title) + 2;
-        if (event->col >= col && event->col < col + width)
+    for (int i = 0; i < SCREEN_FULL_COUNT; i++)
+        if (studio_bar_name(s, i, &col, &cols) && event->col >= col && event->col < col + cols) {
             studio_show(s, (enum screen_number)i);
-        col += width + (narrow ? 1 : 2);
-    }
+            break;
+        }
     return true;
 }
 
@@ -150,6 +149,14 @@ static void do_engine(struct studio *s, const char *argument)
     studio_show(s, SCREEN_ENGINE);
 }
 
+static void do_sheet(struct studio *s, const char *argument)
+{
+    if (argument)
+        sheet_show_number(s, strtoll(argument, NULL, 10));
+    else
+        studio_show(s, SCREEN_SHEET);
+}
+
 static void do_help(struct studio *s, const char *argument)
 {
     (void)argument;
@@ -205,6 +212,8 @@ const struct action global_actions[] = {
     {"player", "3 F3", WHERE_ANY, "[CLIP]", "play a clip", do_player},
     {"queue", "4 F4", WHERE_ANY, NULL, "what waits and runs", do_queue},
     {"engine", "5 F5", WHERE_ANY, NULL, "the engine and its workers", do_engine},
+    {"sheet", "6 F6", WHERE_ANY, "[NUMBER]", "contact sheet of clips that differ in one thing",
+     do_sheet},
     {"help", "? F12", WHERE_ANY, NULL, "keys and commands of this screen", do_help},
     {"command", ": Alt-x", WHERE_ANY, NULL, "type a command by name", do_command},
     {"pause-queue", "P", WHERE_ANY, NULL, "pause the whole queue, or let it go on", do_pause_queue},
