@@ -1,21 +1,22 @@
 /* export_work: see export_work.h */
 #include "store/export_work.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "store/clip_files.h"
 #include "store/media_encode.h"
-#include "store/media_import.h"
+#include "store/media_filter.h"
 
 void export_work_free(struct export_work *w)
 {
     for (int i = 0; i < w->count; i++) {
         free(w->clips[i].video);
+        free(w->clips[i].latents);
         free(w->clips[i].recipe);
         free(w->clips[i].title);
+        free(w->clips[i].label);
         free(w->clips[i].output);
     }
     free(w);
@@ -26,33 +27,48 @@ bool export_clip_fill(struct export_clip *out, struct catalog *catalog, const st
 {
     struct clip_file_list files = {0};
     bool ok = catalog_list_files(catalog, clip->id, &files, err);
-    for (size_t i = 0; ok && i < files.count && !out->video; i++)
-        if (strcmp(files.items[i].kind, CLIP_VIDEO) == 0)
-            out->video = clip_file_path(catalog, clip, files.items[i].name);
+    for (size_t i = 0; ok && i < files.count; i++) {
+        const struct clip_file *f = &files.items[i];
+        char **to = strcmp(f->kind, CLIP_VIDEO) == 0     ? &out->video
+                    : strcmp(f->kind, CLIP_LATENTS) == 0 ? &out->latents
+                                                         : NULL;
+        if (to && !*to)
+            *to = clip_file_path(catalog, clip, f->name);
+    }
     clip_file_list_done(&files);
-    out->fps = clip->fps;
+    out->id = clip->id;
+    out->fps = clip->fps > 0 ? clip->fps : 16;
     out->frames = clip->frames;
     return ok;
+}
+
+/* Frames per second at which the clip's own frames are to be played. */
+static double own_fps(const struct export_work *w, const struct export_clip *clip)
+{
+    return clip->fps * (w->speed > 0 ? w->speed : 1);
+}
+
+static double file_fps(const struct export_work *w, const struct export_clip *clip)
+{
+    return w->fps > 0 ? w->fps : own_fps(w, clip);
 }
 
 static bool open_writer(const struct export_work *w, const struct export_clip *clip, int width,
                         int height, struct media_writer **out, struct dn_error *err)
 {
-    double fps = clip->fps > 0 ? clip->fps : 16;
-    int den = fps == floor(fps) ? 1 : 1000;
     struct media_options options = {.width = width,
                                     .height = height,
-                                    .fps_num = (int)lround(fps * den),
-                                    .fps_den = den,
                                     .quality = w->quality,
+                                    .plays = w->plays,
                                     .force = w->force,
                                     .recipe_json = clip->recipe,
                                     .title = clip->title};
+    media_rate(file_fps(w, clip), &options.fps_num, &options.fps_den);
     return media_writer_open(clip->output, &options, out, err);
 }
 
-static bool finish(struct export_work *w, struct media_writer *writer, bool ok,
-                   struct dn_error *err)
+static bool finish(struct export_work *w, struct export_clip *clip, struct media_writer *writer,
+                   bool ok, struct dn_error *err)
 {
     struct media_result result = {0};
     if (!ok) {
@@ -60,75 +76,106 @@ static bool finish(struct export_work *w, struct media_writer *writer, bool ok,
         return false;
     }
     ok = media_writer_finish(writer, &result, err);
+    clip->written = result.frames;
+    clip->bytes = result.bytes;
     w->bytes += result.bytes;
     return ok;
 }
 
-/* The clip's frames of the range, in the size that is asked for, else in this one when it is not
- * 0 (the first clip's), else in its own. */
-static bool read_clip(const struct export_work *w, const struct export_clip *clip, int width,
-                      int height, struct media_frames **out, struct dn_error *err)
+static bool stopped(struct export_work *w, struct dn_error *err)
 {
-    struct media_import_options options = {.width = w->width ? w->width : width,
-                                           .height = w->height ? w->height : height,
-                                           .max_frames = w->last >= 0 ? w->last + 1 : 0};
-    if (!media_import(clip->video, &options, out, err))
+    if (!w->cancel && !(w->stop && *w->stop))
         return false;
-    if ((*out)->count > w->first)
-        return true;
-    media_frames_free(*out);
-    *out = NULL;
-    return dn_fail(err, DN_E_ARG, "the clip has no frame %lld", (long long)w->first + 1);
+    dn_fail(err, DN_E_CANCELLED, "the export was stopped");
+    return true;
 }
 
-/* Adds the frames of the range; parts and part tell the progress. */
+/* The clip's frames of the range, in the size that is asked for, else in this one when it is not
+ * 0 (the first clip's), else in its own, at the rate of `as`. */
+static bool read_clip(struct export_work *w, const struct export_clip *clip,
+                      const struct export_clip *as, int width, int height,
+                      struct media_frames **out, struct dn_error *err)
+{
+    struct media_import_options all = {.max_frames = w->last >= 0 ? w->last + 1 : 0};
+    struct media_filter filter = {.width = w->width ? w->width : width,
+                                  .height = w->height ? w->height : height,
+                                  .from_fps = own_fps(w, clip),
+                                  .to_fps = file_fps(w, as),
+                                  .smooth = w->smooth,
+                                  .label = clip->label};
+    if (stopped(w, err) ||
+        !(w->source ? w->source(w->source_context, clip, all.max_frames, out, err)
+                    : media_import(clip->video, &all, out, err)))
+        return false;
+    bool ok = (*out)->count > w->first || dn_fail(err, DN_E_ARG, "clip %lld has no frame %lld",
+                                                  (long long)clip->id, (long long)w->first + 1);
+    if (ok)
+        media_frames_skip(*out, w->first);
+    if (ok && w->how == EXPORT_SHEET && !filter.width) {
+        filter.width = (*out)->width < EXPORT_SHEET_PX ? (*out)->width : EXPORT_SHEET_PX;
+        filter.height = (int)((int64_t)(*out)->height * filter.width / (*out)->width);
+    }
+    ok = ok && media_filter_apply(&filter, out, err);
+    if (!ok) {
+        media_frames_free(*out);
+        *out = NULL;
+    }
+    return ok;
+}
+
+/* Adds the frames; parts and part tell the progress. */
 static bool add_frames(struct export_work *w, struct media_writer *writer,
                        const struct media_frames *f, int part, int parts, struct dn_error *err)
 {
-    int64_t size = (int64_t)f->width * f->height * 3, count = f->count - w->first;
-    for (int64_t i = 0; i < count; i++) {
-        if (w->cancel)
-            return dn_fail(err, DN_E_CANCELLED, "the export was stopped");
-        if (!media_writer_add(writer, f->rgb24 + (w->first + i) * size, 1, err))
-            return false;
+    int64_t size = (int64_t)f->width * f->height * 3;
+    int64_t count = w->there_and_back && f->count > 1 ? 2 * f->count - 2 : f->count;
+    if (media_holds_one(writer))
+        count = 1;
+    bool ok = true;
+    for (int64_t i = 0; ok && i < count; i++) {
+        int64_t at = (i < f->count ? i : 2 * f->count - 2 - i) * size;
+        ok = !stopped(w, err) && (f->values ? media_writer_add_float(writer, f->values + at, 1, err)
+                                            : media_writer_add(writer, f->rgb24 + at, 1, err));
         w->permille = (int)((part * 1000 + 950 * (i + 1) / count) / parts);
     }
-    return true;
+    return ok;
 }
 
 static bool run_each(struct export_work *w, struct dn_error *err)
 {
     bool ok = true;
     for (int i = 0; ok && i < w->count; i++) {
+        struct export_clip *clip = &w->clips[i];
         struct media_frames *frames = NULL;
         struct media_writer *writer = NULL;
-        ok = read_clip(w, &w->clips[i], 0, 0, &frames, err) &&
-             open_writer(w, &w->clips[i], frames->width, frames->height, &writer, err);
+        ok = read_clip(w, clip, clip, 0, 0, &frames, err) &&
+             open_writer(w, clip, frames->width, frames->height, &writer, err);
         if (ok)
-            ok = finish(w, writer, add_frames(w, writer, frames, i, w->count, err), err);
+            ok = finish(w, clip, writer, add_frames(w, writer, frames, i, w->count, err), err);
         media_frames_free(frames);
     }
     return ok;
 }
 
-/* One after the other, in the size of the first. */
+/* One after the other, in the size and at the rate of the first. */
 static bool run_joined(struct export_work *w, struct dn_error *err)
 {
+    struct export_clip *first = &w->clips[0];
     struct media_writer *writer = NULL;
     int width = 0, height = 0;
     bool ok = true;
     for (int i = 0; ok && i < w->count; i++) {
         struct media_frames *frames = NULL;
-        ok = read_clip(w, &w->clips[i], width, height, &frames, err);
+        ok = read_clip(w, &w->clips[i], first, width, height, &frames, err);
         if (ok && i == 0) {
             width = frames->width;
             height = frames->height;
-            ok = open_writer(w, &w->clips[0], width, height, &writer, err);
+            ok = open_writer(w, first, width, height, &writer, err);
         }
         ok = ok && add_frames(w, writer, frames, i, w->count, err);
         media_frames_free(frames);
     }
-    return writer ? finish(w, writer, ok, err) : ok;
+    return writer ? finish(w, first, writer, ok, err) : ok;
 }
 
 /* A picture of rows and columns of clips; the shorter ones hold their last frame. */
@@ -155,14 +202,29 @@ static bool add_tiled(struct export_work *w, struct media_writer *writer,
     memset(picture, 0, size); /* places without a clip stay black */
     for (int k = 0; k < w->count; k++)
         most = clips[k]->count > most ? clips[k]->count : most;
-    for (int64_t i = w->first; ok && i < most; i++) {
+    int64_t count = media_holds_one(writer)          ? 1
+                    : w->there_and_back && most > 1 ? 2 * most - 2
+                                                    : most;
+    for (int64_t i = 0; ok && i < count; i++) {
         for (int k = 0; k < w->count; k++)
-            paste(picture, columns, k, clips[k], i);
-        w->permille = (int)(950 * (i - w->first + 1) / (most - w->first));
-        ok = w->cancel ? dn_fail(err, DN_E_CANCELLED, "the export was stopped")
-                       : media_writer_add(writer, picture, 1, err);
+            paste(picture, columns, k, clips[k], i < most ? i : 2 * most - 2 - i);
+        w->permille = (int)(950 * (i + 1) / count);
+        ok = !stopped(w, err) && media_writer_add(writer, picture, 1, err);
     }
     free(picture);
+    return ok;
+}
+
+/* All clips, in the size and at the rate of the first, as bytes. */
+static bool read_all(struct export_work *w, struct media_frames **clips, struct dn_error *err)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < w->count; i++) {
+        ok = read_clip(w, &w->clips[i], &w->clips[0], i ? clips[0]->width : 0,
+                       i ? clips[0]->height : 0, &clips[i], err);
+        if (ok)
+            media_frames_round(clips[i]);
+    }
     return ok;
 }
 
@@ -171,18 +233,52 @@ static bool run_tiled(struct export_work *w, int columns, struct dn_error *err)
     struct media_frames *clips[EXPORT_CLIPS] = {NULL};
     struct media_writer *writer = NULL;
     int rows = (w->count + columns - 1) / columns;
-    bool ok = w->how != EXPORT_BESIDE || w->count <= 4 ||
-              dn_fail(err, DN_E_ARG, "at most 4 clips go side by side");
-    for (int i = 0; ok && i < w->count; i++)
-        ok = read_clip(w, &w->clips[i], i ? clips[0]->width : 0, i ? clips[0]->height : 0,
-                       &clips[i], err);
-    ok = ok && open_writer(w, &w->clips[0], clips[0]->width * columns, clips[0]->height * rows,
-                           &writer, err);
+    bool ok = (w->how != EXPORT_BESIDE || w->count <= 4 ||
+               dn_fail(err, DN_E_ARG, "at most 4 clips go side by side")) &&
+              read_all(w, clips, err) &&
+              open_writer(w, &w->clips[0], clips[0]->width * columns, clips[0]->height * rows,
+                          &writer, err);
     if (ok)
-        ok = finish(w, writer, add_tiled(w, writer, clips, columns, rows, err), err);
+        ok = finish(w, &w->clips[0], writer, add_tiled(w, writer, clips, columns, rows, err), err);
     for (int i = 0; i < w->count; i++)
         media_frames_free(clips[i]);
     return ok;
+}
+
+/* A row of frames of one clip, spread over it, in row k of the picture. */
+static void paste_row(uint8_t *picture, int k, const struct media_frames *clip)
+{
+    enum { N = EXPORT_SHEET_FRAMES };
+    for (int i = 0; i < N; i++)
+        paste(picture, N, k * N + i, clip, (2 * i + 1) * clip->count / (2 * N));
+}
+
+static bool run_sheet(struct export_work *w, struct dn_error *err)
+{
+    struct media_writer *writer = NULL;
+    uint8_t *picture = NULL;
+    int cell_width = 0, cell_height = 0;
+    bool ok = true;
+    for (int i = 0; ok && i < w->count; i++) {
+        struct media_frames *frames = NULL;
+        ok = read_clip(w, &w->clips[i], &w->clips[i], cell_width, cell_height, &frames, err);
+        if (ok && i == 0) {
+            cell_width = frames->width;
+            cell_height = frames->height;
+            int width = cell_width * EXPORT_SHEET_FRAMES, height = cell_height * w->count;
+            ok = open_writer(w, &w->clips[0], width, height, &writer, err);
+            picture = ok ? dn_calloc(dn_mul_or_abort((size_t)width * 3, (size_t)height), 1) : NULL;
+        }
+        if (ok) {
+            media_frames_round(frames);
+            paste_row(picture, i, frames);
+        }
+        w->permille = 950 * (i + 1) / w->count;
+        media_frames_free(frames);
+    }
+    ok = ok && media_writer_add(writer, picture, 1, err);
+    free(picture);
+    return writer ? finish(w, &w->clips[0], writer, ok, err) : ok;
 }
 
 /* As wide as high, or a clip wider. */
@@ -196,9 +292,22 @@ static int grid_columns(int count)
 
 void export_work_run(struct export_work *w)
 {
-    w->ok = w->how == EXPORT_EACH     ? run_each(w, &w->err)
-            : w->how == EXPORT_JOINED ? run_joined(w, &w->err)
-            : w->how == EXPORT_BESIDE ? run_tiled(w, w->count, &w->err)
-                                      : run_tiled(w, grid_columns(w->count), &w->err);
+    switch (w->how) {
+    case EXPORT_EACH:
+        w->ok = run_each(w, &w->err);
+        break;
+    case EXPORT_JOINED:
+        w->ok = run_joined(w, &w->err);
+        break;
+    case EXPORT_BESIDE:
+        w->ok = run_tiled(w, w->count, &w->err);
+        break;
+    case EXPORT_GRID:
+        w->ok = run_tiled(w, grid_columns(w->count), &w->err);
+        break;
+    case EXPORT_SHEET:
+        w->ok = run_sheet(w, &w->err);
+        break;
+    }
     w->permille = 1000;
 }

@@ -58,6 +58,12 @@ static const struct media_format *find_format(const char *path, struct dn_error 
     return NULL;
 }
 
+void media_rate(double fps, int *num, int *den)
+{
+    *den = fps == floor(fps) ? 1 : 1000;
+    *num = (int)lround(fps * *den);
+}
+
 bool media_takes_float(const char *path)
 {
     struct dn_error ignored;
@@ -137,6 +143,9 @@ bool media_writer_open(const char *path, const struct media_options *options,
 static bool add_frame(struct media_writer *writer, const uint8_t *rgb24, const float *values,
                       struct dn_error *err)
 {
+    if (writer->format->one_frame && writer->frames == 1)
+        return dn_fail(err, DN_E_ARG, "cannot write %s: a %s holds one picture", writer->path,
+                       writer->format->name);
     if (writer->failed)
         return dn_fail(err, DN_E_IO, "cannot write %s: writing failed before", writer->path);
     bool ok = rgb24 ? writer->format->add(writer, rgb24, err)
@@ -144,6 +153,11 @@ static bool add_frame(struct media_writer *writer, const uint8_t *rgb24, const f
     writer->failed = !ok;
     writer->frames += ok;
     return ok;
+}
+
+bool media_holds_one(const struct media_writer *writer)
+{
+    return writer->format->one_frame;
 }
 
 static int64_t frame_values(const struct media_writer *writer)

@@ -6,7 +6,7 @@
  *
  * Formats, by the end of the name: .mp4 (H.264 High, BT.709 limited range, index in front), .webm
  * (VP9), .mov (ProRes 422 HQ, 10 bits), .gif (one palette), .apng and .webp (animations; these three
- * have their recipe in NAME.json beside them), .safetensors (float32 frames [N, 3, H, W] in -1..1),
+ * have their recipe in NAME.json beside them), .png and .jpg (one picture), .safetensors (float32 frames [N, 3, H, W] in -1..1),
  * a directory (frame-00001.png and so on, recipe.json). The table is media_formats.c. */
 #ifndef DANAUS_STORE_MEDIA_ENCODE_H
 #define DANAUS_STORE_MEDIA_ENCODE_H
@@ -45,6 +45,9 @@ bool media_is_directory(const char *path);
 bool media_writer_open(const char *path, const struct media_options *options,
                        struct media_writer **out, struct dn_error *err);
 
+/* 16 -> 16/1, 23.976 -> 23976/1000 */
+void media_rate(double fps, int *num, int *den);
+
 /* Does the format that path asks for hold more than 8 bits a colour? */
 bool media_takes_float(const char *path);
 
@@ -59,6 +62,9 @@ bool media_writer_add_float(struct media_writer *writer, const float *values, in
 
 /* count values of -1..1 as bytes, as the model's own frames are rounded. */
 void media_float_to_bytes(uint8_t *out, const float *values, int64_t count);
+
+/* Is it a picture, that holds one frame? A second one is refused. */
+bool media_holds_one(const struct media_writer *writer);
 
 /* Completes, checks and publishes the file, out may be NULL. Frees the writer in every case; on
  * failure nothing is left behind. */

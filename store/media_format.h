@@ -19,6 +19,7 @@ struct media_format {
     const char *extension; /* with the dot; NULL = a directory */
     bool even_size;        /* 4:2:0 video has no odd sizes */
     int max_side;          /* px */
+    bool one_frame;        /* a picture */
 
     /* Sets state; on failure leaves nothing behind. */
     bool (*open)(struct media_writer *writer, struct dn_error *err);
@@ -42,6 +43,9 @@ extern const struct media_format media_gif_entry;
 extern const struct media_format media_apng_entry;
 extern const struct media_format media_webp_entry;
 extern const struct media_format media_safetensors_entry;
+extern const struct media_format media_png_still_entry;
+extern const struct media_format media_jpg_still_entry;
+extern const struct media_format media_jpeg_still_entry;
 extern const struct media_format media_png_entry;
 
 #endif

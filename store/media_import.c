@@ -2,6 +2,7 @@
  * crops and times the pictures. */
 #include "store/media_import.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <libavfilter/buffersink.h>
@@ -16,6 +17,7 @@
 
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "store/media_encode.h"
 #include "store/media_reader.h"
 
 static const int64_t max_bytes = INT64_C(2) << 30;
@@ -277,10 +279,33 @@ bool media_import(const char *path, const struct media_import_options *options,
     return ok;
 }
 
+void media_frames_skip(struct media_frames *f, int64_t n)
+{
+    assert(n < f->count);
+    size_t size = (size_t)f->width * (size_t)f->height * 3;
+    f->count -= n;
+    if (f->rgb24)
+        memmove(f->rgb24, f->rgb24 + (size_t)n * size, (size_t)f->count * size);
+    if (f->values)
+        memmove(f->values, f->values + (size_t)n * size, (size_t)f->count * size * sizeof(float));
+}
+
+void media_frames_round(struct media_frames *f)
+{
+    if (f->rgb24)
+        return;
+    size_t values = (size_t)f->count * (size_t)f->width * (size_t)f->height * 3;
+    f->rgb24 = dn_malloc(values);
+    media_float_to_bytes(f->rgb24, f->values, (int64_t)values);
+    free(f->values);
+    f->values = NULL;
+}
+
 void media_frames_free(struct media_frames *frames)
 {
     if (!frames)
         return;
     free(frames->rgb24);
+    free(frames->values);
     free(frames);
 }

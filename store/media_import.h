@@ -19,6 +19,7 @@ struct media_frames {
     int width, height;
     int fps_num, fps_den; /* 0/1 for a still */
     uint8_t *rgb24;       /* [count, height, width, 3] */
+    float *values;        /* the same as -1..1, where rgb24 is NULL */
 };
 
 /* Reads path (mp4, mov, webm, mkv, avi, gif, png, apng, jpeg, webp, bmp). Rotation told by
@@ -26,6 +27,10 @@ struct media_frames {
 bool media_import(const char *path, const struct media_import_options *options,
                   struct media_frames **out, struct dn_error *err);
 
+/* Takes the first n away; fewer than count. */
+void media_frames_skip(struct media_frames *frames, int64_t n);
+/* Makes bytes of values. */
+void media_frames_round(struct media_frames *frames);
 /* NULL is allowed. */
 void media_frames_free(struct media_frames *frames);
 

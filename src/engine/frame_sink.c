@@ -1,7 +1,6 @@
 /* frame_sink: see frame_sink.h */
 #include "engine/frame_sink.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -26,13 +25,6 @@ bool frame_sink_wants_float(const char *path)
 /* The same on every machine, for the bytes of a file depend on it. */
 enum { BACKGROUND_THREADS = 8 };
 
-/* 16 -> 16/1, 23.976 -> 23976/1000 */
-static void fraction_of(double fps, int *num, int *den)
-{
-    *den = fps == floor(fps) ? 1 : 1000;
-    *num = (int)lround(fps * *den);
-}
-
 static bool open_media(struct frame_sink *s, struct dn_error *err)
 {
     const struct frame_sink_options *o = &s->options;
@@ -40,7 +32,7 @@ static bool open_media(struct frame_sink *s, struct dn_error *err)
                                   .quality = (int)o->quality, .force = o->force,
                                   .recipe_json = o->recipe, .title = o->title,
                                   .threads = o->background ? BACKGROUND_THREADS : 1};
-    fraction_of(o->fps, &media.fps_num, &media.fps_den);
+    media_rate(o->fps, &media.fps_num, &media.fps_den);
     if (!media_writer_open(s->path, &media, &s->media, err))
         return false;
     if (o->background && !s->floats) /* NULL where no thread can be had */
