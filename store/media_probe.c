@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -114,6 +115,28 @@ static bool container_comment(const char *path, char **text, struct dn_error *er
     return ok;
 }
 
+/* Where the recipe of what libav reads lies, when it is not inside: beside it; of one of our frames
+ * in its directory. The caller frees; NULL: nowhere. */
+static char *recipe_beside(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char *beside = dn_asprintf("%s.json", path);
+    if (access(beside, F_OK) != 0 && strncmp(name, "frame-", 6) == 0) {
+        free(beside);
+        beside = dn_asprintf("%.*srecipe.json", (int)(name - path), path);
+    }
+    if (access(beside, F_OK) == 0)
+        return beside;
+    free(beside);
+    return NULL;
+}
+
+static bool has_ending(const char *path, const char *ending)
+{
+    size_t length = strlen(path), n = strlen(ending);
+    return length > n && strcasecmp(path + length - n, ending) == 0;
+}
+
 /* jansson descends by recursion; what is nested deeper than any recipe never reaches it. */
 static bool is_shallow(const char *json)
 {
@@ -138,15 +161,15 @@ static bool check_recipe(const char *path, const char *text, struct dn_error *er
 {
     json_error_t why;
     if (strlen(text) > MAX_RECIPE || !is_shallow(text))
-        return dn_fail(err, DN_E_FORMAT, "%s holds a comment that is no recipe (over 1 MiB or "
+        return dn_fail(err, DN_E_FORMAT, "%s holds no recipe (over 1 MiB or "
                        "nested deeper than 32)", path);
     json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, &why);
     bool object = json_is_object(json);
     if (!json)
-        dn_fail(err, DN_E_FORMAT, "%s holds a comment that is no recipe: %s at byte %d", path,
+        dn_fail(err, DN_E_FORMAT, "%s holds no recipe: %s at byte %d", path,
                 why.text, why.position);
     else if (!object)
-        dn_fail(err, DN_E_FORMAT, "%s holds a comment that is no recipe: no JSON object", path);
+        dn_fail(err, DN_E_FORMAT, "%s holds no recipe: no JSON object", path);
     json_decref(json);
     return object;
 }
@@ -155,16 +178,18 @@ bool media_read_recipe(const char *path, char **json, struct dn_error *err)
 {
     struct stat st;
     *json = NULL;
-    char *text = NULL;
-    char *beside = dn_asprintf("%s.json", path);
+    char *text = NULL, *beside = NULL;
     bool ok;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
         char *inside = dn_asprintf("%s/recipe.json", path);
         ok = read_text(inside, &text, err);
         free(inside);
+    } else if (has_ending(path, ".json")) {
+        ok = read_text(path, &text, err);
     } else {
         ok = container_comment(path, &text, err);
-        if (!text && access(beside, F_OK) == 0) /* also of what libav cannot read: animated webp */
+        beside = text ? NULL : recipe_beside(path);
+        if (beside) /* also of what libav cannot read: animated webp */
             ok = read_text(beside, &text, err);
     }
     free(beside);

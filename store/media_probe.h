@@ -27,8 +27,9 @@ bool media_probe_fd(int fd, const char *path, struct media_info *out, char **com
                     struct dn_error *err);
 
 /* The recipe of a file of ours as it was stored, byte by byte: from the comment of mp4, webm and
- * png, from NAME.json beside any other file, from recipe.json in a directory. It is checked to be a JSON
- * object of at most 1 MiB; its values are still a stranger's words. The caller frees *json. */
+ * png, from NAME.json beside any other file, from recipe.json in a directory or beside one of its frames,
+ * from a .json itself. It is checked to be a JSON object of at most 1 MiB; its values are still a
+ * stranger's words. The caller frees *json. */
 bool media_read_recipe(const char *path, char **json, struct dn_error *err);
 
 #endif

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "config/recipe.h"
 #include "engine/frame_sink.h"
 #include "engine/output_file.h"
-#include "engine/recipe.h"
 #include "format/safetensors_write.h"
 
 struct run {

@@ -7,12 +7,12 @@
 #include "base/mem.h"
 #include "commands/clip_names.h"
 #include "commands/command.h"
-#include "engine/frame_sink.h"
 #include "commands/job.h"
 #include "commands/progress.h"
-#include "engine/recipe.h"
 #include "commands/tensor_file.h"
 #include "config/option_value.h"
+#include "config/recipe.h"
+#include "engine/frame_sink.h"
 
 struct decode_args {
     double fps;     /* 0: the recipe's */

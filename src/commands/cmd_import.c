@@ -18,7 +18,7 @@
 #include "commands/engine_session.h"
 #include "commands/print_usage.h"
 #include "commands/prompt_list.h"
-#include "engine/recipe.h"
+#include "config/recipe.h"
 #include "store/clip_import.h"
 
 struct import_args {

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "engine/recipe.h"
+#include "config/recipe.h"
 #include "engine/worker_files.h"
 #include "engine/worker_internal.h"
 #include "store/media_import.h"

@@ -165,6 +165,14 @@ TEST(recipe_is_byte_exact)
             free(back);
         }
         CHECK(access("clip.gif.json", F_OK) == 0 && access("clip/recipe.json", F_OK) == 0);
+        static const char *const others[] = {"clip.gif.json", "clip/recipe.json",
+                                             "clip/frame-00001.png"};
+        for (int i = 0; i < 3; i++) {
+            char *back = NULL;
+            CHECK_OK(media_read_recipe(others[i], &back, &err), err);
+            CHECK_MSG(back && strcmp(back, recipe) == 0, "%s", others[i]);
+            free(back);
+        }
         free(recipe);
     }
     free(rgb);

@@ -132,6 +132,72 @@ TEST(a_grid_of_settings)
     quit(v);
 }
 
+static void paste(struct vt_session *v, const char *text)
+{
+    char keys[512];
+    snprintf(keys, sizeof keys, "\033[200~%s\033[201~", text);
+    vt_type(v, keys);
+}
+
+/* What was exported is dropped on the prompt, typed there, or named in a command. */
+TEST(recall_from_a_file)
+{
+    char path[128], text[256];
+    snprintf(text, sizeof text,
+             "generate 'a red star {by|night}' -m configs/demo --frames 5 --seed 77 -o '%s/out 1.mp4'",
+             vt_home);
+    CHECK(vt_command(text) == 0);
+    struct vt_session *v = vt_studio(24, 80, "what I typed ");
+    CHECK(vt_wait(v, "Prompt", 2000));
+    snprintf(text, sizeof text, "'%s/out 1.mp4' ", vt_home);
+    paste(v, text);
+    CHECK(vt_wait(v, "Recall from out 1.mp4", 5000) && vt_find(v, "a red star {by|night}") >= 0);
+    CHECK(vt_find(v, "5 frames, seed 77") >= 0);
+    vt_type(v, ESCAPE); /* nothing of it: text like any other */
+    CHECK(vt_wait(v, "what I typed '/tmp/", 2000) && vt_find(v, "Recall from") < 0);
+    vt_type(v, "\003");
+    snprintf(text, sizeof text, "file://%s/out%%201.mp4\r", vt_home);
+    vt_type(v, text);
+    CHECK(vt_wait(v, "Recall from out 1.mp4", 5000));
+    vt_type(v, "p");
+    /* the braces are those of this prompt, not of a grid */
+    CHECK(vt_wait(v, "a red star \\{by\\|night\\}", 2000) && vt_find(v, "the prompt") >= 0);
+    CHECK(vt_find(v, "Prompt,") < 0 && vt_find(v, "  77") < 0);
+    vt_type(v, ESCAPE);
+    vt_serve(v, 150);
+    snprintf(text, sizeof text, ":recall %s/out 1.mp4\r", vt_home);
+    vt_type(v, text);
+    CHECK(vt_wait(v, "Recall from out 1.mp4", 5000));
+    vt_type(v, "a");
+    CHECK(vt_wait(v, "everything, the seed too", 2000) && vt_wait(v, "  77", 1000));
+    vt_type(v, ESCAPE F("Q"));
+    vt_serve(v, 150);
+    snprintf(text, sizeof text, ":recall %s/out 2.mp4\r", vt_home);
+    vt_type(v, text);
+    CHECK(vt_wait(v, "there is no file", 2000));
+    /* files of strangers: one line, and the text where it was pasted */
+    static const char *const hostile[] = {
+        "", "no json", "[]", "{\"request\":5}", "{\"request\":{\"xyzzy\":1}}",
+        "{\"request\":{\"seed\":-1}}", "{\"request\":{\"prompt\":\"\\u001b[2J\",\"model\":\"/etc\"}}"};
+    vt_type(v, F("P") "i\003");
+    for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++) {
+        snprintf(path, sizeof path, "%s/h%zu.json", vt_home, i);
+        FILE *f = fopen(path, "w");
+        fputs(hostile[i], f);
+        fclose(f);
+        paste(v, path);
+        snprintf(text, sizeof text, "/h%zu.json", i);
+        char row[VT_ROW_SIZE] = "";
+        for (int64_t end = dn_now_ms() + 5000; dn_now_ms() < end && !strstr(row, text);) {
+            vt_serve(v, 20);
+            vt_row(v, 2, row);
+        }
+        CHECK_MSG(strstr(row, text) && vt_find(v, "Recall from") < 0, "%s", hostile[i]);
+        vt_type(v, "\003");
+    }
+    quit(v);
+}
+
 static void begin(void)
 {
     vt_make_home();
@@ -146,4 +212,5 @@ static void end(void)
     vt_end_home();
 }
 
-TESTS(T(begin), T(a_sheet_fills), T(a_sweep_that_is_cancelled), T(a_grid_of_settings), T(end))
+TESTS(T(begin), T(a_sheet_fills), T(a_sweep_that_is_cancelled), T(a_grid_of_settings),
+      T(recall_from_a_file), T(end))

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "ui/studio/library.h"
+#include "ui/studio/recall_file.h"
 
 void library_do_play(struct studio *s, const char *argument)
 {
@@ -41,8 +42,10 @@ static void recall(struct studio *s, enum recall what)
 
 void library_do_recall_all(struct studio *s, const char *argument)
 {
-    (void)argument;
-    recall(s, RECALL_ALL);
+    if (argument)
+        recall_file_command(s, argument);
+    else
+        recall(s, RECALL_ALL);
 }
 
 void library_do_remix(struct studio *s, const char *argument)

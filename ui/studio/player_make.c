@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "ui/studio/player.h"
+#include "ui/studio/recall_file.h"
 
 /* That continue adds. */
 enum { CHUNKS_MORE = 7 };
@@ -91,8 +92,9 @@ void player_do_vary(struct studio *s, const char *argument)
 
 void player_do_recall(struct studio *s, const char *argument)
 {
-    (void)argument;
-    if (has_clip(s))
+    if (argument)
+        recall_file_command(s, argument);
+    else if (has_clip(s))
         studio_recall(s, player_side(player_get(s))->clip.id, RECALL_ALL);
 }
 

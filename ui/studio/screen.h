@@ -23,6 +23,7 @@ enum screen_number {
     DIALOG_ASK,
     DIALOG_TEXT,
     DIALOG_EXPORT,
+    DIALOG_RECALL,
     SCREEN_COUNT
 };
 
@@ -39,6 +40,8 @@ struct screen {
     void (*draw)(struct studio *s, struct rect area);
     /* The text that is typed into now, NULL = none. */
     struct editor *(*editor)(struct studio *s);
+    /* What was pasted, where text is typed. True: it is taken care of; else it is typed. */
+    bool (*paste)(struct studio *s, const char *text, size_t length);
     void (*click)(struct studio *s, const struct input_event *event); /* the mouse */
     void (*job)(struct studio *s, const struct link_job *job);  /* a job has changed */
     void (*frames)(struct studio *s, const struct link_frames *frames);

@@ -202,7 +202,7 @@ static const struct action library_actions[] = {
     {"newest", "g Home", WHERE_LIST, NULL, "the newest clip", library_do_first},
     {"oldest", "G End", WHERE_LIST, NULL, "the oldest clip", library_do_last},
     {"mark", "Space", WHERE_LIST, NULL, "mark it for compare, export, tags, trash", library_do_mark},
-    {"recall", "e", WHERE_LIST, NULL, "prompt, settings and seed into the studio", library_do_recall_all},
+    {"recall", "e", WHERE_LIST, "[FILE]", "prompt, settings and seed into the studio", library_do_recall_all},
     {"remix", "r", WHERE_LIST, NULL, "the same without the seed", library_do_remix},
     {"recall-prompt", "p", WHERE_LIST, NULL, "only the prompt", library_do_recall_prompt},
     {"repeat", "R", WHERE_LIST, NULL, "make exactly this again", library_do_repeat},

@@ -343,7 +343,7 @@ static const struct action sheet_table[] = {
     {"page-down", "PgDn Ctrl-D", WHERE_LIST, NULL, "a page down", do_page_down},
     {"first", "g Home", WHERE_LIST, NULL, "the first clip", do_first},
     {"last", "G End", WHERE_LIST, NULL, "the last clip", do_last},
-    {"recall", "e", WHERE_LIST, NULL, "prompt, settings and seed into the studio", sheet_do_recall},
+    {"recall", "e", WHERE_LIST, "[FILE]", "prompt, settings and seed into the studio", sheet_do_recall},
     {"remix", "r", WHERE_LIST, NULL, "the same without the seed", sheet_do_remix},
     {"recall-prompt", "p", WHERE_LIST, NULL, "only the prompt", sheet_do_recall_prompt},
     {"branch", "b", WHERE_LIST, "[CHUNKS]", "keep its first chunks (1), then another prompt",

@@ -6,10 +6,12 @@
 
 #include "base/mem.h"
 #include "config/option_value.h"
+#include "ui/studio/dropped_path.h"
 #include "ui/studio/making.h"
 #include "ui/studio/preview.h"
 #include "ui/studio/prompt_grid.h"
 #include "ui/studio/prompt_pane.h"
+#include "ui/studio/recall_file.h"
 #include "ui/studio/settings_pane.h"
 #include "ui/studio/work_strip.h"
 
@@ -303,6 +305,44 @@ static void do_less(struct studio *s, const char *argument)
     change(s, -1);
 }
 
+/* A file's name as the whole prompt is no prompt: what the file was made from is asked for. */
+static bool recall_prompt(struct studio *s)
+{
+    const struct strbuf *text = &get(s)->prompt.editor.text;
+    char *path = text->length ? dropped_path(text->data, text->length, false) : NULL;
+    bool is_file = path && recall_file_suits(path);
+    if (is_file)
+        recall_file_read(s, path, NULL);
+    free(path);
+    return is_file;
+}
+
+static bool screen_paste(struct studio *s, const char *text, size_t length)
+{
+    char *path = get(s)->pane == PANE_PROMPT ? dropped_path(text, length, false) : NULL;
+    bool is_file = path && recall_file_suits(path);
+    if (is_file) {
+        char *pasted = dn_strndup(text, length);
+        recall_file_read(s, path, pasted);
+        free(pasted);
+    }
+    free(path);
+    return is_file;
+}
+
+void studio_insert_text(struct studio *s, const char *text)
+{
+    editor_insert(&get(s)->prompt.editor, text, strlen(text));
+}
+
+static void do_recall(struct studio *s, const char *argument)
+{
+    if (argument)
+        recall_file_command(s, argument);
+    else
+        studio_tell(s, ROLE_DIM, "recall which file? One can also be dropped on the prompt");
+}
+
 static void do_make(struct studio *s, const char *argument)
 {
     struct dn_error err;
@@ -310,7 +350,7 @@ static void do_make(struct studio *s, const char *argument)
     (void)argument;
     if (v->pane == PANE_SETTINGS && v->settings.editing)
         report(s, settings_pane_edit(&v->settings, &err), &err);
-    else
+    else if (!recall_prompt(s))
         make(s, (struct making){.count = s->settings->request.count});
 }
 
@@ -490,7 +530,9 @@ void studio_take_request(struct studio *s, const struct request *r, enum recall 
     struct request *settings = &s->settings->request;
     char why[OPTION_WHY_SIZE];
     uint64_t seed = settings->seed;
-    prompt_pane_set(&v->prompt, r->prompt);
+    char *prompt = prompt_grid_quote(r->prompt); /* it is this one prompt, whatever is in it */
+    prompt_pane_set(&v->prompt, prompt);
+    free(prompt);
     if (what != RECALL_PROMPT) {
         request_done(settings);
         request_copy(settings, r);
@@ -531,6 +573,8 @@ static const struct action screen_actions[] = {
     {"down", "Down j", WHERE_LIST, NULL, "the setting below", do_down},
     {"more", "+ = Right l", WHERE_LIST, NULL, "the setting's next value", do_more},
     {"less", "- Left h", WHERE_LIST, NULL, "the setting's previous value", do_less},
+    {"recall", NULL, WHERE_ANY, "FILE", "what an exported file was made from; or drop it here",
+     do_recall},
     {"set", NULL, WHERE_ANY, "NAME VALUE", "set a setting by name", do_set},
     {0},
 };
@@ -544,6 +588,7 @@ const struct screen screen_studio_entry = {
     .close = screen_close,
     .draw = screen_draw,
     .editor = screen_editor,
+    .paste = screen_paste,
     .click = screen_click,
     .job = screen_job,
     .frames = screen_frames,

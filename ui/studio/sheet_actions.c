@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ui/studio/recall_file.h"
 #include "ui/studio/sheet_screen.h"
 
 static struct clip *chosen(struct studio *s)
@@ -46,8 +47,10 @@ static void recall(struct studio *s, enum recall what)
 
 void sheet_do_recall(struct studio *s, const char *argument)
 {
-    (void)argument;
-    recall(s, RECALL_ALL);
+    if (argument)
+        recall_file_command(s, argument);
+    else
+        recall(s, RECALL_ALL);
 }
 
 void sheet_do_remix(struct studio *s, const char *argument)

@@ -86,7 +86,9 @@ void keys_take(struct studio *s, const struct input_event *event)
         if (studio_main(s)->tick) /* keys that come together must find what the ones before did */
             studio_main(s)->tick(s);
     } else if (event->kind == INPUT_PASTE && e) {
-        editor_insert(e, event->text, event->length);
+        const struct screen *top = studio_top(s);
+        if (!top->paste || !top->paste(s, event->text, event->length))
+            editor_insert(e, event->text, event->length);
         s->dirty = true;
     } else if (event->kind == INPUT_MOUSE && studio_area(s, &area) && !click_top(s, event) &&
                studio_top(s)->click) {

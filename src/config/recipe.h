@@ -1,6 +1,6 @@
 /* recipe: what made a clip, as the JSON that travels inside its file. */
-#ifndef DANAUS_ENGINE_RECIPE_H
-#define DANAUS_ENGINE_RECIPE_H
+#ifndef DANAUS_CONFIG_RECIPE_H
+#define DANAUS_CONFIG_RECIPE_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /* recipe: see recipe.h */
-#include "engine/recipe.h"
+#include "config/recipe.h"
 
 #include <jansson.h>
 #include <stdlib.h>
