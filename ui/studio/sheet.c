@@ -157,7 +157,7 @@ struct sheet_layout sheet_layout_for(size_t count, struct rect area, double aspe
             widest = width > widest ? width : widest;
             liked = (size_t)columns == run ? width : liked;
         }
-        if (liked > widest * 0.8)
+        if (liked > widest * 0.7)
             best = (int)run;
         if (widest >= LEAST)
             return layout(area, best, (shown + best - 1) / best);

@@ -2,9 +2,11 @@
  * with what tells its clip apart and, below it, the clip as it is by now: its still, its newest frames,
  * or how far it is. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ui/studio/clip_text.h"
+#include "ui/studio/sheet_labels.h"
 #include "ui/studio/sheet_screen.h"
 
 /* GAP: columns between cells. */
@@ -129,7 +131,10 @@ static void draw_label(struct studio *s, size_t index, int row, int col, int col
                       (int)(progress_of(job) * 100));
     }
     col += canvas_symbol(c, row, col, here ? ROLE_SELECTED : role, sign) + 1;
-    canvas_text(c, row, col, end - col, here ? ROLE_SELECTED : ROLE_TEXT, sheet->labels[index]);
+    const char *label = sheet->labels[index];
+    char *less = canvas_width(c, label, strlen(label)) > end - col ? sheet_label_short(label) : NULL;
+    canvas_text(c, row, col, end - col, here ? ROLE_SELECTED : ROLE_TEXT, less ? less : label);
+    free(less);
 }
 
 /* What the state means for one who waits. */

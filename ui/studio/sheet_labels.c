@@ -156,3 +156,23 @@ char **sheet_labels(const struct clip *clips, size_t count)
     free(texts);
     return labels;
 }
+
+char *sheet_label_short(const char *label)
+{
+    static const char word[] = "seed ";
+    enum { WORD = sizeof word - 1, KEPT = 4 };
+    struct strbuf out = {0};
+    for (const char *p = label; *p;) {
+        bool starts = p == label || p[-1] == ' ';
+        size_t digits = starts && strncmp(p, word, WORD) == 0 ? strspn(p + WORD, "0123456789") : 0;
+        if (digits == 0) {
+            strbuf_append(&out, p++, 1);
+            continue;
+        }
+        size_t cut = digits > KEPT + 2 ? digits - KEPT : 0;
+        strbuf_append_text(&out, cut ? ".." : "");
+        strbuf_append(&out, p + WORD + cut, digits - cut);
+        p += WORD + digits;
+    }
+    return strbuf_take(&out);
+}

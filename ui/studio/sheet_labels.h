@@ -11,4 +11,7 @@
  * alike the seed. */
 char **sheet_labels(const struct clip *clips, size_t count);
 
+/* The same in fewer columns: of a seed the last digits, which are what differs. The caller frees. */
+char *sheet_label_short(const char *label);
+
 #endif
