@@ -13,7 +13,7 @@
 #include "commands/job.h"
 #include "commands/latents_source.h"
 #include "commands/print_usage.h"
-#include "config/request.h"
+#include "config/recipe.h"
 #include "store/export_work.h"
 
 struct export_args {
@@ -216,7 +216,7 @@ static bool add_clip(struct export *e, struct catalog *catalog, const char *word
     bool ok = export_clip_fill(to, catalog, &clip, err) &&
               (to->video || dn_fail(err, DN_E_ARG, "clip %lld has no video: it is %s",
                                     (long long)clip.id, job_state_name(clip.status)));
-    to->recipe = args->recipe ? request_recipe_of(clip.request_json) : NULL;
+    to->recipe = args->recipe ? recipe_of(clip.model, clip.model_sha256, clip.request_json) : NULL;
     to->title = args->recipe ? dn_strdup(clip.prompt) : NULL;
     to->label = args->label ? label_of(&clip) : NULL;
     to->output = clip_output_name(args->output, w->count, each ? count : 1, clip.seed, clip.prompt);

@@ -16,10 +16,26 @@ char *recipe_make(const char *model_name, const char *model_sha256, const struct
     return text;
 }
 
+char *recipe_of(const char *model_name, const char *model_sha256, const char *request_json)
+{
+    struct request r;
+    struct dn_error ignored;
+    json_t *json = json_loads(request_json, 0, NULL);
+    bool says = json_object_size(json) > 0;
+    json_decref(json);
+    request_init(&r);
+    char *recipe = says && request_from_json(&r, request_json, &ignored)
+                       ? recipe_make(model_name, model_sha256, &r) : NULL;
+    request_done(&r);
+    return recipe;
+}
+
 bool recipe_read(const char *recipe, struct request *r, struct dn_error *err)
 {
     json_t *root = json_loads(recipe, JSON_REJECT_DUPLICATES, NULL);
     const json_t *request = json_object_get(root, "request");
+    if (!request && json_object_get(root, "prompt"))
+        request = root;
     char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
     bool ok = text ? request_from_recipe(r, text, err)
                    : dn_fail(err, DN_E_FORMAT, "the recipe has no request in it");

@@ -9,8 +9,11 @@
 
 /* {"danaus": version, "model": {"name", "sha256"}, "request": {...}}; the caller frees. */
 char *recipe_make(const char *model_name, const char *model_sha256, const struct request *r);
+/* The same from the JSON of a request, as the catalog has it. NULL: it says nothing, as that of a clip
+ * from elsewhere. */
+char *recipe_of(const char *model_name, const char *model_sha256, const char *request_json);
 /* The request of a recipe over r's present values. The text is a stranger's; on false r is as
- * before. */
+ * before. A request alone, which exports once wrote, is a recipe too. */
 bool recipe_read(const char *recipe, struct request *r, struct dn_error *err);
 
 #endif

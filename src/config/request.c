@@ -244,13 +244,3 @@ bool request_from_recipe(struct request *r, const char *json, struct dn_error *e
 {
     return from_json(r, json, RECIPE_GROUPS, err);
 }
-
-char *request_recipe_of(const char *json)
-{
-    struct request r;
-    struct dn_error ignored;
-    request_init(&r);
-    char *recipe = request_from_json(&r, json, &ignored) ? request_to_recipe(&r) : NULL;
-    request_done(&r);
-    return recipe;
-}

@@ -101,8 +101,6 @@ bool request_from_json(struct request *r, const char *json, struct dn_error *err
 /* The same for what travels inside a video: only what to make, sampler and attention, no paths of
  * this machine and nothing that a stranger's file may decide here; other keys are refused. */
 char *request_to_recipe(const struct request *r);
-/* What travels of a request that request_to_json() wrote; NULL when it is none. Caller frees. */
-char *request_recipe_of(const char *json);
 bool request_from_recipe(struct request *r, const char *json, struct dn_error *err);
 
 /* Attention for one pass: r->attention unless a rule says otherwise. */

@@ -26,6 +26,8 @@ works export 1 -o a.jpg --no-recipe --json
 check "one frame" frames 1
 check "no recipe" test ! -e a.jpg.json
 check "recipe beside the webp" grep -q butterfly a.webp.json
+check "the recipe is the one that import reads" \
+    grep -q '^{"danaus":.*"model":{"name":"demo",.*"request":{.*"seed": *3' a.webp.json
 
 # rates
 works export 1 -o r8.mp4 --fps 8 --json

@@ -145,9 +145,9 @@ TEST(labels_say_what_differs)
                                {.prompt = "b b", .request_json = "[]", .seed = 3}};
     labels_are(odd, 3, "-|b|b b");
     labels_are(NULL, 0, "");
-    static const char *const less[][2] = {{"red, seed 5", "red, 5"},
+    static const char *const less[][2] = {{"red, seed 5", "red,5"},
                                           {"seed 123456", "123456"},
-                                          {"seed 9223372036854775807, steps 4", "..5807, steps 4"},
+                                          {"seed 9223372036854775807, steps 4", "..5807,steps 4"},
                                           {"a seed of doubt", "a seed of doubt"},
                                           {"birdseed 5", "birdseed 5"}, {"", ""}};
     for (size_t i = 0; i < sizeof less / sizeof less[0]; i++) {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "config/request.h"
+#include "config/recipe.h"
 #include "store/catalog.h"
 #include "store/clip_files.h"
 #include "store/export_work.h"
@@ -236,7 +236,7 @@ static bool fill_clip(struct studio *s, int i, struct export_clip *out, struct d
     bool ok = export_clip_fill(out, catalog, &clip, err) &&
               (out->video || dn_fail(err, DN_E_ARG, "#%lld has no video: it is %s",
                                      (long long)clip.id, job_state_name(clip.status)));
-    out->recipe = d->recipe ? request_recipe_of(clip.request_json) : NULL;
+    out->recipe = d->recipe ? recipe_of(clip.model, clip.model_sha256, clip.request_json) : NULL;
     out->title = d->recipe ? dn_strdup(clip.prompt) : NULL;
     out->output = i == 0 ? dn_strdup(editor_text(&d->file))
                          : default_name(&clip, formats[d->format].extension);

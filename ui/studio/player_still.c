@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "config/request.h"
+#include "config/recipe.h"
 #include "store/media_import.h"
 #include "store/png_picture.h"
 #include "ui/studio/clip_loader.h"
@@ -59,18 +59,6 @@ static char *free_name(const struct clip *clip, int64_t frame)
     return name;
 }
 
-/* NULL: the catalog knows no settings of it. */
-static char *recipe_of(const struct clip *clip)
-{
-    struct request r;
-    struct dn_error err;
-    request_init(&r);
-    bool ok = clip->request_json[0] && request_from_json(&r, clip->request_json, &err);
-    char *json = ok ? request_to_recipe(&r) : NULL;
-    request_done(&r);
-    return json;
-}
-
 static void save(struct studio *s, const char *name, bool settings)
 {
     struct player *p = player_get(s);
@@ -89,7 +77,8 @@ static void save(struct studio *s, const char *name, bool settings)
     *w = (struct still){.studio = s, .video = video, .frame = side->playback.at};
     w->output = name ? dn_strdup(name) : free_name(&side->clip, w->frame);
     w->prompt = settings ? dn_strdup(side->clip.prompt) : NULL;
-    w->recipe = settings ? recipe_of(&side->clip) : NULL;
+    w->recipe = settings ? recipe_of(side->clip.model, side->clip.model_sha256, side->clip.request_json)
+                         : NULL;
     tasks_add(s->tasks, LANE_LOAD, (struct task){write_still, still_done, w});
 }
 

@@ -63,8 +63,9 @@ static void was_read(void *data, bool dropped)
         if (recipe_read(r->recipe, &request, &err)) {
             recall_file_ask(r->studio, &request, name_of(r->path), r->pasted);
         } else {
-            dn_error_while(&err, name_of(r->path));
-            give_up(r->studio, r, &err);
+            struct dn_error whole;
+            dn_fail(&whole, err.code, "%s: %s", name_of(r->path), err.message);
+            give_up(r->studio, r, &whole);
         }
         request_done(&request);
     }

@@ -166,7 +166,8 @@ char *sheet_label_short(const char *label)
         bool starts = p == label || p[-1] == ' ';
         size_t digits = starts && strncmp(p, word, WORD) == 0 ? strspn(p + WORD, "0123456789") : 0;
         if (digits == 0) {
-            strbuf_append(&out, p++, 1);
+            strbuf_append(&out, p, 1);
+            p += *p == ',' && p[1] == ' ' ? 2 : 1;
             continue;
         }
         size_t cut = digits > KEPT + 2 ? digits - KEPT : 0;

@@ -11,7 +11,8 @@
  * alike the seed. */
 char **sheet_labels(const struct clip *clips, size_t count);
 
-/* The same in fewer columns: of a seed the last digits, which are what differs. The caller frees. */
+/* The same in fewer columns: of a seed the last digits, which are what differs, and no spaces behind
+ * commas. The caller frees. */
 char *sheet_label_short(const char *label);
 
 #endif
