@@ -100,8 +100,8 @@ static bool read_image(struct generate *g, struct dn_error *err)
 static bool load_model(struct generate *g, struct dn_error *err)
 {
     const struct request *r = &g->job.settings.request;
-    const struct pipeline_needs needs = {.text = !r->context, .encoder = r->image != NULL,
-                                         .use_ema = r->use_ema};
+    const struct pipeline_needs needs = {.text = !r->context || r->prompt_changes[0],
+                                         .encoder = r->image != NULL, .use_ema = r->use_ema};
     unsigned parts = MODEL_NEEDS_TRANSFORMER | MODEL_NEEDS_VAE |
                      (needs.text ? (unsigned)MODEL_NEEDS_TEXT : 0);
     if (!job_open(&g->job, parts, err))

@@ -68,7 +68,7 @@ static const struct option *find_long(const struct option_usage *usage, const ch
     const struct option *row;
     for (size_t cursor = 0; (row = option_usage_next(usage, &cursor));) {
         *off = false;
-        if (is_name(row->name, name, length))
+        if (is_name(row->name, name, length) || (row->also && is_name(row->also, name, length)))
             return row;
         if (row->type != OPTION_BOOL)
             continue;
@@ -99,6 +99,8 @@ static bool unknown_long(struct parser *p, const char *name, size_t length)
     char *given = dn_strndup(name, length);
     for (size_t cursor = 0; (row = option_usage_next(p->usage, &cursor));) {
         best = option_nearer(given, row->name, best, &distance);
+        if (row->also)
+            best = option_nearer(given, row->also, best, &distance);
         if (row->off)
             best = option_nearer(given, row->off, best, &distance);
     }
@@ -113,6 +115,19 @@ static bool unknown_long(struct parser *p, const char *name, size_t length)
     return dn_error_hint(p->err, "danaus %s --help lists all options", p->usage->command);
 }
 
+/* One more on the command line adds to those before it. */
+static bool store_change(struct parser *p, const struct option *row, const char *value,
+                         char why[OPTION_WHY_SIZE])
+{
+    bool first = settings_level_of(p->settings, row) != LEVEL_COMMAND;
+    char *before = first ? dn_strdup("") : option_get(row, &p->settings->request);
+    char *all = dn_asprintf("%s\n%s", before, value);
+    bool ok = settings_set(p->settings, row, all, LEVEL_COMMAND, why);
+    free(before);
+    free(all);
+    return ok;
+}
+
 static bool store(struct parser *p, const struct option *row, const char *shown, const char *value)
 {
     char why[OPTION_WHY_SIZE];
@@ -121,6 +136,8 @@ static bool store(struct parser *p, const struct option *row, const char *shown,
         ok = option_set(row, p->settings, value, why);
     else if (row->group == GROUP_COMMAND)
         ok = option_set(row, p->own_base, value, why);
+    else if (row->type == OPTION_CHANGES)
+        ok = store_change(p, row, value, why);
     else
         ok = settings_set(p->settings, row, value, LEVEL_COMMAND, why);
     return ok || option_complain(p->err, "", shown, value, why);

@@ -48,11 +48,12 @@ static char *sentence(const struct option *o)
     return strbuf_take(&text);
 }
 
-/* "--size WxH", "--[no-]causal", "--use-ema, --no-ema" */
+/* "--size WxH", "--prompt-changes, --at CHUNK:TEXT", "--[no-]causal", "--use-ema, --no-ema" */
 static void flag_text(const struct option *o, struct strbuf *out)
 {
     if (o->type != OPTION_BOOL)
-        strbuf_printf(out, "--%s %s", o->name, o->argument ? o->argument : "VALUE");
+        strbuf_printf(out, "--%s%s%s %s", o->name, o->also ? ", --" : "", o->also ? o->also : "",
+                      o->argument ? o->argument : "VALUE");
     else if (o->off)
         strbuf_printf(out, "--%s, --%s", o->name, o->off);
     else if (o->group == GROUP_COMMAND)
@@ -104,7 +105,7 @@ static void yaml_value(const struct option *o, struct strbuf *out)
         strbuf_append_text(out, "null");
     else if (o->type == OPTION_STEPS)
         strbuf_printf(out, "[%s]", o->fallback);
-    else if (o->type == OPTION_TEXT || o->type == OPTION_RULES)
+    else if (o->type == OPTION_TEXT || o->type == OPTION_RULES || o->type == OPTION_CHANGES)
         strbuf_printf(out, "\"%s\"", o->fallback);
     else
         strbuf_append_text(out, o->fallback);

@@ -37,6 +37,14 @@ const struct option option_rows[] = {
     {.name = "fps", .type = OPTION_DOUBLE, .group = GROUP_WHAT, AT(fps), .min = 1, .max = 240,
      .fallback = "16", .argument = "X", .unit = "frames/s",
      .help = "Speed at which the clip is to be played; the models are trained for 16."},
+    {.name = "prompt-changes", .also = "at", .type = OPTION_CHANGES, .group = GROUP_WHAT,
+     AT(prompt_changes), .max = 1 << 20, .fallback = "", .argument = "CHUNK:TEXT",
+     .needs = "causal=true",
+     .help = "What to show from a chunk on, as in --at \"3: a blue butterfly\". Chunks count from 0; "
+             "given again it adds a further change."},
+    {.name = "transition", .type = OPTION_INT, .group = GROUP_WHAT, AT(transition), .min = 0,
+     .max = 1000, .fallback = "0", .argument = "N", .unit = "chunks", .needs = "causal=true",
+     .help = "Chunks on the way from one prompt to the next, which blend both; 0 changes at once."},
 
     {.name = "model", .letter = 'm', .type = OPTION_PATH, .group = GROUP_MODEL, AT(model_dir),
      .argument = "DIR",

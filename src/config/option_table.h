@@ -19,6 +19,7 @@ enum option_type {
     OPTION_SIZE,   /* two int64_t, "WIDTHxHEIGHT" */
     OPTION_STEPS,  /* int64_t[REQUEST_MAX_LIST] and its count, strictly falling, not empty */
     OPTION_RULES,  /* struct attention_rule[REQUEST_MAX_RULES] and its count */
+    OPTION_CHANGES, /* char *, see prompt_changes; on the command line each one adds to the list */
 };
 
 /* Also the order in --help. A command takes the groups it needs, as a mask of 1 << group. */
@@ -36,6 +37,7 @@ enum option_group {
 
 struct option {
     const char *name; /* long flag; in YAML and JSON '-' is written '_' */
+    const char *also; /* another long flag, or NULL */
     char letter;      /* short flag or 0 */
     enum option_type type;
     enum option_group group;

@@ -15,6 +15,7 @@
 #include "base/strbuf.h"
 #include "base/utf8.h"
 #include "config/attention_rules.h"
+#include "config/prompt_changes.h"
 #include "config/request.h"
 
 static_assert(sizeof(enum attention_kind) == sizeof(int), "OPTION_ENUM writes an int");
@@ -480,6 +481,37 @@ static bool rules_check(const struct option *o, const void *base, char *why)
     return attention_rules_check(const_field(o, base), const_second(o, base), why);
 }
 
+/* prompt changes */
+
+static bool good_changes(const struct option *o, const char *text, char **parsed, char *why)
+{
+    char wrong[PROMPT_CHANGES_WHY_SIZE];
+    if (!good_text(o, text, why))
+        return false;
+    *parsed = prompt_changes_parse(text, wrong);
+    return *parsed || because(why, wrong);
+}
+
+static bool changes_set(const struct option *o, void *base, const char *text, char *why)
+{
+    char *parsed;
+    if (!good_changes(o, text ? text : "", &parsed, why))
+        return false;
+    char **at = field(o, base);
+    free(*at);
+    *at = parsed;
+    return true;
+}
+
+static bool changes_check(const struct option *o, const void *base, char *why)
+{
+    char *parsed;
+    if (!good_changes(o, *(char *const *)const_field(o, base), &parsed, why))
+        return false;
+    free(parsed);
+    return true;
+}
+
 static const struct type_functions {
     bool (*set)(const struct option *, void *, const char *, char *);
     char *(*get)(const struct option *, const void *);
@@ -498,6 +530,7 @@ static const struct type_functions {
     [OPTION_SIZE] = {size_set, size_get, size_check, false, false},
     [OPTION_STEPS] = {steps_set, steps_get, steps_check, false, false},
     [OPTION_RULES] = {rules_set, rules_get, rules_check, false, true},
+    [OPTION_CHANGES] = {changes_set, string_get, changes_check, true, true},
 };
 
 bool option_set(const struct option *option, void *base, const char *text,

@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "base/strbuf.h"
 #include "config/option_value.h"
+#include "config/prompt_changes.h"
 
 void request_init(struct request *r)
 {
@@ -110,6 +111,8 @@ static char *to_json(const struct request *r, unsigned groups)
             strbuf_append_text(&out, value);
         else if (o->type == OPTION_STEPS)
             strbuf_printf(&out, "[%s]", value);
+        else if (o->type == OPTION_CHANGES)
+            prompt_changes_print_json(value, &out);
         else
             json_text(&out, value);
         free(value);
@@ -163,6 +166,8 @@ static bool member_text(const struct option *o, const json_t *value, struct strb
         return json_is_number(value);
     case OPTION_STEPS:
         return json_is_array(value) && list_text(value, out);
+    case OPTION_CHANGES:
+        return prompt_changes_read_json(value, out);
     default:
         if (!json_is_string(value))
             return false;
@@ -185,7 +190,9 @@ static bool set_member(struct request *r, const char *key, const json_t *value, 
                                         [OPTION_ENUM] = "must be a string",
                                         [OPTION_SIZE] = "must be a string such as \"832x480\"",
                                         [OPTION_STEPS] = "must be a list of whole numbers",
-                                        [OPTION_RULES] = "must be a string"};
+                                        [OPTION_RULES] = "must be a string",
+                                        [OPTION_CHANGES] = "must be a list of objects with a "
+                                                           "chunk and a prompt of one line"};
     const struct option *o = option_find(option_rows, option_count, key);
     if (!o)
         return dn_fail(err, DN_E_FORMAT, "request: %s is not a known key", key);

@@ -33,6 +33,8 @@ struct request {
     /* what */
     char *prompt;
     char *negative;   /* negative prompt, "" = none */
+    char *prompt_changes; /* other prompts from later chunks on, see prompt_changes.h; "" = none */
+    int64_t transition;   /* chunks that each of them takes to take over, 0 = at once */
     uint64_t seed;    /* at most 2^63-1 */
     int64_t count;    /* clips per prompt, seeds seed, seed+1, ... */
     int64_t frames;   /* output frames, 4k+1 */

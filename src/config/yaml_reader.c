@@ -105,9 +105,12 @@ static bool set_option(struct reader *r, const struct yaml_node *node, const cha
     bool from_stranger = r->level == LEVEL_MODEL || r->level == LEVEL_SAMPLER;
     if (from_stranger && (row->type == OPTION_PATH || row->group == GROUP_OUTPUT))
         return bad_kind(r, node, path, "may not be set by a model's config");
-    if (node->kind == YAML_LIST && (row->type == OPTION_STEPS || row->type == OPTION_RULES)) {
+    const char *between = row->type == OPTION_STEPS     ? ","
+                          : row->type == OPTION_RULES   ? "; "
+                          : row->type == OPTION_CHANGES ? "\n" : NULL;
+    if (node->kind == YAML_LIST && between) {
         struct strbuf text = {0};
-        bool ok = list_text(r, node, path, row->type == OPTION_STEPS ? "," : "; ", &text) &&
+        bool ok = list_text(r, node, path, between, &text) &&
                   set_row(r, node, path, row, strbuf_text(&text));
         strbuf_done(&text);
         return ok;

@@ -73,8 +73,8 @@ bool worker_model_fit(struct worker_model *m, const struct request *r,
                       const struct worker_options *options, struct dn_error *err)
 {
     struct model_dir dir;
-    struct pipeline_needs needs = {.text = !r->context, .encoder = r->image != NULL,
-                                   .use_ema = r->use_ema};
+    struct pipeline_needs needs = {.text = !r->context || r->prompt_changes[0],
+                                         .encoder = r->image != NULL, .use_ema = r->use_ema};
     if (!model_dir_open(r->model_dir, r->checkpoint, &dir, err)) {
         model_dir_done(&dir);
         return false;

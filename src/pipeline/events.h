@@ -55,6 +55,9 @@ struct pipeline_events {
     bool in_turn;      /* decode between the passes, not beside them: for measuring either */
     bool float_frames; /* frames as float32 beside the bytes */
     void (*started)(void *user, const struct event_started *e);
+    /* A chunk is about to be begun. Only during this call may the request's prompt_changes become
+     * others, and only from this chunk on. */
+    void (*chunk)(void *user, int64_t chunk);
     void (*step)(void *user, const struct event_step *e);
     /* False ends the run with err (disk full, ...). */
     bool (*latents)(void *user, const struct event_latents *e, struct dn_error *err);

@@ -160,6 +160,7 @@ static void run_done(struct run *run)
 {
     text_context_free(run->own_positive);
     text_context_free(run->own_negative);
+    pipeline_prompts_done(run);
     free(run->given);
     free(run->latents);
     free(run->rgb);
@@ -196,7 +197,10 @@ bool pipeline_run(struct pipeline *p, const struct request *r, const struct pipe
                       .in = in,
                       .events = events,
                       .started_ns = dn_now_ns(),
-                      .job = {.stop = stop, .on_step = on_step, .on_latents = on_latents}};
+                      .job = {.stop = stop,
+                              .context = pipeline_context_at,
+                              .on_step = on_step,
+                              .on_latents = on_latents}};
     run.job.user = &run;
     bool ok = pipeline_plan(&run, err) && make_clip(&run, err);
     if (run.started && events->finished) {

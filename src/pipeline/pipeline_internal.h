@@ -28,6 +28,13 @@ struct pipeline {
     int64_t decoder_height, decoder_width;
 };
 
+/* A prompt's rows, of which the contexts of a clip with several prompts are made. */
+struct prompt_rows {
+    char *prompt;
+    float *rows; /* [valid, text_dim] */
+    int64_t valid;
+};
+
 /* One run, from the plan on. */
 struct run {
     struct pipeline *p;
@@ -37,6 +44,10 @@ struct run {
     struct sampler_job job;
     struct noise_source noise;
     struct text_context *own_positive, *own_negative; /* of given contexts */
+    struct prompt_rows *prompts;                      /* [prompt_count] that were encoded */
+    int64_t prompt_count;
+    struct text_context *changed; /* of a changed prompt, or of a transition */
+    float *changed_rows;          /* [text_len, text_dim] that it was made of */
     float *given;                                     /* [plan.done, channels, h, w] */
     float *latents;                                   /* host copy of a chunk */
     uint8_t *rgb;                                     /* host copy of decoded frames, */
@@ -55,6 +66,12 @@ bool pipeline_plan(struct run *run, struct dn_error *err);
 bool pipeline_given(struct run *run, struct dn_error *err);
 /* Contexts of prompt and negative prompt. */
 bool pipeline_contexts(struct run *run, struct dn_error *err);
+/* Is the request of prompts that change one that this plan can follow? */
+bool pipeline_check_changes(const struct run *run, struct dn_error *err);
+/* sampler_job.context for a request whose prompt changes on the way. */
+bool pipeline_context_at(void *user, int64_t chunk, bool begins, const struct text_context **out,
+                         struct dn_error *err);
+void pipeline_prompts_done(struct run *run);
 /* Starts decoding beside the passes, where the backend can and events do not ask for turns. */
 bool pipeline_decoding_start(struct run *run, struct dn_error *err);
 /* Hands latents [count, channels, h, w] on, decodes them and hands the frames on: here, or on the

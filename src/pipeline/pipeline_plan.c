@@ -139,5 +139,5 @@ bool pipeline_plan(struct run *run, struct dn_error *err)
         return false;
     if (run->in->made.data)
         chunk_plan_resume(&job->plan, run->in->made.shape[0]);
-    return plan_noise(run, err) && sampler_check(job, err);
+    return plan_noise(run, err) && sampler_check(job, err) && pipeline_check_changes(run, err);
 }

@@ -158,6 +158,14 @@ static bool upload(struct sampler_run *run, const struct tensor *to, const float
     return run->ops->upload(run->ex, to, &host, err);
 }
 
+bool sampler_context(const struct sampler_run *run, int64_t chunk, bool begins,
+                     const struct text_context **out, struct dn_error *err)
+{
+    const struct sampler_job *job = run->job;
+    *out = job->positive;
+    return !job->context || job->context(job->user, chunk, begins, out, err);
+}
+
 bool sampler_prefill(struct sampler_run *run, int64_t steps, struct kv_cache *positive,
                      struct kv_cache *negative, struct dn_error *err)
 {
@@ -166,8 +174,10 @@ bool sampler_prefill(struct sampler_run *run, int64_t steps, struct kv_cache *po
         struct chunk c = chunk_plan_at(&job->plan, i);
         float t = c.given ? 0 : (float)job->request->context_noise;
         struct tensor x = sampler_frames(&run->x, c.frames);
+        const struct text_context *context;
         if (!upload(run, &x, job->done + c.start * job->noise->frame_size, err) ||
-            !sampler_pass(run, &x, t, steps, &c, positive, job->positive, NULL, err) ||
+            !sampler_context(run, i, false, &context, err) ||
+            !sampler_pass(run, &x, t, steps, &c, positive, context, NULL, err) ||
             (negative &&
              !sampler_pass(run, &x, t, steps, &c, negative, job->negative, NULL, err)) ||
             !sampler_step_done(run, i, steps, steps, err))

@@ -33,6 +33,10 @@ struct sampler_job {
     const volatile sig_atomic_t *stop; /* polled after every step; NULL: never stops */
 
     void *user;
+    /* The prompt's context for a chunk; begins: it is made next, else only run through the cache.
+     * Borrowed until the next call. NULL: positive, for all. False ends the run with err. */
+    bool (*context)(void *user, int64_t chunk, bool begins, const struct text_context **out,
+                    struct dn_error *err);
     /* After each step, also of passes that fill the cache (then step = steps). NULL allowed. */
     void (*on_step)(void *user, int64_t chunk, int64_t step, int64_t steps);
     /* latents F32 [n, channels, height, width] in exec memory, frames [start, start + n) of the
@@ -88,6 +92,9 @@ bool sampler_pass(struct sampler_run *run, const struct tensor *x, float t, int6
                   const struct chunk *chunk, struct kv_cache *cache,
                   const struct text_context *context, const struct tensor *flow,
                   struct dn_error *err);
+/* The context of the prompt for a chunk, see sampler_job.context. */
+bool sampler_context(const struct sampler_run *run, int64_t chunk, bool begins,
+                     const struct text_context **out, struct dn_error *err);
 /* A cache that the plan and the request's window ask for. */
 bool sampler_cache_new(struct sampler_run *run, struct kv_cache **out, struct dn_error *err);
 /* Runs the frames that are done through the caches, as step `steps`: given ones at timestep 0, made

@@ -13,6 +13,7 @@ struct walk {
     struct sampler_run run;
     struct solver *solver;
     struct kv_cache *positive, *negative; /* NULL when not causal */
+    const struct text_context *context;   /* of the running chunk's prompt */
     bool guided;
 };
 
@@ -22,7 +23,7 @@ static bool guided_flow(struct walk *w, const struct chunk *c, const struct tens
 {
     struct sampler_run *run = &w->run;
     const struct sampler_job *job = run->job;
-    if (!sampler_pass(run, x, t, step, c, w->positive, job->positive, flow, err))
+    if (!sampler_pass(run, x, t, step, c, w->positive, w->context, flow, err))
         return false;
     if (!w->guided)
         return true;
@@ -41,7 +42,7 @@ static bool make_chunk(struct walk *w, int64_t i, struct dn_error *err)
     struct tensor flow = sampler_frames(&run->flow, c.frames);
     int64_t steps = job->request->sampling_steps;
 
-    if (!sampler_start(run, &c, &x, err))
+    if (!sampler_context(run, i, true, &w->context, err) || !sampler_start(run, &c, &x, err))
         return false;
     for (int64_t s = 0; s < steps; s++) {
         if (!guided_flow(w, &c, &x, solver_timestep(w->solver), s, &flow, err) ||
@@ -55,7 +56,7 @@ static bool make_chunk(struct walk *w, int64_t i, struct dn_error *err)
     if (!w->positive || i + 1 == chunk_plan_count(&job->plan))
         return true;
     float t = (float)job->request->context_noise;
-    return sampler_pass(run, &x, t, steps, &c, w->positive, job->positive, NULL, err) &&
+    return sampler_pass(run, &x, t, steps, &c, w->positive, w->context, NULL, err) &&
            (!w->guided ||
             sampler_pass(run, &x, t, steps, &c, w->negative, job->negative, NULL, err)) &&
            sampler_step_done(run, i, steps, steps, err);

@@ -15,6 +15,7 @@ static bool is_causal(const struct request *request)
 struct walk {
     struct sampler_run run;
     struct kv_cache *cache;
+    const struct text_context *context; /* of the running chunk */
     float timesteps[REQUEST_MAX_LIST], sigmas[REQUEST_MAX_LIST];
     int64_t steps, chunks, given;
 };
@@ -28,8 +29,7 @@ static bool denoise(struct walk *w, int64_t i, const struct chunk *c, const stru
     if (!sampler_start(run, c, x, err))
         return false;
     for (int64_t s = 0; s < w->steps; s++) {
-        if (!sampler_pass(run, x, w->timesteps[s], s, c, w->cache, run->job->positive, &flow,
-                          err) ||
+        if (!sampler_pass(run, x, w->timesteps[s], s, c, w->cache, w->context, &flow, err) ||
             !run->ops->axpby(run->ex, x, 1, x, -w->sigmas[s], &flow, err) ||
             (s + 1 < w->steps &&
              !sampler_renoise(run, i - w->given, s, c, x, w->sigmas[s + 1], err)))
@@ -47,13 +47,13 @@ static bool make_chunk(struct walk *w, int64_t i, struct dn_error *err)
     const struct sampler_job *job = run->job;
     struct chunk c = chunk_plan_at(&job->plan, i);
     struct tensor x = sampler_frames(&run->x, c.frames);
-    if (!denoise(w, i, &c, &x, err) || !job->on_latents(job->user, i, c.start, &x, err) ||
+    if (!sampler_context(run, i, true, &w->context, err) || !denoise(w, i, &c, &x, err) || !job->on_latents(job->user, i, c.start, &x, err) ||
         !sampler_step_done(run, i, w->steps - 1, w->steps, err))
         return false;
     if (i + 1 == w->chunks)
         return true;
     return sampler_pass(run, &x, (float)job->request->context_noise, w->steps, &c, w->cache,
-                        job->positive, NULL, err) &&
+                        w->context, NULL, err) &&
            sampler_step_done(run, i, w->steps, w->steps, err);
 }
 

@@ -168,6 +168,18 @@ TEST(commands_take_only_their_groups)
           "put quotes around an argument with blanks");
 }
 
+TEST(changes_add_up)
+{
+    CHECK(parse(&all, (const char *const[]){"x", "--at", "3: blue", "--at=5:green",
+                                            "--prompt-changes", "9: red: dark", NULL}));
+    CHECK_STR(settings.request.prompt_changes, "3: blue\n5: green\n9: red: dark");
+    done();
+    fails(parse(&all, (const char *const[]){"x", "--at", "3: blue", "--at", "3: red", NULL}),
+          "--at \"3: red\": must rise from chunk to chunk", "");
+    fails(parse(&all, (const char *const[]){"x", "--at", "blue", NULL}),
+          "--at blue: must be \"CHUNK: PROMPT\", as in \"3: a blue butterfly\"", "");
+}
+
 /* Every option written from one request and read back gives the same request. */
 TEST(round_trip)
 {
@@ -182,6 +194,8 @@ TEST(round_trip)
         {"frames", "165"},
         {"size", "1280x720"},
         {"fps", "23.976"},
+        {"prompt-changes", "3: one \"two\"\n12: three"},
+        {"transition", "2"},
         {"model", "--odd"},
         {"checkpoint", "c.pt"},
         {"use-ema", "false"},
@@ -284,5 +298,5 @@ TEST(help_fits_80_columns)
 }
 
 TESTS(T(all_forms), T(dashes), T(mistakes), T(long_values_are_cut),
-      T(commands_take_only_their_groups), T(round_trip), T(idle_options_are_told),
+      T(commands_take_only_their_groups), T(changes_add_up), T(round_trip), T(idle_options_are_told),
       T(help_fits_80_columns))

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "check.h"
+#include "config/prompt_changes.h"
 #include "config/request.h"
 
 static struct dn_error error;
@@ -184,6 +185,75 @@ TEST(recipes_carry_no_paths)
     request_done(&again);
 }
 
+TEST(prompt_changes_both_ways)
+{
+    struct request r, back;
+    request_init(&r);
+    free(r.prompt_changes);
+    r.prompt_changes = dn_strdup("3: a \"blue\" star\n10: rot: grün");
+    free(r.prompt);
+    r.prompt = dn_strdup("x");
+    CHECK_OK(request_validate(&r, &error), error);
+    char *json = request_to_json(&r), *recipe = request_to_recipe(&r);
+    static const char list[] = "\"prompt_changes\": [{\"chunk\": 3, \"prompt\": \"a \\\"blue\\\" "
+                               "star\"}, {\"chunk\": 10, \"prompt\": \"rot: grün\"}]";
+    CHECK_MSG(strstr(json, list) && strstr(recipe, list), "%s", json);
+    request_init(&back);
+    CHECK_OK(request_from_json(&back, json, &error), error);
+    CHECK_STR(back.prompt_changes, r.prompt_changes);
+    CHECK_OK(request_from_recipe(&back, "{\"prompt_changes\": []}", &error), error);
+    CHECK_STR(back.prompt_changes, "");
+    static const char *const bad[] = {
+        "{\"prompt_changes\": \"3: x\"}",
+        "{\"prompt_changes\": [3]}",
+        "{\"prompt_changes\": [{\"chunk\": 0, \"prompt\": \"x\"}]}",
+        "{\"prompt_changes\": [{\"chunk\": -3, \"prompt\": \"x\"}]}",
+        "{\"prompt_changes\": [{\"chunk\": 3, \"prompt\": \"\"}]}",
+        "{\"prompt_changes\": [{\"chunk\": 3, \"prompt\": \"x\\n4: y\"}]}",
+        "{\"prompt_changes\": [{\"chunk\": 3, \"prompt\": \"x\", \"more\": 1}]}",
+        "{\"prompt_changes\": [{\"chunk\": 3, \"prompt\": \"x\"}, {\"chunk\": 3, \"prompt\": \"y\"}]}",
+        "{\"prompt_changes\": [{\"chunk\": 9223372036854775807, \"prompt\": \"x\"}]}",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        CHECK_MSG(!request_from_json(&back, bad[i], &error), "%s", bad[i]);
+    request_done(&back);
+    request_done(&r);
+    free(json);
+    free(recipe);
+}
+
+TEST(prompt_changes_are_edited)
+{
+    static const struct {
+        const char *text, *made; /* NULL: refused */
+    } cases[] = {
+        {"", ""}, {" 3:  x \n\n 7 : y", NULL}, {" 3:  x \n\n 7:y\n", "3: x\n7: y"},
+        {"3 x", NULL}, {"x", NULL}, {"7: x\n3: y", NULL}, {"3:", NULL}, {"0: x", NULL},
+        {"99999999999999999999: x", NULL}, {"3: 4: x", "3: 4: x"},
+    };
+    char why[PROMPT_CHANGES_WHY_SIZE];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *made = prompt_changes_parse(cases[i].text, why);
+        CHECK_MSG(cases[i].made ? made && strcmp(made, cases[i].made) == 0 : !made, "\"%s\": %s",
+                  cases[i].text, made ? made : why);
+        free(made);
+    }
+    static const struct {
+        const char *text;
+        int64_t chunk;
+        const char *made;
+    } adds[] = {{"", 3, "3: new words"},
+                {"3: x", 3, "3: new words"},
+                {"3: x", 5, "3: x\n5: new words"},
+                {"3: x\n5: y\n8: z", 5, "3: x\n5: new words"}};
+    for (size_t i = 0; i < sizeof adds / sizeof adds[0]; i++) {
+        char *made = prompt_changes_add(adds[i].text, adds[i].chunk, "new\nwords");
+        CHECK_STR(made, adds[i].made);
+        free(made);
+    }
+}
+
 TESTS(T(defaults_with_a_prompt_are_valid), T(fields_out_of_range_are_found),
       T(options_that_exclude_each_other), T(copies_are_deep), T(json_is_readable),
-      T(json_is_strict), T(json_may_be_partial), T(recipes_carry_no_paths))
+      T(json_is_strict), T(json_may_be_partial), T(recipes_carry_no_paths),
+      T(prompt_changes_both_ways), T(prompt_changes_are_edited))
