@@ -218,7 +218,13 @@ $(EMULATE_MMA): $(EMULATE)/tests/emulate/test_mma.cu.o $(EMULATE_OBJECTS) $(call
 	@mkdir -p $(@D)
 	$(call say,ld,$@)
 	$(Q)$(CXX) -fsanitize=address $(SAN) -fopenmp -o $@ $^ $(call libraries,kernels) -lm
-EMULATE_TESTS += $(EMULATE_MMA)
+# what a clip takes of a device's memory
+EMULATE_MEMORY := $(BUILD)/tests/emulate/test_memory
+$(EMULATE_MEMORY): $(EMULATE)/tests/emulate/test_memory.c.o $(EMULATE_OBJECTS) $(call archives,pipeline)
+	@mkdir -p $(@D)
+	$(call say,ld,$@)
+	$(Q)$(CXX) -fsanitize=address $(SAN) -fopenmp -o $@ $^ $(call libraries,pipeline) -lm
+EMULATE_TESTS += $(EMULATE_MMA) $(EMULATE_MEMORY)
 .PHONY: test-emulate
 test-emulate: $(EMULATE_TESTS)
 	@tests/run.sh $(EMULATE_TESTS)
@@ -234,7 +240,7 @@ test-emulate-models: $(EMULATE_MODELS)
 	@tests/run.sh $(EMULATE_MODELS)
 
 # The same tests on a real GPU: make CUDA=1 test-cuda
-CUDA_TESTS := $(patsubst $(BUILD)/tests/emulate/%,$(BUILD)/tests/cuda/%,$(filter-out $(EMULATE_MMA),$(EMULATE_TESTS)))
+CUDA_TESTS := $(patsubst $(BUILD)/tests/emulate/%,$(BUILD)/tests/cuda/%,$(filter-out $(EMULATE_MMA) $(EMULATE_MEMORY),$(EMULATE_TESTS)))
 $(BUILD)/cuda/tests/kernels/%.o: tests/kernels/%.c
 	@mkdir -p $(@D)
 	$(call say,cc,$<)

@@ -30,6 +30,14 @@ struct exec_options {
     int threads;      /* CPU threads, 0 = all cores this process may run on */
     enum dtype dtype; /* F32 or BF16: what matrix products and convolutions multiply in */
     int device;       /* GPU index */
+    bool plan_only;   /* there need be no device: all is as between plan_begin and plan_end */
+};
+
+/* Bytes of device memory in the books of an exec. */
+struct exec_plan {
+    int64_t held;    /* when the plan began */
+    int64_t more;    /* at most beyond that, until it ended */
+    int64_t scratch; /* of `more`: the backend's own buffer; it is taken so large at its next use */
 };
 
 /* What linear does to its accumulated row before it is stored. */
@@ -101,16 +109,19 @@ struct conv_extra {
     const struct tensor *residual; /* like y, added; y may be residual. NULL: none */
     const struct tensor *gamma;    /* F32 [out]: y is the channel_norm of the sum. NULL: the sum */
     bool silu;                     /* as in channel_norm */
-    bool ring;     /* x's frames are a ring, where video_habits say so: y sees frame `first` of it */
-    int64_t first; /* and those behind, as many as it needs; behind the last comes frame 0 */
+    /* Where video_habits say so: y sees frames of x in two runs, `split` of them from `first` on and
+     * behind them those from `then` on, as many as it needs. */
+    bool runs;
+    int64_t first, split, then;
 };
 
 /* How a backend likes the work on video; models cut it by this, results are the same to rounding. */
 struct video_habits {
     int64_t slice_elements; /* of an activation, to be worked on at one time: what stays in a core's
-                             * cache; without bound on a GPU, which wants many */
+                             * cache; on a GPU enough to fill it, for windows grow with slices */
+    int64_t slice_least;    /* frames, however many elements they have */
     bool corners;           /* conv does conv_args.corners */
-    bool rings;             /* conv does conv_extra.ring */
+    bool runs;              /* conv does conv_extra.runs */
     bool fold_narrow;       /* a convolution to 3 channels costs that to 16 */
 };
 
@@ -127,6 +138,11 @@ struct ops {
     bool (*open_beside)(struct exec *ex, struct exec **out, struct dn_error *err);
     /* Bytes of device memory that tensor_alloc could still give, or INT64_MAX: no such limit. */
     bool (*memory_free)(struct exec *ex, int64_t *bytes, struct dn_error *err);
+    /* From here to plan_end ex computes nothing and takes memory in its books only: what is run now
+     * tells what it will need. Nothing that was made before may be freed meanwhile, and everything
+     * that is made is freed. False: the backend's memory has no limit and nothing has changed. */
+    bool (*plan_begin)(struct exec *ex);
+    void (*plan_end)(struct exec *ex, struct exec_plan *plan);
     void (*close)(struct exec *ex); /* NULL allowed; frees nothing that the caller allocated */
     /* Uninitialised memory for a contiguous tensor; freed by tensor_free (which clears *t). */
     bool (*tensor_alloc)(struct exec *ex, struct tensor *t, enum dtype dtype, int ndim,
@@ -244,6 +260,8 @@ struct ops {
 /* The backends, by name. `ops_select` takes "auto" (the GPU where one works, else the CPU), "cpu" or
  * "cuda"; false says in one line why a backend is not to be had. */
 bool ops_select(const char *name, const struct ops **out, struct dn_error *err);
+/* The backend that opens with plan_only, NULL when this build has none. */
+const struct ops *ops_planning(void);
 /* Is the CUDA backend compiled in (a GPU or not)? */
 bool ops_has_cuda(void);
 

@@ -52,13 +52,18 @@ static bool select_cuda(bool only, const struct ops **out, struct dn_error *err)
 }
 #endif
 
-bool ops_has_cuda(void)
+const struct ops *ops_planning(void)
 {
 #ifdef DANAUS_CUDA
-    return true;
+    return &ops_cuda;
 #else
-    return false;
+    return NULL;
 #endif
+}
+
+bool ops_has_cuda(void)
+{
+    return ops_planning() != NULL;
 }
 
 bool ops_select(const char *name, const struct ops **out, struct dn_error *err)

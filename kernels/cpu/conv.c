@@ -47,8 +47,11 @@ struct conv {
 
 const struct video_habits *cpu_video_habits(void)
 {
-    static const struct video_habits habits = {
-        .slice_elements = 512 * 1024, .corners = false, .rings = false, .fold_narrow = true};
+    static const struct video_habits habits = {.slice_elements = 512 * 1024,
+                                               .slice_least = 1,
+                                               .corners = false,
+                                               .runs = false,
+                                               .fold_narrow = true};
     return &habits;
 }
 
@@ -245,7 +248,7 @@ bool cpu_conv(struct exec *ex, const struct tensor *y, const struct tensor *x,
 {
     struct conv *c = (struct conv *)conv; /* its plans are a cache */
     const struct tensor *residual = extra ? extra->residual : NULL;
-    assert(!extra || !extra->ring);
+    assert(!extra || !extra->runs);
     check(y, x, c, residual);
     if (tensor_count(y) == 0)
         return true;
@@ -275,6 +278,5 @@ bool cpu_conv(struct exec *ex, const struct tensor *y, const struct tensor *x,
                               {DNNL_ARG_BIAS, &c->bias_md, c->bias}};
     return cpu_primitive_run(ex, &p->primitive, list, c->bias ? 4 : 3, "convolution", err) &&
            (!y_size || cpu_copy(ex, y, &to, err)) &&
-           (!extra || !extra->gamma ||
-            cpu_channel_norm(ex, y, y, extra->gamma, extra->silu, err));
+           (!extra || !extra->gamma || cpu_channel_norm(ex, y, y, extra->gamma, extra->silu, err));
 }

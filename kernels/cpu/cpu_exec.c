@@ -92,6 +92,18 @@ bool cpu_memory_free(struct exec *ex, int64_t *bytes, struct dn_error *err)
     return true;
 }
 
+bool cpu_plan_begin(struct exec *ex)
+{
+    (void)ex;
+    return false;
+}
+
+void cpu_plan_end(struct exec *ex, struct exec_plan *plan)
+{
+    (void)ex;
+    *plan = (struct exec_plan){0};
+}
+
 void cpu_close(struct exec *ex)
 {
     if (!ex)

@@ -153,6 +153,8 @@ const struct video_habits *cpu_video_habits(void);
 bool cpu_open(const struct exec_options *options, struct exec **out, struct dn_error *err);
 bool cpu_open_beside(struct exec *ex, struct exec **out, struct dn_error *err);
 bool cpu_memory_free(struct exec *ex, int64_t *bytes, struct dn_error *err);
+bool cpu_plan_begin(struct exec *ex);
+void cpu_plan_end(struct exec *ex, struct exec_plan *plan);
 void cpu_close(struct exec *ex);
 bool cpu_tensor_alloc(struct exec *ex, struct tensor *t, enum dtype dtype, int ndim,
                       const int64_t *shape, struct dn_error *err);

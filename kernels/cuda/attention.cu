@@ -93,13 +93,10 @@ static bool send_mask(struct exec *ex, attention_source *s, const struct attenti
     s->mask_first = (const int64_t *)memory;
     s->mask_end = s->mask_first + mask->blocks;
     s->query_block = mask->query_block;
-    CUDA_TRY("attention",
-             cudaMemcpyAsync(memory, mask->first, bytes, cudaMemcpyHostToDevice, ex->stream), err);
-    CUDA_TRY("attention",
-             cudaMemcpyAsync((char *)memory + bytes, mask->end, bytes, cudaMemcpyHostToDevice,
-                             ex->stream),
-             err);
-    return true;
+    return cuda_copy_bytes(ex, "attention", memory, mask->first, bytes, cudaMemcpyHostToDevice,
+                           err) &&
+           cuda_copy_bytes(ex, "attention", (char *)memory + bytes, mask->end, bytes,
+                           cudaMemcpyHostToDevice, err);
 }
 
 extern "C" bool cuda_attention(struct exec *ex, const struct tensor *out, const struct tensor *q,

@@ -133,11 +133,11 @@ static bool run_group(struct exec *ex, const struct attention_call *c, const str
     size_t shared = ((size_t)p->pitch + 32) * sizeof(float);
     const struct cuda_gemm_problem to_logits = {rows, d, keys, false, NULL};
     const struct cuda_gemm_problem to_out = {rows, p->pitch, d, false, NULL};
-    return cuda_gemm_run(ex->gemm, ex->stream, &to_logits, &logits, &q, &k, err) &&
+    return cuda_multiply(ex, &to_logits, &logits, &q, &k, err) &&
            cuda_launch(ex, OP, err, softmax_kernel, cuda_grid(rows, 1), CUDA_BLOCK, shared,
                        (const float *)logits.data, (uint16_t *)weights.data, (int)keys,
                        (int)p->pitch, c->args->scale) &&
-           cuda_gemm_run(ex->gemm, ex->stream, &to_out, &out, &weights, &turned, err);
+           cuda_multiply(ex, &to_out, &out, &weights, &turned, err);
 }
 
 bool attention_products(struct exec *ex, const struct attention_call *c, struct dn_error *err)

@@ -10,7 +10,7 @@ bool attention_sm90_fits(const struct exec *ex, const struct attention_call *c)
     return attention_tiles_fit(ex, c) && hopper_here(ex);
 }
 
-static bool map(CUtensorMap *to, const struct tensor *t, int rows, struct dn_error *err)
+static bool map(const struct exec *ex, CUtensorMap *to, const struct tensor *t, int rows, struct dn_error *err)
 {
     /* a single head may have any stride; the driver wants one that it likes */
     int64_t head_stride = t->shape[1] == 1 ? 8 : t->stride[1];
@@ -26,29 +26,28 @@ static bool map(CUtensorMap *to, const struct tensor *t, int rows, struct dn_err
     shape.box[1] = 1;
     shape.box[2] = rows;
     shape.swizzle = CU_TENSOR_MAP_SWIZZLE_128B;
-    return hopper_tensor_map(to, OP, &shape, err);
+    return hopper_tensor_map(ex, to, OP, &shape, err);
 }
 
-static bool describe(attention_job *job, const struct attention_call *c, int keys_of_block,
+static bool describe(const struct exec *ex, attention_job *job, const struct attention_call *c, int keys_of_block,
                      struct dn_error *err)
 {
     attention_set_logits(&job->z, c);
     job->query_tiles = (job->z.queries + ATTENTION_ROWS - 1) / ATTENTION_ROWS;
     job->key_blocks = (job->z.keys + keys_of_block - 1) / keys_of_block;
     job->tiles = job->query_tiles * (int)c->q->shape[1];
-    return map(&job->q, c->q, 64, err) && map(&job->k, c->k, keys_of_block, err) &&
-           map(&job->v, c->v, keys_of_block, err) && map(&job->out, c->out, 64, err);
+    return map(ex, &job->q, c->q, 64, err) && map(ex, &job->k, c->k, keys_of_block, err) &&
+           map(ex, &job->v, c->v, keys_of_block, err) && map(ex, &job->out, c->out, 64, err);
 }
 
 template <int D, int KEYS, int SLOTS, int QUERIES, attention_bias BIAS>
 static bool start(struct exec *ex, const struct attention_call *c, struct dn_error *err)
 {
     attention_job job = {};
-    int blocks;
+    int blocks = ex->processors;
     void *parts = NULL;
-    if (!cuda_enter(ex, OP, err) || !describe(&job, c, KEYS, err))
+    if (!cuda_enter(ex, OP, err) || !describe(ex, &job, c, KEYS, err))
         return false;
-    CUDA_TRY(OP, cudaDeviceGetAttribute(&blocks, cudaDevAttrMultiProcessorCount, ex->device), err);
     job.whole = attention_whole(&job, blocks);
     bool cut = job.whole < job.tiles;
     if (!cut && blocks > job.tiles)

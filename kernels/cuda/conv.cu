@@ -19,7 +19,9 @@ enum { TILE = 64, STEP = 16, PITCH = TILE + 4 };
 
 extern "C" const struct video_habits *cuda_video_habits(void)
 {
-    static const struct video_habits habits = {INT64_MAX / 4, true, true, false};
+    /* Two frames of 480x832 fill an H200 for half a millisecond a convolution, as well as four do,
+     * and what windows need for new frames is half as much. */
+    static const struct video_habits habits = {40000000, 2, true, true, false};
     return &habits;
 }
 
@@ -84,7 +86,7 @@ __device__ inline float window_load(const conv_problem &p, const conv_window &at
     int64_t row = at.row + tap / p.kw % p.kh, col = at.col + tap % p.kw;
     if (at.frame < 0 || k >= p.depth || row < 0 || row >= p.h || col < 0 || col >= p.w)
         return 0;
-    int64_t frame = (p.first + at.frame + tap / p.kw / p.kh) % p.ring;
+    int64_t frame = conv_frame(p, at.frame + tap / p.kw / p.kh);
     return cuda_load(p.x, ((frame * p.h + row) * p.w + col) * p.in + c);
 }
 
@@ -129,15 +131,18 @@ static void sizes_of(const struct tensor *y, const struct conv *c, int64_t *h, i
 }
 
 static void check(const struct tensor *y, const struct tensor *x, const struct conv *c,
-                  const struct tensor *residual, bool ring)
+                  const struct conv_extra *extra)
 {
     const struct conv_args *a = &c->args;
-    int64_t h, w;
+    const struct tensor *residual = extra->residual;
+    int64_t h, w, seen = (y->shape[0] - 1) * a->stride_t + c->kt;
     assert(x->ndim == 4 && y->ndim == 4 && x->shape[3] == c->in);
     assert(y->shape[3] == (a->corners ? c->out / 4 : c->out) && !(a->corners && residual));
     assert(tensor_is_contiguous(x) && tensor_is_contiguous(y));
-    if (ring)
-        assert((y->shape[0] - 1) * a->stride_t + c->kt <= x->shape[0]);
+    if (extra->runs)
+        assert(extra->first >= 0 && extra->split >= 0 && extra->then >= 0 &&
+               extra->first + (seen < extra->split ? seen : extra->split) <= x->shape[0] &&
+               (seen <= extra->split || extra->then + seen - extra->split <= x->shape[0]));
     else
         assert(y->shape[0] == (x->shape[0] - c->kt) / a->stride_t + 1);
     sizes_of(y, c, &h, &w);
@@ -157,8 +162,9 @@ conv_problem conv_problem_of(const struct tensor *y, const struct tensor *x, con
     if (extra->residual)
         p.residual = cuda_array_of(extra->residual);
     p.bias = (const float *)c->bias.data;
-    p.ring = x->shape[0];
-    p.first = extra->ring ? extra->first : 0;
+    p.first = extra->runs ? extra->first : 0;
+    p.split = extra->runs ? extra->split : x->shape[0];
+    p.later = extra->runs ? extra->then - extra->split : 0;
     p.h = x->shape[1];
     p.w = x->shape[2];
     sizes_of(y, c, &p.y_h, &p.y_w);
@@ -222,7 +228,7 @@ extern "C" bool cuda_conv(struct exec *ex, const struct tensor *y, const struct 
     static const struct conv_extra nothing = {};
     struct tensor from = *x;
     extra = extra ? extra : &nothing;
-    check(y, x, c, extra->residual, extra->ring);
+    check(y, x, c, extra);
     if (c->wide.data && x->dtype == DTYPE_BF16 && !widen(ex, &from, err))
         return false;
 #ifndef DANAUS_EMULATE

@@ -28,14 +28,20 @@ __device__ inline int64_t conv_corner(int64_t h, int64_t w, int64_t c, int64_t p
 struct conv_problem {
     cuda_array y, x, weights, residual;
     const float *bias;
-    int64_t h, w;               /* of x */
-    int64_t ring, first;        /* frames of x, the first that is seen */
-    int64_t y_h, y_w;           /* of y */
-    int64_t pixels;             /* of y, all frames */
-    int in, out, kh, kw, depth; /* depth = kt kh kw in */
+    int64_t h, w;                /* of x */
+    int64_t first, split, later; /* of x: see conv_frame */
+    int64_t y_h, y_w;            /* of y */
+    int64_t pixels;              /* of y, all frames */
+    int in, out, kh, kw, depth;  /* depth = kt kh kw in */
     int stride_t, stride_h, stride_w, top, left;
     int corners;
 };
+
+/* The frame of x that is seen as frame number f. */
+__device__ inline int64_t conv_frame(const conv_problem &p, int64_t f)
+{
+    return f + (f < p.split ? p.first : p.later);
+}
 
 /* Where the window of a pixel of y begins in x; frame -1 for a pixel that is not there. */
 struct conv_window {

@@ -1,6 +1,6 @@
 /* conv on mma.sync: implicit matrix product on the tensor units of any GPU from sm_80 on.
  *
- *   the equation is conv.cu's; strides, rings and corners are looked up pixel by pixel
+ *   the equation is conv.cu's; strides, runs and corners are looked up pixel by pixel
  *
  * A block makes 128 pixels by N channels with 8 warps of 32 x N/2. Steps go along (kt, kh, kw, c),
  * 32 channels each: 16-byte copies bring a step's pixels (zeros outside of the picture) and weights
@@ -35,8 +35,7 @@ __device__ inline void copy_step(const conv_problem &p, conv_copier &c, char *st
     for (int i = 0; i < 2; i++) {
         int64_t row = c.at[i].row + kh, col = c.at[i].col + kw;
         bool there = any && c.at[i].frame >= 0 && row >= 0 && row < p.h && col >= 0 && col < p.w;
-        int64_t frame = c.at[i].frame + kt + p.first;
-        frame -= frame >= p.ring ? p.ring : 0;
+        int64_t frame = conv_frame(p, c.at[i].frame + kt);
         int64_t from = there ? ((frame * p.h + row) * p.w + col) * p.in + channel : 0;
         copy_async_16(piece(stage, c.line + 64 * i, c.piece), (const uint16_t *)p.x.data + from,
                       there);

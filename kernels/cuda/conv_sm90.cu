@@ -38,7 +38,7 @@ struct conv_sm90_problem {
     const float *bias;  /* NULL: none */
     const float *gamma; /* of a norm over the channels; NULL: none */
     int silu;
-    int ring, first; /* frames of x, the first that is seen */
+    int first, split, later; /* frame f that is seen is frame f + (f < split ? first : later) of x */
     int out, chunks, top, left;
     int step_t, step;       /* strides, the latter of rows and columns */
     int kt, groups, kh, kw; /* taps: in time; brought by patches of their own; found in one patch */
@@ -136,11 +136,11 @@ __device__ inline void bring_patches(const conv_sm90_problem &p, const conv_shar
                                at.first_out * N + here.index * CHUNK, at.col - p.left,
                                at.row - p.top, at.t);
             } else {
-                int frame = at.t * p.step_t + here.index / p.chunks / p.groups + p.first;
+                const int seen = at.t * p.step_t + here.index / p.chunks / p.groups;
                 hopper_load_4d(to, &p.x, &s.patch_full[r.at], chunk * CHUNK,
                                at.col * p.step - p.left + group % p.group_cols,
                                at.row * p.step - p.top + group / p.group_cols,
-                               frame - (frame >= p.ring ? p.ring : 0));
+                               seen + (seen < p.split ? p.first : p.later));
             }
             r.next();
         }
@@ -505,8 +505,9 @@ static void place_stages(conv_sm90_problem *p, const struct tile *tile)
     assert(p->w_stages >= 2);
 }
 
-static bool make_maps(conv_sm90_problem *p, const struct tensor *x, const struct conv *c,
-                      const struct conv_extra *extra, const struct tile *tile, struct dn_error *err)
+static bool make_maps(const struct exec *ex, conv_sm90_problem *p, const struct tensor *x,
+                      const struct conv *c, const struct conv_extra *extra, const struct tile *tile,
+                      struct dn_error *err)
 {
     const CUtensorMapSwizzle swizzle =
         tile->chunk == 64 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B;
@@ -534,17 +535,18 @@ static bool make_maps(conv_sm90_problem *p, const struct tensor *x, const struct
         memcpy(like_y.shape, shape, sizeof shape);
         memcpy(like_y.stride, stride, sizeof stride);
         like_y.data = extra->residual->data;
-        CUDA_TRY("conv", cudaGetSymbolAddress(&identity.data, conv_identity), err);
+        if (!ex->books.open)
+            CUDA_TRY("conv", cudaGetSymbolAddress(&identity.data, conv_identity), err);
         const int64_t sizes[] = {IDENTITY, IDENTITY, 1};
         const int64_t steps[] = {1, IDENTITY, IDENTITY * IDENTITY};
         memcpy(identity.shape, sizes, sizeof sizes);
         memcpy(identity.stride, steps, sizeof steps);
-        if (!hopper_tensor_map(&p->residual, "conv", &like_y, err) ||
-            !hopper_tensor_map(&p->identity, "conv", &identity, err))
+        if (!hopper_tensor_map(ex, &p->residual, "conv", &like_y, err) ||
+            !hopper_tensor_map(ex, &p->identity, "conv", &identity, err))
             return false;
     }
-    return hopper_tensor_map(&p->x, "conv", &pixels, err) &&
-           hopper_tensor_map(&p->w, "conv", &weights, err);
+    return hopper_tensor_map(ex, &p->x, "conv", &pixels, err) &&
+           hopper_tensor_map(ex, &p->w, "conv", &weights, err);
 }
 
 static conv_sm90_problem problem_of(const struct tensor *y, const struct tensor *x,
@@ -556,8 +558,9 @@ static conv_sm90_problem problem_of(const struct tensor *y, const struct tensor 
     p.residuals = extra->residual ? tile->n / tile->chunk : 0;
     p.gamma = extra->gamma && c->out == tile->n ? (const float *)extra->gamma->data : NULL;
     p.silu = extra->silu;
-    p.ring = (int)x->shape[0];
-    p.first = extra->ring ? (int)extra->first : 0;
+    p.first = extra->runs ? (int)extra->first : 0;
+    p.split = extra->runs ? (int)extra->split : (int)x->shape[0];
+    p.later = extra->runs ? (int)(extra->then - extra->split) : 0;
     p.bias = (const float *)c->bias.data;
     p.out = (int)c->out;
     p.chunks = up_to(c->in, tile->chunk);
@@ -586,11 +589,9 @@ bool conv_sm90_tile(struct exec *ex, const struct tensor *y, const struct tensor
                     struct dn_error *err)
 {
     const struct tile *tile = &tiles[which];
-    int processors = 0;
+    const int processors = ex->processors;
     conv_sm90_problem p = problem_of(y, x, c, extra, tile);
-    CUDA_TRY("conv",
-             cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, ex->device), err);
-    if (!make_maps(&p, x, c, extra, tile, err))
+    if (!make_maps(ex, &p, x, c, extra, tile, err))
         return false;
     return cuda_launch(ex, "conv", err, tile->kernel,
                        dim3((unsigned)(p.items < processors ? p.items : processors)), THREADS,
@@ -632,14 +633,12 @@ bool conv_sm90(struct exec *ex, const struct tensor *y, const struct tensor *x,
                const struct conv *c, const struct conv_extra *extra, struct dn_error *err)
 {
     const bool normed = extra->gamma && norm_suits(c);
-    int best = -1, processors = 0;
+    int best = -1;
     int64_t least = 0;
-    CUDA_TRY("conv",
-             cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, ex->device), err);
     for (int i = 0; i < TILES; i++) {
         if (!tile_suits(&tiles[i], c) || (normed && tiles[i].n != c->out))
             continue;
-        int64_t here = cost(y, x, c, &tiles[i], processors);
+        int64_t here = cost(y, x, c, &tiles[i], ex->processors);
         if (best < 0 || here < least) {
             best = i;
             least = here;

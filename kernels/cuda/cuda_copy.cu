@@ -71,10 +71,9 @@ static bool move_left(struct exec *ex, char *to, const char *from, size_t bytes,
         return false;
     for (size_t at = 0; at < bytes; at += most) {
         size_t n = bytes - at < most ? bytes - at : most;
-        CUDA_TRY("copy",
-                 cudaMemcpyAsync(between, from + at, n, cudaMemcpyDeviceToDevice, ex->stream), err);
-        CUDA_TRY("copy", cudaMemcpyAsync(to + at, between, n, cudaMemcpyDeviceToDevice, ex->stream),
-                 err);
+        if (!cuda_copy_bytes(ex, "copy", between, from + at, n, cudaMemcpyDeviceToDevice, err) ||
+            !cuda_copy_bytes(ex, "copy", to + at, between, n, cudaMemcpyDeviceToDevice, err))
+            return false;
     }
     return cuda_launched(ex, "copy", err);
 }
@@ -91,8 +90,8 @@ static bool copy_contiguous(struct exec *ex, const struct tensor *dst, const str
         assert(to <= from);
         return move_left(ex, to, from, bytes, err);
     }
-    CUDA_TRY("copy", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, ex->stream), err);
-    return cuda_launched(ex, "copy", err);
+    return cuda_copy_bytes(ex, "copy", to, from, bytes, cudaMemcpyDeviceToDevice, err) &&
+           cuda_launched(ex, "copy", err);
 }
 
 /* Pieces of a copy that are moved whole: axis 0 of the walk counts them. */
@@ -206,13 +205,10 @@ extern "C" bool cuda_fill_zero(struct exec *ex, const struct tensor *dst, struct
     int64_t count = tensor_count(dst), size = dtype_size(dst->dtype);
     if (count == 0)
         return true;
-    if (tensor_is_contiguous(dst)) {
-        if (!cuda_enter(ex, "fill_zero", err))
-            return false;
-        CUDA_TRY("fill_zero", cudaMemsetAsync(dst->data, 0, (size_t)(count * size), ex->stream),
-                 err);
-        return cuda_launched(ex, "fill_zero", err);
-    }
+    if (tensor_is_contiguous(dst))
+        return cuda_enter(ex, "fill_zero", err) &&
+               cuda_fill_bytes(ex, "fill_zero", dst->data, 0, (size_t)(count * size), err) &&
+               cuda_launched(ex, "fill_zero", err);
     cuda_array to = {dst->data, 0}, none = {NULL, 0};
     return cuda_launch(ex, "fill_zero", err, copy_kernel, cuda_grid(count), CUDA_BLOCK, 0, to, none,
                        (int)size, walk_over(dst, dst), count);

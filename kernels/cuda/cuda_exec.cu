@@ -17,11 +17,13 @@ bool cuda_ok(cudaError_t code, const char *op, struct dn_error *err)
 
 bool cuda_enter(const struct exec *ex, const char *op, struct dn_error *err)
 {
-    return cuda_ok(cudaSetDevice(ex->device), op, err);
+    return ex->books.open || cuda_ok(cudaSetDevice(ex->device), op, err);
 }
 
 bool cuda_launched(const struct exec *ex, const char *op, struct dn_error *err)
 {
+    if (ex->books.open)
+        return true;
     CUDA_TRY(op, cudaGetLastError(), err);
     if (ex->sync_each)
         CUDA_TRY(op, cudaStreamSynchronize(ex->stream), err);
@@ -79,6 +81,31 @@ static bool open_stream(struct exec *ex, bool first, struct dn_error *err)
     return true;
 }
 
+static bool read_device(struct exec *ex, struct dn_error *err)
+{
+    CUDA_TRY("backend cuda",
+             cudaDeviceGetAttribute(&ex->major, cudaDevAttrComputeCapabilityMajor, ex->device),
+             err);
+    CUDA_TRY("backend cuda",
+             cudaDeviceGetAttribute(&ex->minor, cudaDevAttrComputeCapabilityMinor, ex->device),
+             err);
+    CUDA_TRY("backend cuda",
+             cudaDeviceGetAttribute(&ex->processors, cudaDevAttrMultiProcessorCount, ex->device),
+             err);
+    return true;
+}
+
+/* Books alone, as for an H200. */
+static struct exec *open_books(enum dtype dtype)
+{
+    struct exec *ex = (struct exec *)dn_calloc(1, sizeof *ex);
+    ex->dtype = dtype;
+    ex->major = 9;
+    ex->processors = 132;
+    ex->plan_only = ex->books.open = true;
+    return ex;
+}
+
 static bool open_on(int device, enum dtype dtype, bool first, struct exec **out,
                     struct dn_error *err)
 {
@@ -87,8 +114,8 @@ static bool open_on(int device, enum dtype dtype, bool first, struct exec **out,
     ex->device = device;
     ex->sync_each = wished("DANAUS_SYNC");
     ex->poison = wished("DANAUS_POISON");
-    bool ok = cuda_enter(ex, "backend cuda", err) && open_stream(ex, first, err) &&
-              cuda_pool_open(ex->device, err) && cuda_gemm_open(&ex->gemm, err);
+    bool ok = cuda_enter(ex, "backend cuda", err) && read_device(ex, err) &&
+              open_stream(ex, first, err) && cuda_pool_open(ex->device, err) && cuda_gemm_open(&ex->gemm, err);
     if (!ok) {
         cuda_close(ex);
         return false;
@@ -104,25 +131,33 @@ extern "C" bool cuda_open(const struct exec_options *options, struct exec **out,
     if (options->dtype != DTYPE_F32 && options->dtype != DTYPE_BF16)
         return dn_fail(err, DN_E_UNSUPPORTED, "backend cuda computes in F32 or BF16, not %s",
                        dtype_name(options->dtype));
+    if (options->plan_only) {
+        *out = open_books(options->dtype);
+        return true;
+    }
     return device_works(options->device, err) &&
            open_on(options->device, options->dtype, false, out, err);
 }
 
 extern "C" bool cuda_open_beside(struct exec *ex, struct exec **out, struct dn_error *err)
 {
-    *out = NULL;
-    return open_on(ex->device, ex->dtype, true, out, err);
+    *out = ex->plan_only ? open_books(ex->dtype) : NULL;
+    return *out || open_on(ex->device, ex->dtype, true, out, err);
 }
 
 extern "C" void cuda_close(struct exec *ex)
 {
     if (!ex)
         return;
+    if (ex->plan_only) {
+        free(ex);
+        return;
+    }
     cudaSetDevice(ex->device);
     cuda_ring_close(ex);
     cuda_gemm_close(ex->gemm);
     if (ex->stream) {
-        cuda_give_back(ex, ex->scratch);
+        cuda_scratch_close(ex);
         cudaStreamSynchronize(ex->stream);
         cudaStreamDestroy(ex->stream);
         cuda_pool_close(ex->device);
@@ -132,5 +167,5 @@ extern "C" void cuda_close(struct exec *ex)
 
 extern "C" bool cuda_sync(struct exec *ex, struct dn_error *err)
 {
-    return cuda_enter(ex, "sync", err) && cuda_ok(cudaStreamSynchronize(ex->stream), "sync", err);
+    return ex->books.open || (cuda_enter(ex, "sync", err) && cuda_ok(cudaStreamSynchronize(ex->stream), "sync", err));
 }

@@ -19,14 +19,29 @@ extern "C" {
 struct cuda_gemm;
 struct cuda_ring;
 
+/* Device memory of an exec in numbers. While it plans they are all that moves. */
+struct cuda_books {
+    bool open;     /* planning: nothing is computed or taken */
+    int64_t held;  /* bytes of tensors */
+    int64_t most;  /* since the plan began */
+    int64_t begun; /* held when it began */
+    void *scratch; /* the real one's */
+    size_t scratch_size;
+    uintptr_t next; /* addresses of what is taken in the books only */
+};
+
 struct exec {
     enum dtype dtype; /* first: exec_dtype() reads it for every backend */
     int device;
+    int major, minor, processors; /* compute capability, multiprocessors */
+    bool plan_only;        /* there is no device; books are open from start to end */
     cudaStream_t stream;
     bool sync_each; /* DANAUS_SYNC=1: wait after each operation, so that a fault names its own */
     bool poison;    /* DANAUS_POISON=1: memory that is taken, and scratch at each use, is NaN */
     void *scratch;
     size_t scratch_size;
+    size_t scratch_wish; /* as large as a plan found it; taken at the next growth */
+    struct cuda_books books;
     struct cuda_gemm *gemm;
     struct cuda_ring *ring; /* locked host memory, NULL until something is sent */
 };
@@ -47,12 +62,15 @@ bool cuda_launched(const struct exec *ex, const char *op, struct dn_error *err);
 /* --- memory (cuda_memory.cu); nothing here waits for queued work --- */
 bool cuda_pool_open(int device, struct dn_error *err);
 void cuda_pool_close(int device); /* returns to the driver what nobody holds */
-/* size bytes of device memory, for work that is queued from now on. */
-bool cuda_take(struct exec *ex, const char *op, size_t size, void **out, struct dn_error *err);
-void cuda_give_back(struct exec *ex, void *memory); /* NULL allowed */
+/* The runtime's copies and fills, unless ex plans. */
+bool cuda_copy_bytes(struct exec *ex, const char *op, void *to, const void *from, size_t size,
+                     enum cudaMemcpyKind kind, struct dn_error *err);
+bool cuda_fill_bytes(struct exec *ex, const char *op, void *to, int value, size_t size,
+                     struct dn_error *err);
 /* At least size bytes of device memory, 256-byte aligned, valid for what is queued before the next
  * call. */
 bool cuda_scratch(struct exec *ex, const char *op, size_t size, void **out, struct dn_error *err);
+void cuda_scratch_close(struct exec *ex);
 
 /* --- transfers (cuda_transfer.cu) --- */
 /* Queues a copy of host memory, which may be reused on return. */

@@ -31,5 +31,8 @@ struct cuda_gemm_problem {
 bool cuda_gemm_run(struct cuda_gemm *gemm, cudaStream_t stream, const struct cuda_gemm_problem *p,
                    const struct cuda_matrix *y, const struct cuda_matrix *x,
                    const struct cuda_matrix *w, struct dn_error *err);
+/* The same on ex's stream (linear.cu); while ex plans, nothing. */
+bool cuda_multiply(struct exec *ex, const struct cuda_gemm_problem *p, const struct cuda_matrix *y,
+                   const struct cuda_matrix *x, const struct cuda_matrix *w, struct dn_error *err);
 
 #endif

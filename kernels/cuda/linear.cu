@@ -255,6 +255,14 @@ static bool adds_to_y(const struct linear_args *args)
     return args && (args->epilogue == LINEAR_RESIDUAL || args->epilogue == LINEAR_GATE_RESIDUAL);
 }
 
+bool cuda_multiply(struct exec *ex, const struct cuda_gemm_problem *p, const struct cuda_matrix *y,
+                   const struct cuda_matrix *x, const struct cuda_matrix *w, struct dn_error *err)
+{
+    return ex->books.open ||
+           (cuda_enter(ex, "linear", err) && cuda_gemm_run(ex->gemm, ex->stream, p, y, x, w, err) &&
+            cuda_launched(ex, "linear", err));
+}
+
 /* The product, to y when it `stores`, else to *product, and what is to be done to it. */
 static bool multiply(struct exec *ex, const struct tensor *y, const struct tensor *x,
                      const struct linear *l, const struct linear_args *args, bool stores,
@@ -268,9 +276,7 @@ static bool multiply(struct exec *ex, const struct tensor *y, const struct tenso
         p.gelu = args && args->epilogue == LINEAR_GELU_TANH;
         p.bias = bias;
     }
-    if (!cuda_enter(ex, "linear", err) ||
-        !cuda_gemm_run(ex->gemm, ex->stream, &p, &ym, &xm, &wm, err) ||
-        !cuda_launched(ex, "linear", err))
+    if (!cuda_multiply(ex, &p, &ym, &xm, &wm, err))
         return false;
     if (stores)
         return !args || !args->norm || apply_norm(ex, y, args->norm, err);

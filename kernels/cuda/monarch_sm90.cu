@@ -217,8 +217,8 @@ __global__ void __launch_bounds__(BLOCK, 3)
 #endif
 }
 
-inline bool map_of(CUtensorMap *map, const monarch_problem &p, void *data, int64_t stride,
-                   int64_t head_stride, struct dn_error *err)
+inline bool map_of(const struct exec *ex, CUtensorMap *map, const monarch_problem &p, void *data,
+                   int64_t stride, int64_t head_stride, struct dn_error *err)
 {
     hopper_tensor t = {data,
                        5,
@@ -227,23 +227,20 @@ inline bool map_of(CUtensorMap *map, const monarch_problem &p, void *data, int64
                        {64, 64, 1, 1, 1},
                        CU_TENSOR_MAP_SWIZZLE_128B,
                        {}};
-    return hopper_tensor_map(map, OP, &t, err);
+    return hopper_tensor_map(ex, map, OP, &t, err);
 }
 template <int SPLITS> bool run(struct exec *ex, const monarch_problem &p, struct dn_error *err)
 {
     hopper_params params;
-    int processors = 0;
-    if (!map_of(&params.keys, p, p.k.data, p.k_stride, p.k_head_stride, err) ||
-        !map_of(&params.values, p, p.v.data, p.v_stride, p.v_head_stride, err))
+    if (!map_of(ex, &params.keys, p, p.k.data, p.k_stride, p.k_head_stride, err) ||
+        !map_of(ex, &params.values, p, p.v.data, p.v_stride, p.v_head_stride, err))
         return false;
-    CUDA_TRY(OP, cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, ex->device),
-             err);
     auto stages = [&](const tensor_plan &plan) {
         int groups = (int)divide_up(plan.chunks, GROUPS);
         int64_t steps = (int64_t)plan.heads * groups * p.b1 * plan.tiles;
         assert(steps < INT32_MAX);
         params.plan = plan;
-        return cuda_launch(ex, OP, err, monarch_sm90_1_kernel, dim3((unsigned)processors),
+        return cuda_launch(ex, OP, err, monarch_sm90_1_kernel, dim3((unsigned)ex->processors),
                            GROUPS * BLOCK, SMALL + 1024 + STAGES * 4 * HALF, params, (int)steps) &&
                cuda_launch(ex, OP, err, monarch_sm90_2_kernel<SPLITS>,
                            cuda_grid(plan.heads * plan.chunks * PAIRS * plan.row_groups, 1), BLOCK,

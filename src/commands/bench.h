@@ -91,6 +91,7 @@ struct bench_mode {
     struct attention_choice attention;
     struct bench_pass pass; /* the last chunk's */
     struct bench_clips clips;
+    struct pipeline_memory memory; /* planned for the first clip; zeros: not known */
     double torch_pass;         /* seconds of PyTorch's layers; 0: not measured */
     double rival_kernel[2];    /* MonarchRT's attention: called, replayed as a graph; 0: not */
     double rival_clip[3];      /* its clip: all, diffusion, decoding; 0: not measured */
@@ -99,6 +100,14 @@ struct bench_mode {
 /* "dense,h1,h2": choices as in attention rules; NULL or "": the request's own. */
 bool bench_modes_parse(const char *text, const struct request *r, struct bench_mode *modes,
                        int *count, struct dn_error *err);
+
+/* --- memory (bench_plan.c) --- */
+
+/* Fills the modes' memory without a GPU; opens the job's model directory, nothing else of it. False
+ * also when this build has no backend that plans. */
+bool bench_plan_run(struct job *job, const struct bench_model *model, struct bench_mode *modes,
+                    int count, const struct pipeline_inputs *inputs, struct dn_error *err);
+void bench_plan_print(const struct request *r, const struct bench_mode *modes, int count);
 
 /* --- the operations (bench_shapes.c) --- */
 

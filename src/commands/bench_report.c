@@ -129,6 +129,9 @@ static void print_machine(const struct bench_result *r)
     printf("peak memory    %.0f MB", (double)r->peak_bytes / 1e6);
     if (r->gpu_bytes > 0)
         printf(", %.2f GiB in use on the GPU", (double)r->gpu_bytes / 0x1p30);
+    if (r->gpu_bytes > 0 && r->mode_count == 1)
+        printf(", of which the plan knows %.2f",
+               (double)(r->modes[0].memory.held + r->modes[0].memory.more) / 0x1p30);
     if (r->encoding > 0)
         printf("\nencoding       %.0f frames/s to mp4 of a drawn clip; random weights make noise, which "
                "takes longer",

@@ -17,7 +17,7 @@
 struct bench_args {
     char *model, *size, *frames, *modes, *compare_monarchrt;
     int64_t repeat, window, rival_clips;
-    bool json, clips_only, compare_torch, rival_configs;
+    bool json, plan, clips_only, compare_torch, rival_configs;
 };
 
 #define AT(field) .offset = offsetof(struct bench_args, field)
@@ -41,6 +41,8 @@ static const struct option own_rows[] = {
      .max = 1000, .fallback = "3", .argument = "N", .help = "Clips to make."},
     {.name = "clips-only", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(clips_only),
      .fallback = "false", .help = "Leave out single operations and, on a GPU, phases and files."},
+    {.name = "plan", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(plan), .fallback = "false",
+     .help = "Only tell what a clip takes of a GPU's memory. Needs the CUDA backend, but no GPU."},
     {.name = "json", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(json), .fallback = "false",
      .help = "The results as one JSON object."},
     {.name = "compare-torch", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(compare_torch),
@@ -221,9 +223,9 @@ static bool make_clips(struct bench *b, struct bench_mode *mode, struct dn_error
                                 .output = bench_model_file(&b->model, "clip.mp4"),
                                 .stop = command_stop()};
     r->attention = mode->attention;
-    if (b->args.modes)
-        r->rule_count = 0;
     bool ok = pipeline_check(b->pipeline, r, &b->inputs, err);
+    if (ok && job_queues(b->job.ops))
+        ok = pipeline_memory(b->pipeline, r, &b->inputs, &mode->memory, err);
     if (ok && job_queues(b->job.ops) && b->args.clips_only)
         ok = make_some(b, &setup, BENCH_CLIP_FRAMES, b->args.repeat, clips, err);
     else if (ok && job_queues(b->job.ops))
@@ -309,14 +311,28 @@ static void report(const struct bench *b)
     (b->args.json ? bench_print_json : bench_print)(&result);
 }
 
+/* What a clip would take, and no more. */
+static bool plan(struct bench *b, struct dn_error *err)
+{
+    if (b->model.synthetic)
+        make_context(b);
+    if (!bench_plan_run(&b->job, &b->model, b->modes, b->mode_count, &b->inputs, err))
+        return false;
+    bench_plan_print(&b->job.settings.request, b->modes, b->mode_count);
+    return true;
+}
+
 static int run_bench(int argc, char **argv)
 {
     struct bench b = {0};
     struct dn_error err;
     command_catch_signals();
     option_defaults(own_rows, OWN_COUNT, &b.args);
-    bool ok = read_settings(&b, argc, argv, &err) && measure(&b, &err);
-    if (ok)
+    bool ok = read_settings(&b, argc, argv, &err);
+    if (ok && b.args.modes)
+        b.job.settings.request.rule_count = 0;
+    ok = ok && (b.args.plan ? plan(&b, &err) : measure(&b, &err));
+    if (ok && !b.args.plan)
         report(&b);
     pipeline_close(b.pipeline);
     pipeline_inputs_done(&b.inputs);

@@ -54,8 +54,7 @@ static bool take_output(void *context, const struct tensor *y, struct dn_error *
     const struct vae_backend *b = &s->module->backend;
     if (s->frames + y->shape[0] > s->output.shape[0] || y->shape[1] != s->output.shape[1] ||
         y->shape[2] != s->output.shape[2] || y->shape[3] != s->output.shape[3])
-        return dn_fail(err, DN_E_FORMAT, "%s has another shape than the fixture",
-                       s->module->name);
+        return dn_fail(err, DN_E_FORMAT, "%s has another shape than the fixture", s->module->name);
     struct tensor to = tensor_slice(&s->output, s->frames, y->shape[0]);
     s->frames += y->shape[0];
     return b->ops->copy(b->ex, &to, y, err);
@@ -98,10 +97,9 @@ static bool compare_cache(const struct module *m, const char *call, int j, struc
     struct verify_tensor want = {0};
     char what[NAME_SIZE + 32];
     bool ok = true;
-    if (window->frames.data && (verify_tensor_read(&want, m->fixture, 4, "%s.%s.cache%d_after",
-                                                   m->name, call, j) ||
-                                verify_tensor_read(&want, m->fixture, 4, "%s.%s.cache_after",
-                                                   m->name, call))) {
+    if (vae_window_buffer(window) &&
+        (verify_tensor_read(&want, m->fixture, 4, "%s.%s.cache%d_after", m->name, call, j) ||
+         verify_tensor_read(&want, m->fixture, 4, "%s.%s.cache_after", m->name, call))) {
         snprintf(what, sizeof what, "%s %s cache %d", m->name, call, j);
         ok = compare_history(m, what, window, &want, err);
     }
@@ -214,15 +212,16 @@ static bool run_inputs(const struct module *m, struct dn_error *err)
 static bool run_layer_case(struct verify_run *run, const struct weights *fixture, const char *name,
                            struct dn_error *err)
 {
-    struct module m = {.run = run, .fixture = fixture, .name = name,
-                       .backend = {run->ops, run->ex}};
+    struct module m = {
+        .run = run, .fixture = fixture, .name = name, .backend = {run->ops, run->ex}};
     int64_t frames, h = 0, w = 0;
     bool up = false;
     if (!measure(fixture, name, &frames, &h, &w, &up))
         return dn_fail(err, DN_E_FORMAT, "%s has no x", name);
     m.chain = dn_calloc(1, sizeof *m.chain);
     bool ok = vae_chain_add(m.chain, fixture, "", name, MODEL_ANY_SIZE, up, &m.backend, err) &&
-              vae_state_new(m.chain, &m.backend, frames, h, w, &m.state, err) && run_inputs(&m, err);
+              vae_state_new(m.chain, &m.backend, frames, h, w, &m.state, err) &&
+              run_inputs(&m, err);
     vae_state_free(m.state);
     vae_chain_done(m.chain, &m.backend);
     free(m.chain);
@@ -247,7 +246,9 @@ static bool run_norm_case(struct verify_run *run, const struct weights *fixture,
     for (int64_t i = 0; ok && i < x.shape[0]; i++) {
         const int64_t channels = x.shape[1], count = x.count / x.shape[0];
         /* one sample as [c, 1, 1, pixels] */
-        struct verify_tensor one = {.data = x.data + i * count, .ndim = 4, .count = count,
+        struct verify_tensor one = {.data = x.data + i * count,
+                                    .ndim = 4,
+                                    .count = count,
                                     .shape = {channels, 1, 1, count / channels}};
         struct verify_tensor one_want = one;
         one_want.data = want.data + i * count;

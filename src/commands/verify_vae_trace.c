@@ -107,9 +107,9 @@ static char *cache_shapes(const struct vae_state *state, int64_t latent)
     for (int64_t i = 0; i < state->chain->count; i++)
         for (int j = 0; j < 2; j++) {
             const struct vae_window *window = &state->layers[i].window[j];
-            const int64_t *s = window->frames.shape;
-            if (!window->frames.data)
+            if (!vae_window_buffer(window))
                 continue;
+            const int64_t *s = vae_window_buffer(window)->shape;
             if (latent == 0 && state->chain->layers[i].kind == VAE_LAYER_UPSAMPLE)
                 strbuf_append_text(&text, "\"Rep\", ");
             else

@@ -28,6 +28,9 @@ void safetensors_writer_tensor(struct safetensors_writer *w, const char *name, e
 /* The file is for this run alone: finish does not wait until the disk has it. */
 void safetensors_writer_passing(struct safetensors_writer *w);
 
+/* Only names and shapes matter: data may be NULL, and zeros that take no disk stand for it. */
+void safetensors_writer_hollow(struct safetensors_writer *w);
+
 /* Writes everything to path. A file that is there already is replaced when `replace` is set, else
  * refused (DN_E_EXISTS). False: path is as it was. May be called again. */
 bool safetensors_writer_finish(struct safetensors_writer *w, const char *path, bool replace,

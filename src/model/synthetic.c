@@ -31,7 +31,7 @@ const struct synthetic_size *synthetic_find(const char *name)
 
 struct block {
     struct safetensors_writer *writer;
-    uint16_t *numbers; /* bf16, about uniform in +-0.03 */
+    uint16_t *numbers; /* bf16, about uniform in +-0.03; NULL: none are wanted */
     uint16_t *ones;    /* for norms */
     int64_t made;
 };
@@ -50,6 +50,10 @@ static uint16_t *random_numbers(int64_t count)
 static bool add_tensor(void *context, const char *name, int ndim, const int64_t *shape)
 {
     struct block *b = context;
+    if (!b->numbers) {
+        safetensors_writer_tensor(b->writer, name, DTYPE_BF16, ndim, shape, NULL);
+        return true;
+    }
     bool norm = strstr(name, "norm_") || strstr(name, "norm3.weight") || strstr(name, "gamma");
     const uint16_t *data = norm ? b->ones : b->numbers + b->made % SHIFTS * SHIFT_STEP;
     safetensors_writer_tensor(b->writer, name, DTYPE_BF16, ndim, shape, data);
@@ -61,12 +65,16 @@ static bool write_block(const char *dir, const char *name, int64_t largest,
                         void (*fill)(struct block *, const struct synthetic_size *),
                         const struct synthetic_size *size, struct dn_error *err)
 {
-    struct block b = {.writer = safetensors_writer_new(),
-                      .numbers = random_numbers(largest + SHIFTS * SHIFT_STEP),
-                      .ones = dn_malloc(dn_mul_or_abort((size_t)largest, 2))};
+    struct block b = {.writer = safetensors_writer_new()};
+    if (largest > 0) {
+        b.numbers = random_numbers(largest + SHIFTS * SHIFT_STEP);
+        b.ones = dn_malloc(dn_mul_or_abort((size_t)largest, 2));
+        safetensors_writer_passing(b.writer);
+    } else {
+        safetensors_writer_hollow(b.writer);
+    }
     for (int64_t i = 0; i < largest; i++)
         b.ones[i] = bf16_from_f32(1.0f);
-    safetensors_writer_passing(b.writer);
     fill(&b, size);
     char *path = dn_asprintf("%s/%s", dir, name);
     bool ok = safetensors_writer_finish(b.writer, path, true, err);
@@ -229,6 +237,16 @@ static bool write_config(const struct synthetic_size *s, const char *dir, struct
     return ok;
 }
 
+/* largest: elements of a file's largest tensor; 0: hollow files. */
+static bool write_files(const struct synthetic_size *size, const char *dir, int64_t largest,
+                        struct dn_error *err)
+{
+    return write_config(size, dir, err) &&
+           write_block(dir, "diffusion_pytorch_model.safetensors", largest, fill_transformer, size,
+                       err) &&
+           write_block(dir, "Wan2.1_VAE.safetensors", largest, fill_vae, size, err);
+}
+
 bool synthetic_write(const struct synthetic_size *size, const char *dir, struct dn_error *err)
 {
     int64_t widest = size->vae_width * 4;
@@ -237,8 +255,11 @@ bool synthetic_write(const struct synthetic_size *size, const char *dir, struct 
         largest = 27 * widest * widest;
     if (largest < size->dim * 6 * size->dim)
         largest = size->dim * 6 * size->dim;
-    return write_config(size, dir, err) &&
-           write_block(dir, "diffusion_pytorch_model.safetensors", largest, fill_transformer, size,
-                       err) &&
-           write_block(dir, "Wan2.1_VAE.safetensors", largest, fill_vae, size, err);
+    return write_files(size, dir, largest, err);
+}
+
+bool synthetic_write_hollow(const struct synthetic_size *size, const char *dir,
+                            struct dn_error *err)
+{
+    return write_files(size, dir, 0, err);
 }

@@ -23,5 +23,8 @@ const struct synthetic_size *synthetic_find(const char *name); /* NULL: not know
 
 /* Writes config.json, the transformer (bf16) and the VAE (bf16) to the existing directory dir. */
 bool synthetic_write(const struct synthetic_size *size, const char *dir, struct dn_error *err);
+/* The same with zeros that take no disk, for who looks at sizes only. */
+bool synthetic_write_hollow(const struct synthetic_size *size, const char *dir,
+                            struct dn_error *err);
 
 #endif

@@ -51,6 +51,11 @@ void text_context_free(struct text_context *context); /* NULL allowed */
 bool transformer_cache_new(struct transformer *tr, int64_t rows, int64_t cols, int64_t frames,
                            int64_t sink_frames, struct kv_cache **out, struct dn_error *err);
 
+/* A twin for a plan (ops plan_begin): of the same weights, with buffers that begin as tr's. Freed
+ * before plan_end, after what was made from it. */
+struct transformer *transformer_twin(const struct transformer *tr);
+void transformer_twin_free(struct transformer *twin); /* NULL allowed */
+
 /* Bytes of exec memory that a first pass over so many frames takes beyond what is held already;
  * negative when it gives some back. */
 int64_t transformer_pass_bytes(struct transformer *tr, int64_t frames, int64_t frame_tokens);

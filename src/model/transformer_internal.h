@@ -67,6 +67,7 @@ struct transformer {
     int next_slot; /* replaced when all are used */
     struct scratch scratch;
     struct rope_slot rope;
+    bool is_twin; /* of a plan: nobody looks at numbers */
 };
 
 struct text_context {

@@ -94,6 +94,23 @@ int64_t transformer_pass_bytes(struct transformer *tr, int64_t frames, int64_t f
     return bytes;
 }
 
+struct transformer *transformer_twin(const struct transformer *tr)
+{
+    struct transformer *twin = dn_malloc(sizeof *twin);
+    *twin = *tr;
+    twin->is_twin = true;
+    return twin;
+}
+
+void transformer_twin_free(struct transformer *twin)
+{
+    if (!twin)
+        return;
+    transformer_scratch_done(twin);
+    transformer_timesteps_done(twin);
+    free(twin);
+}
+
 bool transformer_rope_fit(struct transformer *tr, int64_t start, int64_t frames, int64_t rows,
                           int64_t cols, struct dn_error *err)
 {
@@ -113,7 +130,8 @@ bool transformer_rope_fit(struct transformer *tr, int64_t start, int64_t frames,
     r->used = false;
     size_t count = dn_mul_or_abort((size_t)shape[0], (size_t)shape[1]);
     float *tables = dn_malloc(dn_mul_or_abort(count, 2 * sizeof *tables));
-    rope_table(tables, tables + count, head_dim, start, frames, rows, cols);
+    if (!tr->is_twin)
+        rope_table(tables, tables + count, head_dim, start, frames, rows, cols);
     struct tensor cos_host = tensor_over(tables, DTYPE_F32, 2, shape);
     struct tensor sin_host = tensor_over(tables + count, DTYPE_F32, 2, shape);
     bool ok = tr->ops->upload(tr->ex, &r->cos, &cos_host, err) &&

@@ -1,4 +1,5 @@
-/* vae_blocks: the building blocks of the autoencoder, a chain of layers run over a stream of frames.
+/* vae_blocks: the building blocks of the autoencoder, a chain of layers run over a stream of
+ * frames.
  *
  * Encoder and decoder are both chains: a first convolution, residual blocks, attention and
  * resamplers in the order of the file, a head. Weights (struct vae_layer) are shared; what a clip
@@ -46,13 +47,13 @@ struct vae_conv {
 
 struct vae_layer {
     enum vae_layer_kind kind;
-    char name[32];            /* as in the file without the net's prefix: "upsamples.3" */
-    int64_t in, out;          /* channels */
-    struct tensor gamma[2];   /* F32 [channels]; norms in order */
-    struct vae_conv conv[2];  /* CONV, HEAD: [0]; RESIDUAL: both; resamplers: [0] is the spatial */
-    struct vae_conv shortcut; /* RESIDUAL whose channels change */
-    struct vae_conv time;     /* resamplers that change the number of frames */
-    bool folded;              /* HEAD: conv[0] computes squares, see vae_fold.h */
+    char name[32];             /* as in the file without the net's prefix: "upsamples.3" */
+    int64_t in, out;           /* channels */
+    struct tensor gamma[2];    /* F32 [channels]; norms in order */
+    struct vae_conv conv[2];   /* CONV, HEAD: [0]; RESIDUAL: both; resamplers: [0] is the spatial */
+    struct vae_conv shortcut;  /* RESIDUAL whose channels change */
+    struct vae_conv time;      /* resamplers that change the number of frames */
+    bool folded;               /* HEAD: conv[0] computes squares, see vae_fold.h */
     struct linear *qkv, *proj; /* ATTENTION */
 };
 
@@ -85,34 +86,70 @@ bool vae_conv_load(struct vae_conv *conv, const struct weights *w, const char *n
                    const struct vae_conv_shape *shape, const struct conv_args *args,
                    const struct vae_backend *backend, struct dn_error *err);
 
-/* --- running (vae_chain.c, vae_layers.c) --- */
+/* --- running (vae_chain.c, vae_layers.c, vae_window.c) --- */
 
-/* The last frames that a causal convolution has seen and room for new ones, in one buffer. Where the
- * backend reads rings (video_habits) they go round in it and nothing is moved: `room` divides its
- * length, and a clip begins with one frame in the last place. Elsewhere the history moves to the
- * front when the end is reached. */
+/* Windows (vae_window.c). */
+#define VAE_PAIR 2
+#define VAE_MAX_POOLS 16
+
+struct vae_window_size {
+    int64_t history, room; /* frames of the past, and new ones at a time */
+    int64_t h, w, c;
+};
+
+/* Pairs of frames that the windows of one size share. */
+struct vae_pool {
+    struct vae_window_size size;
+    struct tensor frames;    /* [2 * pairs, h, w, c] */
+    int64_t windows, given;  /* windows in all; that have their first pair */
+    int spares, spare_count; /* pairs beside one a window; of them free now, */
+    int64_t spare[2];        /* and their first frames */
+};
+struct vae_pools {
+    struct vae_pool pools[VAE_MAX_POOLS];
+    int count;
+};
+/* First the windows of all layers are told, layer by layer; then pools are made, then windows. */
+void vae_pools_expect(struct vae_pools *pools, const struct vae_window_size *sizes, int count,
+                      const struct vae_backend *backend);
+bool vae_pools_new(struct vae_pools *pools, const struct vae_backend *backend, int64_t *bytes,
+                   struct dn_error *err);
+/* All pairs are free again: before all windows are reset. */
+void vae_pools_reset(struct vae_pools *pools);
+void vae_pools_done(struct vae_pools *pools, const struct vae_backend *backend);
+
+/* The last frames that a causal convolution has seen and room for new ones: pairs in a pool, or one
+ * buffer. Where the backend sees two runs of frames (video_habits) they go round in it and nothing
+ * is moved: `room` divides its length, and a clip begins with one frame in the last place.
+ * Elsewhere the history moves to the front when the end is reached. */
 struct vae_window {
-    struct tensor frames; /* [length, h, w, c]; data NULL: the layer needs none */
+    struct vae_pool *pool; /* NULL: its own buffer */
+    int64_t past, fresh;   /* first frames of its pairs there */
+    struct tensor frames;  /* [length, h, w, c]; data NULL: the layer needs none */
     int64_t history, length;
-    int64_t at;     /* the frame where new ones go; the history lies before it */
+    int64_t at; /* the frame where new ones go; the history lies before it */
     bool ring;
     int64_t filled; /* frames of history that hold something else than the zeros of a start */
 };
 
-bool vae_window_init(struct vae_window *window, int64_t history, int64_t room, int64_t h,
-                     int64_t w, int64_t c, const struct vae_backend *backend,
+bool vae_window_init(struct vae_window *window, const struct vae_window_size *size,
+                     struct vae_pools *pools, const struct vae_backend *backend, int64_t *bytes,
                      struct dn_error *err);
 void vae_window_done(struct vae_window *window, const struct vae_backend *backend);
-/* All history zero again. */
+/* All history zero again; with its pools, if it has one (vae_state_reset). */
 bool vae_window_reset(struct vae_window *window, const struct vae_backend *backend,
                       struct dn_error *err);
 /* Where n <= room new frames go. */
 bool vae_window_input(struct vae_window *window, int64_t n, const struct vae_backend *backend,
                       struct tensor *input, struct dn_error *err);
-/* What the convolution then reads; fills in extra's ring. */
+/* What the convolution then reads; fills in extra's runs. */
 struct tensor vae_window_all(const struct vae_window *window, int64_t n, struct conv_extra *extra);
 /* After n new frames were used: they are the past. */
 void vae_window_advance(struct vae_window *window, int64_t n);
+/* A clip's first n frames are not remembered: the past stays zero, but counts as frames. */
+void vae_window_skip(struct vae_window *window, int64_t n);
+/* The buffer that it lies in, [frames, h, w, c]; NULL: the layer needs none. */
+const struct tensor *vae_window_buffer(const struct vae_window *window);
 /* Frame i of the history, 0 the oldest: [1, h, w, c]. */
 struct tensor vae_window_past(const struct vae_window *window, int64_t i);
 
@@ -134,6 +171,7 @@ struct vae_state {
     struct vae_backend backend;
     const struct vae_chain *chain;
     struct vae_layer_state layers[VAE_MAX_LAYERS];
+    struct vae_pools pools;
     struct tensor scratch[2]; /* [elements], the exec's dtype */
     bool first;               /* the frames that run now begin a clip */
     int64_t bytes;            /* of exec memory held */
@@ -141,10 +179,10 @@ struct vae_state {
     void *trace_context;
 };
 
-/* Buffers for inputs of at most frames x h x w; err on device memory. vae_state_free allows NULL. */
-bool vae_state_new(const struct vae_chain *chain, const struct vae_backend *backend,
-                   int64_t frames, int64_t h, int64_t w, struct vae_state **out,
-                   struct dn_error *err);
+/* Buffers for inputs of at most frames x h x w; err on device memory. vae_state_free allows NULL.
+ */
+bool vae_state_new(const struct vae_chain *chain, const struct vae_backend *backend, int64_t frames,
+                   int64_t h, int64_t w, struct vae_state **out, struct dn_error *err);
 void vae_state_free(struct vae_state *state);
 bool vae_state_reset(struct vae_state *state, struct dn_error *err);
 /* Runs x [n, h, w, c] (exec's dtype; may be overwritten), n <= frames, through all layers. The
@@ -153,10 +191,10 @@ bool vae_state_run(struct vae_state *state, const struct tensor *x, vae_sink_fn 
                    void *context, struct dn_error *err);
 
 /* One layer on n <= room frames; *y is a view of its output (or of x, written in place). */
-bool vae_layer_run(struct vae_state *state, int64_t index, const struct tensor *x,
-                   struct tensor *y, struct dn_error *err);
+bool vae_layer_run(struct vae_state *state, int64_t index, const struct tensor *x, struct tensor *y,
+                   struct dn_error *err);
 /* Frames to take at once when one has so many elements: the largest power of two, at least 1 and at
- * most frames, that keeps a slice within the backend's video_habits. */
+ * most frames, that keeps a slice within the backend's video_habits or at their least. */
 int64_t vae_slice_frames(const struct vae_backend *backend, int64_t elements, int64_t frames);
 /* Elements of an UPSAMPLE layer's folded result for one frame of h x w. */
 int64_t vae_corner_elements(const struct vae_layer *layer, int64_t h, int64_t w);

@@ -7,9 +7,10 @@
 
 int64_t vae_slice_frames(const struct vae_backend *backend, int64_t elements, int64_t frames)
 {
-    const int64_t most = backend->ops->video_habits()->slice_elements;
+    const struct video_habits *habits = backend->ops->video_habits();
     int64_t n = 1;
-    while (2 * n <= frames && 2 * n * elements <= most)
+    while (2 * n <= frames &&
+           (2 * n <= habits->slice_least || 2 * n * elements <= habits->slice_elements))
         n *= 2;
     return n;
 }
@@ -86,35 +87,39 @@ static bool output_new(struct vae_state *state, const struct vae_layer *layer,
     return true;
 }
 
-static bool window_new(struct vae_state *state, struct vae_layer_state *own, int index,
-                       int64_t history, int64_t halved, int64_t channels, struct dn_error *err)
+/* The windows of a layer; returns how many. */
+static int window_sizes(const struct vae_layer *layer, const struct vae_layer_state *own,
+                        struct vae_window_size sizes[2])
 {
-    struct vae_window *window = &own->window[index];
-    if (!vae_window_init(window, history, own->room, own->h / halved, own->w / halved, channels,
-                         &state->backend, err))
-        return false;
-    state->bytes += tensor_count(&window->frames) * dtype_size(window->frames.dtype);
-    return true;
+    const struct vae_window_size plain = {VAE_HISTORY, own->room, own->h, own->w, layer->in};
+    sizes[0] = sizes[1] = plain;
+    switch (layer->kind) {
+    case VAE_LAYER_RESIDUAL:
+        sizes[1].c = layer->out;
+        return 2;
+    case VAE_LAYER_UPSAMPLE:
+        return layer->time.in ? 1 : 0;
+    case VAE_LAYER_DOWNSAMPLE: /* a stride of 2 over [last frame, x] needs one frame only */
+        sizes[0] = (struct vae_window_size){1, own->room, own->h / 2, own->w / 2, layer->out};
+        return layer->time.in ? 1 : 0;
+    case VAE_LAYER_CONV:
+    case VAE_LAYER_HEAD:
+        return layer->conv[0].kernel_t == 1 ? 0 : 1;
+    default:
+        return 0;
+    }
 }
 
 static bool windows_new(struct vae_state *state, const struct vae_layer *layer,
                         struct vae_layer_state *own, struct dn_error *err)
 {
-    switch (layer->kind) {
-    case VAE_LAYER_RESIDUAL:
-        return window_new(state, own, 0, VAE_HISTORY, 1, layer->in, err) &&
-               window_new(state, own, 1, VAE_HISTORY, 1, layer->out, err);
-    case VAE_LAYER_UPSAMPLE:
-        return !layer->time.in || window_new(state, own, 0, VAE_HISTORY, 1, layer->in, err);
-    case VAE_LAYER_DOWNSAMPLE: /* a stride of 2 over [last frame, x] needs one frame only */
-        return !layer->time.in || window_new(state, own, 0, 1, 2, layer->out, err);
-    case VAE_LAYER_CONV:
-    case VAE_LAYER_HEAD:
-        return layer->conv[0].kernel_t == 1 ||
-               window_new(state, own, 0, VAE_HISTORY, 1, layer->in, err);
-    default:
-        return true;
-    }
+    struct vae_window_size sizes[2];
+    const int count = window_sizes(layer, own, sizes);
+    for (int i = 0; i < count; i++)
+        if (!vae_window_init(&own->window[i], &sizes[i], &state->pools, &state->backend,
+                             &state->bytes, err))
+            return false;
+    return true;
 }
 
 static bool scratch_new(struct vae_state *state, const int64_t elements[2], struct dn_error *err)
@@ -131,21 +136,17 @@ static bool scratch_new(struct vae_state *state, const int64_t elements[2], stru
     return true;
 }
 
-bool vae_state_new(const struct vae_chain *chain, const struct vae_backend *backend,
-                   int64_t frames, int64_t h, int64_t w, struct vae_state **out,
-                   struct dn_error *err)
+/* How many frames each layer takes at once, what it needs of the scratch and of the pools. */
+static void measure_layers(struct vae_state *state, int64_t frames, int64_t h, int64_t w,
+                           int64_t scratch[2])
 {
-    struct vae_state *state = dn_calloc(1, sizeof *state);
-    state->backend = *backend;
-    state->chain = chain;
-    state->first = true;
-    int64_t scratch[2] = {0, 0};
-    bool ok = true;
-    for (int64_t i = 0; ok && i < chain->count; i++) {
-        const struct vae_layer *layer = &chain->layers[i];
+    const struct vae_backend *backend = &state->backend;
+    for (int64_t i = 0; i < state->chain->count; i++) {
+        const struct vae_layer *layer = &state->chain->layers[i];
         struct vae_layer_state *own = &state->layers[i];
+        struct vae_window_size sizes[2];
         int64_t widest = layer->in > layer->out ? layer->in : layer->out;
-        int64_t grain = time_grain(chain, i), needs[2];
+        int64_t grain = time_grain(state->chain, i), needs[2];
         own->h = h;
         own->w = w;
         own->room = vae_slice_frames(backend, h * w * widest, frames);
@@ -153,10 +154,25 @@ bool vae_state_new(const struct vae_chain *chain, const struct vae_backend *back
         scratch_needs(layer, backend, own->room, h, w, needs);
         for (int j = 0; j < 2; j++)
             scratch[j] = needs[j] > scratch[j] ? needs[j] : scratch[j];
-        ok = output_new(state, layer, own, err) && windows_new(state, layer, own, err);
+        vae_pools_expect(&state->pools, sizes, window_sizes(layer, own, sizes), backend);
         frames = own->room;
         shape_behind(layer, &frames, &h, &w);
     }
+}
+
+bool vae_state_new(const struct vae_chain *chain, const struct vae_backend *backend, int64_t frames,
+                   int64_t h, int64_t w, struct vae_state **out, struct dn_error *err)
+{
+    struct vae_state *state = dn_calloc(1, sizeof *state);
+    int64_t scratch[2] = {0, 0};
+    state->backend = *backend;
+    state->chain = chain;
+    state->first = true;
+    measure_layers(state, frames, h, w, scratch);
+    bool ok = vae_pools_new(&state->pools, backend, &state->bytes, err);
+    for (int64_t i = 0; ok && i < chain->count; i++)
+        ok = output_new(state, &chain->layers[i], &state->layers[i], err) &&
+             windows_new(state, &chain->layers[i], &state->layers[i], err);
     if (!ok || !scratch_new(state, scratch, err)) {
         vae_state_free(state);
         *out = NULL;
@@ -178,6 +194,7 @@ void vae_state_free(struct vae_state *state)
         if (own->output.data)
             b->ops->tensor_free(b->ex, &own->output);
     }
+    vae_pools_done(&state->pools, b);
     for (int i = 0; i < 2; i++)
         if (state->scratch[i].data)
             b->ops->tensor_free(b->ex, &state->scratch[i]);
@@ -187,6 +204,7 @@ void vae_state_free(struct vae_state *state)
 bool vae_state_reset(struct vae_state *state, struct dn_error *err)
 {
     state->first = true;
+    vae_pools_reset(&state->pools);
     for (int64_t i = 0; i < state->chain->count; i++)
         for (int j = 0; j < 2; j++)
             if (!vae_window_reset(&state->layers[i].window[j], &state->backend, err))

@@ -1,93 +1,10 @@
-/* vae_layers: what each kind of layer computes, and the windows that causal convolutions look
- * through. Semantics as in the public Wan2.1 VAE (wan/modules/vae.py, classes CausalConv3d,
+/* vae_layers: what each kind of layer computes. Semantics as in the public Wan2.1 VAE (wan/modules/vae.py, classes CausalConv3d,
  * Resample, ResidualBlock, AttentionBlock). */
 #include <assert.h>
 #include <math.h>
 
 #include "model/vae_blocks.h"
 #include "model/vae_fold.h"
-
-bool vae_window_init(struct vae_window *window, int64_t history, int64_t room, int64_t h,
-                     int64_t w, int64_t c, const struct vae_backend *backend, struct dn_error *err)
-{
-    window->history = history;
-    window->ring = backend->ops->video_habits()->rings;
-    window->length = history + room;
-    if (window->ring)
-        window->length = (window->length + room - 1) / room * room;
-    return backend->ops->tensor_alloc(backend->ex, &window->frames, exec_dtype(backend->ex),
-                                      DIMS(window->length, h, w, c), err) &&
-           vae_window_reset(window, backend, err);
-}
-
-void vae_window_done(struct vae_window *window, const struct vae_backend *backend)
-{
-    if (window->frames.data)
-        backend->ops->tensor_free(backend->ex, &window->frames);
-}
-
-bool vae_window_reset(struct vae_window *window, const struct vae_backend *backend,
-                      struct dn_error *err)
-{
-    window->filled = 0;
-    if (!window->frames.data)
-        return true;
-    window->at = window->ring ? window->length - 1 : window->history;
-    /* the last place too: a first frame may be left out (see double_time) */
-    struct tensor zeros = tensor_slice(&window->frames, window->at - window->history,
-                                       window->history + (window->ring ? 1 : 0));
-    return backend->ops->fill_zero(backend->ex, &zeros, err);
-}
-
-struct tensor vae_window_past(const struct vae_window *window, int64_t i)
-{
-    return tensor_slice(&window->frames,
-                        (window->at - window->history + i + window->length) % window->length, 1);
-}
-
-/* The history goes to the front of the buffer. */
-static bool rewind_window(struct vae_window *window, const struct vae_backend *backend,
-                          struct dn_error *err)
-{
-    const bool split = window->at < window->history; /* over the end: the later part lies first */
-    for (int64_t i = 0; i < window->history; i++) {
-        int64_t frame = split ? window->history - 1 - i : i;
-        struct tensor from = vae_window_past(window, frame);
-        struct tensor to = tensor_slice(&window->frames, frame, 1);
-        if (!backend->ops->copy(backend->ex, &to, &from, err))
-            return false;
-    }
-    window->at = window->history;
-    return true;
-}
-
-bool vae_window_input(struct vae_window *window, int64_t n, const struct vae_backend *backend,
-                      struct tensor *input, struct dn_error *err)
-{
-    if (window->ring && window->at == window->length)
-        window->at = 0;
-    if (window->at + n > window->length && !rewind_window(window, backend, err))
-        return false;
-    *input = tensor_slice(&window->frames, window->at, n);
-    return true;
-}
-
-struct tensor vae_window_all(const struct vae_window *window, int64_t n, struct conv_extra *extra)
-{
-    extra->ring = window->ring;
-    if (!window->ring)
-        return tensor_slice(&window->frames, window->at - window->history, window->history + n);
-    extra->first = (window->at - window->history + window->length) % window->length;
-    return window->frames;
-}
-
-void vae_window_advance(struct vae_window *window, int64_t n)
-{
-    window->at += n;
-    window->filled += n;
-    if (window->filled > window->history)
-        window->filled = window->history;
-}
 
 /* [n, h, w, c] over the beginning of a flat buffer. */
 static struct tensor video_over(const struct tensor *buffer, int64_t n, int64_t h, int64_t w,
@@ -209,8 +126,7 @@ static bool double_time(const struct call *c, const struct tensor *x, struct ten
     const struct vae_backend *b = &c->state->backend;
     struct vae_window *window = &c->own->window[0];
     if (c->state->first) {
-        vae_window_advance(window, window->ring ? c->n : 0);
-        window->filled = window->history;
+        vae_window_skip(window, c->n);
         *out = *x;
         return true;
     }

@@ -171,7 +171,7 @@ bool pipeline_check(struct pipeline *p, const struct request *r, const struct pi
                     struct dn_error *err)
 {
     struct run run = {.p = p, .request = r, .in = in};
-    return pipeline_plan(&run, err);
+    return pipeline_plan(&run, err) && pipeline_fits(&run, err);
 }
 
 bool pipeline_chunk_start(struct pipeline *p, const struct request *r,
@@ -202,7 +202,7 @@ bool pipeline_run(struct pipeline *p, const struct request *r, const struct pipe
                               .on_step = on_step,
                               .on_latents = on_latents}};
     run.job.user = &run;
-    bool ok = pipeline_plan(&run, err) && make_clip(&run, err);
+    bool ok = pipeline_plan(&run, err) && pipeline_fits(&run, err) && make_clip(&run, err);
     if (run.started && events->finished) {
         struct event_finished e = {.frames = run.frames_out,
                                    .latents = run.latents_out,

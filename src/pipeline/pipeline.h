@@ -45,6 +45,19 @@ const struct vae_info *pipeline_vae(const struct pipeline *p);
 bool pipeline_check(struct pipeline *p, const struct request *r, const struct pipeline_inputs *in,
                     struct dn_error *err);
 
+/* Bytes of a device's memory. */
+struct pipeline_memory {
+    int64_t held; /* already: weights, contexts, what the clip before left */
+    int64_t more; /* taken by a clip beyond that, at most */
+    /* of `more` */
+    int64_t keys_values, pass, decoder; /* less what makes room for them */
+    int64_t scratch;                    /* the backend's own */
+};
+/* What a clip will take, to the byte but for a prompt that has yet to be encoded: it counts as the
+ * longest. False also where the backend's memory has no limit. */
+bool pipeline_memory(struct pipeline *p, const struct request *r, const struct pipeline_inputs *in,
+                     struct pipeline_memory *out, struct dn_error *err);
+
 /* The latent frames before chunk number `chunk` (0-based) of such a clip, *latents. */
 bool pipeline_chunk_start(struct pipeline *p, const struct request *r,
                           const struct pipeline_inputs *in, int64_t chunk, int64_t *latents,

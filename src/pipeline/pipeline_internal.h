@@ -62,6 +62,8 @@ struct run {
 
 /* Sampler, sizes, plan and noise; no computing. */
 bool pipeline_plan(struct run *run, struct dn_error *err);
+/* Has the device room for the clip? */
+bool pipeline_fits(const struct run *run, struct dn_error *err);
 /* Latents that the clip begins with: made before, given, or of given frames. */
 bool pipeline_given(struct run *run, struct dn_error *err);
 /* Contexts of prompt and negative prompt. */

@@ -32,28 +32,14 @@ int64_t sampler_step_events(const struct sampler_job *job)
     return done + left * steps + (causal ? left - 1 : 0);
 }
 
-/* Keys, values and the buffers of a pass against what the device has left: better told now than in
- * the middle of a clip. */
-static bool check_memory(const struct sampler_job *job, int64_t frame_tokens, struct dn_error *err)
+int64_t sampler_cache_bytes(const struct sampler_job *job)
 {
-    const struct ops *ops = transformer_ops(job->transformer);
-    struct exec *ex = transformer_exec(job->transformer);
     const struct transformer_config *c = transformer_get_config(job->transformer);
-    const double gib = 1073741824.0;
-    bool causal = job->sampler->is_causal(job->request);
+    int64_t tokens = job->height / TRANSFORMER_PATCH * (job->width / TRANSFORMER_PATCH);
     bool two = job->sampler->uses_guidance && job->request->guidance != 1;
-    int64_t available, caches = !causal ? 0 : two ? 2 : 1;
-    if (!ops->memory_free(ex, &available, err))
-        return false;
-    double needed = 2.0 * (double)(caches * c->layers * cache_frames(job) * frame_tokens * c->dim) *
-                        (double)dtype_size(exec_dtype(ex)) +
-                    (double)transformer_pass_bytes(job->transformer, job->plan.block, frame_tokens);
-    if (needed <= (double)available)
-        return true;
-    dn_fail(err, DN_E_MEMORY,
-            "this clip needs %.1f GiB for keys, values and passes, the GPU has %.1f GiB free",
-            needed / gib, (double)available / gib);
-    return dn_error_hint(err, "choose fewer frames, a smaller size or local_attn_size");
+    int64_t caches = !job->sampler->is_causal(job->request) ? 0 : two ? 2 : 1;
+    return 2 * caches * c->layers * cache_frames(job) * tokens * c->dim *
+           dtype_size(exec_dtype(transformer_exec(job->transformer)));
 }
 
 bool sampler_check(const struct sampler_job *job, struct dn_error *err)
@@ -81,7 +67,7 @@ bool sampler_check(const struct sampler_job *job, struct dn_error *err)
                 return false;
         }
     }
-    return check_memory(job, rows * cols, err);
+    return true;
 }
 
 bool sampler_begin(struct sampler_run *run, const struct sampler_job *job, struct dn_error *err)

@@ -14,6 +14,7 @@
 #include "model/transformer.h"
 #include "pipeline/chunk_plan.h"
 #include "pipeline/noise.h"
+#include "pipeline/solver.h"
 
 struct sampler;
 
@@ -50,6 +51,7 @@ struct sampler {
     const char *summary; /* one line for --help and the settings screen */
     bool few_step;       /* walks request.denoising_steps; else request.sampling_steps */
     bool uses_guidance;  /* reads request.guidance and the negative prompt */
+    const struct solver_kind *solver; /* not few_step: how it goes from step to step */
     /* Does it make the clip chunk by chunk for this request? */
     bool (*is_causal)(const struct request *request);
     /* False: err; DN_E_CANCELLED when stopped (what was handed on is complete and valid). */
@@ -67,6 +69,11 @@ const struct sampler *sampler_find(const char *name, struct dn_error *err);
 /* Everything about sizes that would otherwise fail in the middle of a clip: room for a chunk beside
  * the sink, Monarch tiles that divide every chunk and every state of the cache. */
 bool sampler_check(const struct sampler_job *job, struct dn_error *err);
+/* Takes and gives back what a run of the job would: every buffer, every kind of pass at every state
+ * of the cache. For plans (ops plan_begin); on a device that computes it would cost much of a run. */
+bool sampler_plan(const struct sampler_job *job, struct dn_error *err);
+/* Bytes of the job's keys and values. */
+int64_t sampler_cache_bytes(const struct sampler_job *job);
 /* How often a run calls on_step. */
 int64_t sampler_step_events(const struct sampler_job *job);
 

@@ -83,8 +83,7 @@ static bool fit_solver(struct walk *w, const struct solver_kind *kind, int64_t f
                       &w->solver, err);
 }
 
-static bool run_with(const struct solver_kind *kind, const struct sampler_job *job,
-                     struct dn_error *err)
+static bool run_multi_step(const struct sampler_job *job, struct dn_error *err)
 {
     struct walk w = {.guided = job->request->guidance != 1};
     if (w.guided && !job->negative)
@@ -95,7 +94,7 @@ static bool run_with(const struct solver_kind *kind, const struct sampler_job *j
     bool ok = make_caches(&w, err);
     for (int64_t i = chunk_plan_done_count(&job->plan); ok && i < chunk_plan_count(&job->plan);
          i++)
-        ok = fit_solver(&w, kind, chunk_plan_at(&job->plan, i).frames, err) &&
+        ok = fit_solver(&w, job->sampler->solver, chunk_plan_at(&job->plan, i).frames, err) &&
              make_chunk(&w, i, err);
     solver_free(w.solver);
     kv_cache_free(w.positive);
@@ -104,22 +103,13 @@ static bool run_with(const struct solver_kind *kind, const struct sampler_job *j
     return ok;
 }
 
-static bool run_unipc(const struct sampler_job *job, struct dn_error *err)
-{
-    return run_with(&solver_unipc_entry, job, err);
-}
-
-static bool run_euler(const struct sampler_job *job, struct dn_error *err)
-{
-    return run_with(&solver_euler_entry, job, err);
-}
-
 const struct sampler sampler_unipc_entry = {
     .name = "unipc",
     .summary = "many steps with guidance, second order",
     .uses_guidance = true,
     .is_causal = is_causal,
-    .run = run_unipc,
+    .solver = &solver_unipc_entry,
+    .run = run_multi_step,
 };
 
 const struct sampler sampler_euler_entry = {
@@ -127,5 +117,6 @@ const struct sampler sampler_euler_entry = {
     .summary = "many steps with guidance, first order",
     .uses_guidance = true,
     .is_causal = is_causal,
-    .run = run_euler,
+    .solver = &solver_euler_entry,
+    .run = run_multi_step,
 };

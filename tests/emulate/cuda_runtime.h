@@ -124,7 +124,11 @@ template <typename T> T atomicAdd(T *to, T value)
 /* --- the runtime: one device, whose memory is the host's and whose streams finish at once --- */
 enum cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
-enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor, cudaDevAttrMultiProcessorCount };
+enum cudaDeviceAttr {
+    cudaDevAttrComputeCapabilityMajor,
+    cudaDevAttrComputeCapabilityMinor,
+    cudaDevAttrMultiProcessorCount
+};
 enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2 };
 enum cudaMemPoolAttr {
     cudaMemPoolAttrReleaseThreshold,
@@ -134,6 +138,13 @@ enum cudaMemPoolAttr {
 typedef struct emulate_stream *cudaStream_t;
 typedef struct emulate_event *cudaEvent_t;
 typedef struct emulate_pool *cudaMemPool_t;
+
+/* What cudaMallocAsync has given and not got back; the most of it since the last reset; how often
+ * it was called. */
+struct emulate_memory {
+    size_t held, most, calls;
+};
+extern struct emulate_memory emulate_memory;
 
 cudaError_t cudaMalloc(void **out, size_t size);
 cudaError_t cudaFree(void *memory);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <mutex>
+#include <unordered_map>
 #include <vector>
 #if !defined(__x86_64__)
 #include <ucontext.h>
@@ -278,13 +280,29 @@ cudaError_t cudaFree(void *memory)
     return cudaSuccess;
 }
 
+struct emulate_memory emulate_memory;
+static std::unordered_map<void *, size_t> given;
+static std::mutex given_lock;
+
 cudaError_t cudaMallocAsync(void **out, size_t size, cudaStream_t)
 {
-    return cudaMalloc(out, size);
+    cudaError_t code = cudaMalloc(out, size);
+    std::lock_guard<std::mutex> lock(given_lock);
+    if (code != cudaSuccess)
+        return code;
+    given[*out] = size;
+    emulate_memory.calls++;
+    emulate_memory.held += size;
+    if (emulate_memory.held > emulate_memory.most)
+        emulate_memory.most = emulate_memory.held;
+    return code;
 }
 
 cudaError_t cudaFreeAsync(void *memory, cudaStream_t)
 {
+    std::lock_guard<std::mutex> lock(given_lock);
+    emulate_memory.held -= given.at(memory);
+    given.erase(memory);
     return cudaFree(memory);
 }
 

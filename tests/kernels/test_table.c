@@ -8,6 +8,8 @@ static const char *const tested[] = {
     "open",
     "open_beside",
     "memory_free",
+    "plan_begin",
+    "plan_end",
     "close",
     "tensor_alloc",
     "tensor_free",

@@ -5,7 +5,7 @@ struct conv_shape {
     int64_t t, h, w, in, out, kt, kh, kw;
     struct conv_args args; /* strides, then pads top, bottom, left, right */
     bool bias, residual, in_place;
-    bool norm, ring; /* x begins at its second frame then */
+    bool norm, runs; /* the first frame that is seen lies behind the others then */
 };
 
 static void reference(const struct conv_shape *s, const double *x, const double *w, const double *b,
@@ -67,13 +67,15 @@ static void check_conv(struct setting setting, const struct conv_shape *s, uint6
     struct pair y = pair_random(&run, type, 0, 1, 0, 4, y_shape);
     struct pair g = pair_random(&run, DTYPE_F32, 0, 1, 1, 2, (int64_t[]){1, s->out});
     struct tensor gamma = tensor_reshape(&g.t, 1, &s->out), weight = pair_on_host(&w);
-    const bool ring = s->ring && run.ops->video_habits()->rings;
-    struct tensor from = ring ? x.t : tensor_slice(&x.t, 1, s->t);
+    const bool runs = s->runs && run.ops->video_habits()->runs;
+    struct tensor from = runs ? x.t : tensor_slice(&x.t, 1, s->t);
     const struct conv_extra extra = {.residual = s->residual ? &residual.t : NULL,
                                      .gamma = s->norm ? &gamma : NULL,
                                      .silu = true,
-                                     .ring = ring,
-                                     .first = ring ? s->t : 0};
+                                     .runs = runs,
+                                     .first = s->t,
+                                     .split = 1,
+                                     .then = 0};
     struct tensor bias_row = pair_on_host(&b), bias = tensor_reshape(&bias_row, 1, &s->out);
     if (s->kt == 1)
         weight = tensor_reshape(&weight, 4, flat);
@@ -81,7 +83,7 @@ static void check_conv(struct setting setting, const struct conv_shape *s, uint6
     const int64_t frame = s->h * s->w * s->in;
     double *seen = dn_malloc((size_t)(s->t * frame) * 8);
     for (int64_t i = 0; i < s->t; i++)
-        memcpy(seen + i * frame, x.host + (extra.first + i + !ring) % (s->t + 1) * frame,
+        memcpy(seen + i * frame, x.host + (!runs ? i + 1 : i == 0 ? s->t : i - 1) * frame,
                (size_t)frame * 8);
     reference(s, seen, w.host, s->bias ? b.host : NULL, s->residual ? residual.host : NULL, y_shape,
               want);

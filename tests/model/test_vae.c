@@ -130,6 +130,64 @@ TEST(the_smallest_picture)
     ops_cpu.close(ex);
 }
 
+static struct video_habits habits;
+
+static const struct video_habits *changed_habits(void)
+{
+    return &habits;
+}
+
+/* Decodes case "t4" in slices of at most so many frames; the caller frees. */
+static float *decode_in_slices(struct exec *ex, int64_t most, int64_t *count, int64_t *bytes)
+{
+    struct ops ops = ops_cpu;
+    struct dn_error err;
+    struct weights *w = open_data(VAE), *fixture = open_data(DATA "vae/decode.safetensors");
+    const struct weight_view *view;
+    float *z = values_of(fixture, "t4.z", &view);
+    struct tensor latents = latents_of(z, view->shape);
+    struct vae *vae = NULL;
+    struct vae_decoder *dec = NULL;
+    habits = *ops_cpu.video_habits();
+    habits.slice_elements = 1;
+    habits.slice_least = most;
+    ops.video_habits = changed_habits;
+    CHECK_OK(vae_load(w, VAE_DECODER, &ops, ex, &vae, &err), err);
+    CHECK_OK(vae_decoder_new(vae, view->shape[2], view->shape[3], &dec, &err), err);
+    const int64_t frames = vae_frames_of_latents(vae_get_info(vae), view->shape[1]);
+    float *pixels = decode(dec, &latents, frames, latents.shape[0]);
+    *count = 3 * frames * view->shape[2] * 8 * view->shape[3] * 8;
+    *bytes = vae_decoder_bytes(dec);
+    vae_decoder_free(dec);
+    vae_free(vae);
+    weights_close(w);
+    weights_close(fixture);
+    free(z);
+    return pixels;
+}
+
+/* Slices cost memory, not bytes of the result: where windows are seen in place a pixel is the same sum. */
+TEST(slices_change_nothing)
+{
+    const bool same = ops_cpu.video_habits()->runs;
+    const enum dtype dtypes[] = {DTYPE_F32, DTYPE_BF16};
+    for (int i = 0; i < 2 && (i == 0 || same); i++) {
+        struct exec *ex = open_exec(dtypes[i]);
+        int64_t count, whole_bytes, bytes;
+        float *whole = decode_in_slices(ex, 4, &count, &whole_bytes);
+        for (int64_t most = 1; most < 4; most *= 2) {
+            float *parts = decode_in_slices(ex, most, &count, &bytes);
+            if (same)
+                CHECK(memcmp(parts, whole, (size_t)count * sizeof *whole) == 0);
+            CHECK(rel_error(parts, whole, count) < 1e-6);
+            CHECK(bytes < whole_bytes);
+            free(parts);
+        }
+        free(whole);
+        ops_cpu.close(ex);
+    }
+}
+
 static int allocations;
 
 static bool counting_alloc(struct exec *ex, struct tensor *t, enum dtype dtype, int ndim,
@@ -311,6 +369,6 @@ TEST(misfits_are_named)
 }
 
 TESTS(T(decodes_like_the_reference), T(decodes_in_bf16), T(the_smallest_picture),
-      T(push_allocates_nothing),
+      T(slices_change_nothing), T(push_allocates_nothing),
       T(a_refusing_receiver_stops_the_push), T(encodes_like_the_reference),
       T(bytes_encode_as_their_floats), T(sizes_come_from_the_file), T(misfits_are_named))
