@@ -54,7 +54,7 @@ struct pipeline_memory {
     int64_t scratch;                    /* the backend's own */
 };
 /* What a clip will take, to the byte but for a prompt that has yet to be encoded: it counts as the
- * longest. False also where the backend's memory has no limit. */
+ * longest, and one that changes on the way as two more. False also where the backend's memory has no limit. */
 bool pipeline_memory(struct pipeline *p, const struct request *r, const struct pipeline_inputs *in,
                      struct pipeline_memory *out, struct dn_error *err);
 

@@ -10,7 +10,7 @@
 struct plan {
     const struct run *run;
     struct sampler_job job;
-    struct text_context *own[2];
+    struct text_context *own[4]; /* positive, negative; of a prompt that changes on the way */
 };
 
 /* As many rows as there can be, none of them zero. */
@@ -44,6 +44,7 @@ static bool context(struct plan *plan, int which, const struct tensor *given,
     return ok;
 }
 
+/* A changed prompt has a context beside the first one's, and the numbers that it is made from. */
 static bool contexts(struct plan *plan, struct dn_error *err)
 {
     const struct request *r = plan->run->request;
@@ -53,7 +54,9 @@ static bool contexts(struct plan *plan, struct dn_error *err)
     bool guided = job->sampler->uses_guidance && r->guidance != 1;
     return context(plan, 0, &in->context, &p->positive, r->prompt, &job->positive, err) &&
            (!guided ||
-            context(plan, 1, &in->negative, &p->negative, r->negative, &job->negative, err));
+            context(plan, 1, &in->negative, &p->negative, r->negative, &job->negative, err)) &&
+           (!r->prompt_changes[0] || (longest_context(job->transformer, &plan->own[2], err) &&
+                                      longest_context(job->transformer, &plan->own[3], err)));
 }
 
 /* Encodes the frames that are given. */
@@ -113,8 +116,8 @@ static bool go_through(const struct run *run, int64_t *decoder_bytes, struct dn_
     plan.job.transformer = transformer_twin(run->p->transformer);
     bool ok = contexts(&plan, err) && encode(run, err) && decode(run, decoder_bytes, err) &&
               sampler_plan(&plan.job, err);
-    text_context_free(plan.own[0]);
-    text_context_free(plan.own[1]);
+    for (int i = 0; i < 4; i++)
+        text_context_free(plan.own[i]);
     transformer_twin_free(plan.job.transformer);
     return ok;
 }
