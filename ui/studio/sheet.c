@@ -119,7 +119,7 @@ size_t sheet_run(const struct sheet *sheet)
     size_t run = 0;
     while (run < sheet->count && strcmp(sheet->clips[run].prompt, sheet->clips[0].prompt) == 0)
         run++;
-    return run < sheet->count ? run : 0;
+    return run > 1 && run < sheet->count ? run : 0;
 }
 
 void sheet_done(struct sheet *sheet)

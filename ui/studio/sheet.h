@@ -22,7 +22,7 @@ void sheet_choose(struct sheet *sheet, const char *name);
 bool sheet_load(struct sheet *sheet, struct catalog *catalog, struct dn_error *err);
 struct clip *sheet_find(struct sheet *sheet, int64_t id); /* NULL = not here */
 struct clip *sheet_chosen(struct sheet *sheet);           /* NULL = it is empty */
-/* How many clips, from the first on, have the same prompt: the columns of a grid. */
+/* How many clips, from the first on, have the same prompt: the columns of a grid. 0 = it has none. */
 size_t sheet_run(const struct sheet *sheet);
 void sheet_done(struct sheet *sheet);
 

@@ -30,10 +30,11 @@ static void edit(struct studio *s, const char *what, int64_t clip, int64_t numbe
 void sheet_do_play(struct studio *s, const char *argument)
 {
     const struct clip *clip = chosen(s);
+    enum job_state state = clip ? sheet_state_of(s, clip) : JOB_DONE;
     (void)argument;
-    if (clip && clip->status != JOB_DONE && clip->status != JOB_CANCELLED)
+    if (state != JOB_DONE && state != JOB_CANCELLED)
         studio_tell(s, ROLE_WARN, "#%lld is %s: there is nothing to play yet", (long long)clip->id,
-                    job_state_name(clip->status));
+                    job_state_name(state));
     else if (clip)
         player_open(s, clip->id);
 }
@@ -95,7 +96,7 @@ void sheet_do_branch(struct studio *s, const char *argument)
     char title[160];
     if (!clip)
         return;
-    if (clip->status != JOB_DONE || kept < 1 || kept >= clip->chunks) {
+    if (sheet_state_of(s, clip) != JOB_DONE || kept < 1 || kept >= clip->chunks) {
         studio_tell(s, ROLE_WARN, "a branch keeps 1 chunk or more of a clip that is made, not all: "
                     "#%lld has %lld", (long long)clip->id, (long long)clip->chunks);
         return;
@@ -130,7 +131,7 @@ void sheet_do_export_all(struct studio *s, const char *argument)
     int count = 0;
     (void)argument;
     for (size_t i = 0; i < sheet->count && count < 64; i++)
-        if (sheet->clips[i].status == JOB_DONE)
+        if (sheet_state_of(s, &sheet->clips[i]) == JOB_DONE)
             ids[count++] = sheet->clips[i].id;
     if (count)
         export_open(s, ids, count);
