@@ -82,7 +82,7 @@ static bool list(struct catalog *catalog, const struct clip_query *query,
 {
     enum { PAGE = 500 };
     int64_t left = args->limit, shown = 0;
-    struct catalog_page page = {.before = args->before};
+    struct catalog_page page = {.below = args->before};
     bool ok = true, more = true;
     while (ok && more && left > 0 && !*command_stop()) {
         struct clip_list found = {0};
@@ -91,7 +91,7 @@ static bool list(struct catalog *catalog, const struct clip_query *query,
              print_all(catalog, &found, args->json, err);
         more = found.count == (size_t)page.limit;
         if (found.count)
-            page.before = found.items[found.count - 1].id;
+            page.below = found.items[found.count - 1].id;
         left -= (int64_t)found.count;
         shown += (int64_t)found.count;
         clip_list_done(&found);

@@ -11,21 +11,22 @@
 #include "store/catalog_internal.h"
 
 static struct dn_error err;
-static char first[65536], second[65536];
-enum { NEWEST = 4 };
+static char first[65536], second[65536], third[65536];
+enum { NEWEST = 5 };
 
 const struct migration catalog_migrations[] = {
     {1, "0001_catalog", first},
     {2, "0002_totals", second},
-    {3, "0003_mood",
+    {3, "0003_orders", third},
+    {4, "0004_mood",
      "ALTER TABLE clips ADD COLUMN mood TEXT NOT NULL DEFAULT 'calm';"
      "CREATE TABLE moods(name TEXT PRIMARY KEY) STRICT;"
      "INSERT INTO moods SELECT DISTINCT mood FROM clips;"},
-    {4, "0004_no_moods", "DROP TABLE moods; CREATE INDEX clips_mood ON clips(mood);"},
+    {5, "0005_no_moods", "DROP TABLE moods; CREATE INDEX clips_mood ON clips(mood);"},
     {0, NULL, NULL},
 };
 
-/* A catalog of version 1 with a clip, made without catalog_open, which would bring it to 3. */
+/* A catalog of version 1 with a clip, made without catalog_open, which would bring it to the newest. */
 static void make_old(void)
 {
     char path[512], pragma[128];
@@ -68,8 +69,9 @@ static int version_of(const char *name)
     int64_t moods = ask(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'moods'");
     int64_t index = ask(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'clips_mood'");
     int64_t totals = ask(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'totals'");
-    CHECK(mood == (version >= 3) && moods == (version == 3) && index == (version == 4));
-    CHECK(totals == (version >= 2));
+    CHECK(mood == (version >= 4) && moods == (version == 4) && index == (version == 5));
+    int64_t orders = ask(db, "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'clips_by_%'");
+    CHECK(totals == (version >= 2) && orders == (version >= 3 ? 3 : 0));
     if (totals)
         CHECK(ask(db, "SELECT value FROM totals WHERE name = 'done'") == 1);
     CHECK(ask(db, "SELECT count(*) FROM clips") == 1);
@@ -171,6 +173,7 @@ __attribute__((constructor(300))) static void begin(void)
 {
     read_sql("store/migrations/0001_catalog.sql", first, sizeof first);
     read_sql("store/migrations/0002_totals.sql", second, sizeof second);
+    read_sql("store/migrations/0003_orders.sql", third, sizeof third);
     fault_vfs_begin();
 }
 

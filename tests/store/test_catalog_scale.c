@@ -215,23 +215,24 @@ static void searches(struct catalog *c, double extra_ms)
     }
 }
 
-static void pages(struct catalog *c, const char *text, const char *name)
+static void pages(struct catalog *c, const char *text, enum clip_order order, const char *name,
+                  double limit_ms)
 {
     struct took took[MANY];
     for (int i = 0; i < MANY; i++) {
         struct clip_list list;
         int64_t id = 1 + (int64_t)(random_below(1u << 30) / (double)(1u << 30) * (double)clips);
-        struct catalog_page page = {0};
+        struct catalog_page page = {.order = order};
         if (i % 10 == 0)
-            page.oldest = true;
+            page.bottom = true;
         else if (i % 2)
-            page.before = id;
+            page.below = id;
         else
-            page.after = id;
+            page.above = id;
         took[i] = time_page(c, text, page, &list);
         clip_list_done(&list);
     }
-    judge(name, took, MANY, 10);
+    judge(name, took, MANY, limit_ms);
 }
 
 static void filtered(struct catalog *c)
@@ -314,9 +315,17 @@ TEST(searching)
 TEST(paging)
 {
     struct catalog *c = fixture_open(CATALOG_READ);
-    pages(c, "", "page anywhere");
-    pages(c, "video", "page anywhere, word in every clip");
-    pages(c, "*ater*", "page anywhere, substring");
+    pages(c, "", CLIPS_NEWEST, "page anywhere", 10);
+    pages(c, "video", CLIPS_NEWEST, "page anywhere, word in every clip", 10);
+    pages(c, "*ater*", CLIPS_NEWEST, "page anywhere, substring", 10);
+    for (int order = CLIPS_OLDEST; order < CLIP_ORDERS; order++) {
+        static const char *const texts[] = {"", "video", "*ater*", "rating>=1", "tag:common"};
+        for (int i = 0; i < 5; i++) {
+            char name[64];
+            snprintf(name, sizeof name, "by %s: %s", clip_order_name((enum clip_order)order), texts[i]);
+            pages(c, texts[i], (enum clip_order)order, name, i == 0 ? 10 : 150);
+        }
+    }
     catalog_close(c);
 }
 

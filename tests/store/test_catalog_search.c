@@ -198,40 +198,87 @@ TEST(what_cannot_be_searched_for_is_said)
     clip_query_free(q);
 }
 
+static double seconds_of(const struct clip *c)
+{
+    return c->fps > 0 ? (double)c->frames / c->fps : 0;
+}
+
+static enum clip_order sorted_by; /* by in_order */
+
+/* As the orders are described. */
+static int in_order(const void *x, const void *y)
+{
+    const struct clip *a = x, *b = y;
+    int newer = (a->id < b->id) - (a->id > b->id), by = 0;
+    switch (sorted_by) {
+    case CLIPS_NEWEST:
+        return newer;
+    case CLIPS_OLDEST:
+        return -newer;
+    case CLIPS_BEST:
+        by = b->rating - a->rating;
+        return by ? by : newer;
+    case CLIPS_LONGEST:
+        by = (seconds_of(a) < seconds_of(b)) - (seconds_of(a) > seconds_of(b));
+        return by ? by : newer;
+    case CLIPS_SHORTEST:
+        by = (seconds_of(a) > seconds_of(b)) - (seconds_of(a) < seconds_of(b));
+        return by ? by : -newer;
+    case CLIPS_BY_PROMPT:
+        by = strncasecmp(a->prompt, b->prompt, 40);
+        return by ? by : -newer;
+    }
+    return 0;
+}
+
 /* Walks through all pages one way and back the other way. */
-static void walk(struct catalog *c, const char *text, int expected)
+static void walk_in(struct catalog *c, const char *text, int expected, enum clip_order order)
 {
     enum { LIMIT = 7 };
     struct clip_query *q;
-    struct clip_list list;
-    int64_t seen[400], last = INT64_MAX;
+    struct clip_list list, all;
     int n = 0;
     CHECK_OK(clip_query_parse(text, &q, &err), err);
-    struct catalog_page page = {.limit = LIMIT};
+    struct catalog_page page = {.limit = 1000};
+    CHECK_OK(catalog_search(c, q, &page, &all, &err), err);
+    CHECK_MSG((int)all.count == expected, "%s: %zu of %d", text, all.count, expected);
+    sorted_by = order;
+    qsort(all.items, all.count, sizeof *all.items, in_order);
+    page = (struct catalog_page){.limit = LIMIT, .order = order};
     do {
         CHECK_OK(catalog_search(c, q, &page, &list, &err), err);
-        for (size_t i = 0; i < list.count; i++) {
-            CHECK(list.items[i].id < last && n < 400);
-            seen[n++] = last = list.items[i].id;
-        }
-        page.before = last;
+        for (size_t i = 0; i < list.count && n < expected; i++, n++)
+            CHECK_MSG(list.items[i].id == all.items[n].id, "%s %s: %d. is %d, not %d", text,
+                      clip_order_name(order), n, (int)list.items[i].id, (int)all.items[n].id);
+        page.below = n ? all.items[n - 1].id : 0;
         clip_list_done(&list);
     } while (n % LIMIT == 0 && n < expected);
-    CHECK_MSG(n == expected, "%s: %d of %d", text, n, expected);
-    page = (struct catalog_page){.limit = LIMIT, .oldest = true};
+    page = (struct catalog_page){.limit = LIMIT, .order = order, .bottom = true};
     for (int at = n; at > 0;) {
         CHECK_OK(catalog_search(c, q, &page, &list, &err), err);
         CHECK((int)list.count == (at < LIMIT ? at : LIMIT));
         at -= (int)list.count;
         for (size_t i = 0; i < list.count; i++)
-            CHECK(list.items[i].id == seen[at + (int)i]);
-        page = (struct catalog_page){.limit = LIMIT, .after = seen[at]};
+            CHECK(list.items[i].id == all.items[at + (int)i].id);
+        page = (struct catalog_page){.limit = LIMIT, .order = order, .above = all.items[at].id};
         clip_list_done(&list);
     }
     CHECK_OK(catalog_search(c, q, &page, &list, &err), err);
     CHECK(list.count == 0);
     clip_list_done(&list);
+    page = (struct catalog_page){.limit = 2, .order = order, .below = all.items[n / 2].id, .with = true};
+    CHECK_OK(catalog_search(c, q, &page, &list, &err), err);
+    CHECK(list.count == 2 && list.items[0].id == all.items[n / 2].id &&
+          list.items[1].id == all.items[n / 2 + 1].id);
+    clip_list_done(&list);
+    clip_list_done(&all);
     clip_query_free(q);
+}
+
+static void walk(struct catalog *c, const char *text, int expected)
+{
+    for (int order = 0; order < CLIP_ORDERS; order++)
+        walk_in(c, text, expected, (enum clip_order)order);
 }
 
 TEST(pages_both_ways)
@@ -240,11 +287,13 @@ TEST(pages_both_ways)
     CHECK_OK(catalog_begin(c, &err), err);
     for (int i = 1; i <= 300; i++) {
         char prompt[64];
-        snprintf(prompt, sizeof prompt, "clip %d%s%s", i, i % 3 ? "" : " fox",
+        snprintf(prompt, sizeof prompt, "%s %d%s%s", i % 2 ? "clip" : "Clip", i / 3, i % 3 ? "" : " fox",
                  i % 5 ? "" : " snow");
         struct clip in = fixture_clip(prompt, (uint64_t)i);
         int64_t id;
         in.rating = i % 6;
+        in.frames = 1 + 4 * (i % 7);
+        in.fps = i % 11 ? 8 * (1 + i % 2) : 0; /* a still */
         CHECK_OK(catalog_add_clip(c, &in, &id, &err), err);
         if (i % 10 == 0)
             CHECK_OK(catalog_add_tag(c, id, "ten", &err), err);

@@ -89,30 +89,30 @@ TEST(each_mode_for_itself)
 
 TEST(several_commands)
 {
-    taken("  keys:\n    everywhere:\n      F6: [library, newest, play]\n      F7: make\n");
+    taken("  keys:\n    everywhere:\n      F6: [library, first, play]\n      F7: make\n");
     const struct binding *b = find("everywhere", WHERE_TEXT, NULL, "F6");
     char text[128];
     CHECK(b && b->commands && !b->commands[3] && binding_is_special(b));
     if (b)
         binding_commands_text(b, text, sizeof text);
-    CHECK_STR(text, ":library, :newest, :play");
+    CHECK_STR(text, ":library, :first, :play");
     CHECK(find("everywhere", WHERE_LIST, NULL, "F7")->by_name); /* where there is one to be made */
     refused("  keys:\n    library:\n      x: [play, fly]\n", "my.yaml:5:7: x: there is no command fly");
 }
 
 TEST(one_key_after_another)
 {
-    taken("  keys:\n    library:\n      g: null\n      Ctrl-X g: newest\n      Ctrl-X Alt-Ctrl-t: oldest\n");
+    taken("  keys:\n    library:\n      g: null\n      Ctrl-X g: first\n      Ctrl-X Alt-Ctrl-t: last\n");
     const struct binding *b = NULL;
     const struct action *table = keymap_context(keys, "library")->table;
     CHECK(keymap_find(keys, table, WHERE_LIST, 0, INPUT_CTRL | 'x', &b) == MATCH_PREFIX);
     CHECK(find("library", WHERE_LIST, "Ctrl-X", "g") && find("library", WHERE_TEXT, "Ctrl-X", "Ctrl-Alt-T"));
     /* a longer one takes the place of the shorter, which could not be told from its beginning */
-    taken("  keys:\n    library:\n      g g: newest\n");
+    taken("  keys:\n    library:\n      g g: first\n");
     CHECK(find("library", WHERE_LIST, "g", "g") && does("library", WHERE_LIST, "g", NULL));
     taken("  keys:\n    studio:\n      Ctrl-X: make\n");
     CHECK(!find("studio", WHERE_TEXT, "Ctrl-X", "Ctrl-E") && does("studio", WHERE_TEXT, "Ctrl-X", "make"));
-    refused("  keys:\n    library:\n      z: newest\n      z z: oldest\n", "one is the beginning of the other: line 5");
+    refused("  keys:\n    library:\n      z: first\n      z z: last\n", "one is the beginning of the other: line 5");
 }
 
 TEST(what_is_wrong_is_told_with_its_place)
@@ -163,7 +163,7 @@ static void printed(void (*print)(const struct keymap *m, FILE *out), char *out,
 TEST(there_and_back)
 {
     static const char *const start[] = {
-        "", "  keys:\n    library:\n      \"\\\"\": [mark, \"search a \\\\ \\\"b\\\"\"]\n      Ctrl-X g: newest\n      d: null\n"};
+        "", "  keys:\n    library:\n      \"\\\"\": [mark, \"search a \\\\ \\\"b\\\"\"]\n      Ctrl-X g: first\n      d: null\n"};
     for (int i = 0; i < 2; i++) {
         taken(start[i]);
         static char yaml[65536], want[65536], is[65536];

@@ -143,6 +143,27 @@ TEST(branch_continue_and_tree)
     quit(v);
 }
 
+/* Another order, kept for the next time; the clip made first stands at the top, then at the bottom. */
+TEST(sorted_and_kept)
+{
+    struct vt_session *v = vt_studio(24, 80, prompt);
+    CHECK(vt_wait(v, "Prompt", 2000));
+    vt_type(v, F("Q"));
+    CHECK(vt_wait(v, "newest first", 2000) && vt_find(v, "#1 ") > 4);
+    vt_type(v, "s");
+    CHECK(vt_wait(v, "oldest first", 2000) && vt_find(v, "#1 ") == 3);
+    vt_type(v, ":sort longest\r");
+    CHECK(vt_wait(v, "longest first", 2000));
+    quit(v);
+    v = vt_studio(24, 80, prompt);
+    CHECK(vt_wait(v, "Prompt", 2000));
+    vt_type(v, F("Q"));
+    CHECK(vt_wait(v, "longest first", 2000));
+    vt_type(v, ":sort newest\r");
+    CHECK(vt_wait(v, "newest first", 2000) && vt_find(v, "#1 ") > 4);
+    quit(v);
+}
+
 /* A frame as a file: whole, with its settings or without, never over what is there. */
 TEST(saves_a_frame)
 {
@@ -521,7 +542,7 @@ static void end(void)
 }
 
 TESTS(T(begin), T(first_screen_comes_at_once), T(a_clip_from_start_to_end), T(branch_continue_and_tree),
-      T(compare_at_once), T(saves_a_frame), T(exports), T(another_engine), T(suspended_and_continued),
+      T(compare_at_once), T(saves_a_frame), T(sorted_and_kept), T(exports), T(another_engine), T(suspended_and_continued),
       T(the_users_editor), T(what_was_typed_is_kept),
       T(signals_give_the_terminal_back), T(hostile_text_stays_text), T(resizes),
       T(late_answers_are_no_keys), T(without_utf8_and_without_colours), T(odd_names_of_terminals),

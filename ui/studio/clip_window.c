@@ -22,7 +22,7 @@ void clip_window_done(struct clip_window *w)
     drop(w, 0, w->count);
     free(w->clips);
     free(w->depth);
-    *w = (struct clip_window){0};
+    *w = (struct clip_window){.order = w->order};
 }
 
 /* Takes the list's clips over, before or behind those that are here. */
@@ -39,72 +39,81 @@ static void add(struct clip_window *w, struct clip_list *list, bool before)
     free(list->items);
 }
 
-static bool fetch_older(struct clip_window *w, struct catalog *catalog,
+static bool fetch_below(struct clip_window *w, struct catalog *catalog,
                         const struct clip_query *query, struct dn_error *err)
 {
-    struct catalog_page page = {.limit = WINDOW_PAGE,
-                                .before = w->count ? w->clips[w->count - 1].id : 0};
+    struct catalog_page page = {.order = w->order,
+                                .limit = WINDOW_PAGE,
+                                .below = w->count ? w->clips[w->count - 1].id : 0};
     struct clip_list list = {0};
     if (!catalog_search(catalog, query, &page, &list, err))
         return false;
-    w->at_oldest = list.count < WINDOW_PAGE;
+    w->at_bottom = list.count < WINDOW_PAGE;
     add(w, &list, false);
     int much = w->count - WINDOW_MOST;
     much = much > w->at ? w->at : much;
     if (much > 0) {
         drop(w, 0, much);
         w->at -= much;
-        w->at_newest = false;
+        w->at_top = false;
     }
     return true;
 }
 
-static bool fetch_newer(struct clip_window *w, struct catalog *catalog,
+static bool fetch_above(struct clip_window *w, struct catalog *catalog,
                         const struct clip_query *query, struct dn_error *err)
 {
-    struct catalog_page page = {.limit = WINDOW_PAGE, .after = w->clips[0].id};
+    struct catalog_page page = {.order = w->order, .limit = WINDOW_PAGE, .above = w->clips[0].id};
     struct clip_list list = {0};
     if (!catalog_search(catalog, query, &page, &list, err))
         return false;
-    w->at_newest = list.count < WINDOW_PAGE;
+    w->at_top = list.count < WINDOW_PAGE;
     add(w, &list, true);
     int much = w->count - WINDOW_MOST;
     if (much > 0 && w->at < w->count - much) {
         drop(w, w->count - much, much);
-        w->at_oldest = false;
+        w->at_bottom = false;
     }
     return true;
 }
 
-static void choose(struct clip_window *w, int64_t id)
+/* The clip, or what is where it was. */
+static void choose(struct clip_window *w, int64_t id, int at)
 {
-    w->at = 0;
-    for (int i = 0; i < w->count && w->clips[i].id >= id; i++)
-        w->at = i;
+    w->at = at < w->count ? at : w->count > 0 ? w->count - 1 : 0;
+    for (int i = 0; i < w->count; i++)
+        w->at = w->clips[i].id == id ? i : w->at;
 }
 
 bool clip_window_load(struct clip_window *w, struct catalog *catalog, const struct clip_query *query,
                       enum window_where where, struct dn_error *err)
 {
-    struct catalog_page page = {.limit = WINDOW_PAGE, .oldest = where == WINDOW_OLDEST};
+    struct catalog_page page = {.order = w->order, .limit = WINDOW_PAGE,
+                                .bottom = where == WINDOW_BOTTOM};
     struct clip_list list = {0};
-    int64_t chosen = w->count ? w->clips[w->at].id : INT64_MAX;
+    int64_t chosen = w->count ? w->clips[w->at].id : 0;
     bool keep = where == WINDOW_KEEP && w->count > 0 && !w->depth;
-    bool top = !keep || (w->at_newest && w->at == 0), newest = where != WINDOW_OLDEST;
+    int at = keep ? w->at : 0;
+    bool first = !keep || (w->at_top && at == 0), top = where != WINDOW_BOTTOM;
     if (keep) {
-        page.before = w->at_newest || w->clips[0].id == INT64_MAX ? 0 : w->clips[0].id + 1;
+        page.below = w->at_top ? 0 : w->clips[0].id;
+        page.with = true;
         page.limit = w->count + WINDOW_PAGE > 1000 ? 1000 : w->count + WINDOW_PAGE;
-        newest = w->at_newest;
+        top = w->at_top;
     }
     if (!catalog_search(catalog, query, &page, &list, err))
         return false;
+    if (keep && list.count == 0 && !top) { /* the first one is gone for good */
+        clip_list_done(&list);
+        return clip_window_load(w, catalog, query, WINDOW_TOP, err);
+    }
     clip_window_done(w);
-    w->at_oldest = where == WINDOW_OLDEST || (int)list.count < page.limit;
-    w->at_newest = newest || (int)list.count < page.limit;
+    w->at_bottom = where == WINDOW_BOTTOM || (int)list.count < page.limit;
+    w->at_top = top || (where == WINDOW_BOTTOM && (int)list.count < page.limit);
     add(w, &list, false);
-    w->at = where == WINDOW_OLDEST ? w->count - 1 : 0;
-    if (keep && !top)
-        choose(w, chosen);
+    w->at = where == WINDOW_BOTTOM && w->count ? w->count - 1 : 0;
+    if (!first)
+        choose(w, chosen, at);
     return true;
 }
 
@@ -112,10 +121,10 @@ bool clip_window_move(struct clip_window *w, struct catalog *catalog, const stru
                       int by, struct dn_error *err)
 {
     bool ok = true;
-    while (ok && !w->depth && by > 0 && w->at + by >= w->count && !w->at_oldest)
-        ok = fetch_older(w, catalog, query, err);
-    while (ok && !w->depth && by < 0 && w->at + by < 0 && !w->at_newest && w->count)
-        ok = fetch_newer(w, catalog, query, err);
+    while (ok && !w->depth && by > 0 && w->at + by >= w->count && !w->at_bottom)
+        ok = fetch_below(w, catalog, query, err);
+    while (ok && !w->depth && by < 0 && w->at + by < 0 && !w->at_top && w->count)
+        ok = fetch_above(w, catalog, query, err);
     w->at += by;
     w->at = w->at >= w->count ? w->count - 1 : w->at;
     w->at = w->at < 0 ? 0 : w->at;
@@ -161,7 +170,7 @@ bool clip_window_load_tree(struct clip_window *w, struct catalog *catalog, int64
     }
     clip_window_done(w);
     bool ok = add_with_children(w, catalog, &clip, 0, err);
-    w->at_newest = w->at_oldest = true;
+    w->at_top = w->at_bottom = true;
     for (int i = 0; i < w->count; i++)
         w->at = w->clips[i].id == chosen ? i : w->at;
     return ok;

@@ -8,15 +8,16 @@
 enum { WINDOW_PAGE = 100, WINDOW_MOST = 500 };
 
 struct clip_window {
-    struct clip *clips;  /* [count], newest first */
+    enum clip_order order; /* set by the owner before loading */
+    struct clip *clips;  /* [count], in that order */
     int *depth;          /* [count] of a tree, else NULL */
     int count;
     int at;              /* the chosen one; 0 when there is none */
-    bool at_newest, at_oldest; /* nothing lies before or behind what is here */
+    bool at_top, at_bottom; /* nothing lies above or below what is here */
 };
 
 /* The page at the start, at the end, or (keep) the same clips read again with the same choice. */
-enum window_where { WINDOW_NEWEST, WINDOW_OLDEST, WINDOW_KEEP };
+enum window_where { WINDOW_TOP, WINDOW_BOTTOM, WINDOW_KEEP };
 bool clip_window_load(struct clip_window *w, struct catalog *catalog, const struct clip_query *query,
                       enum window_where where, struct dn_error *err);
 /* Moves the choice, fetching what comes into reach. */

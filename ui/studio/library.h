@@ -57,6 +57,8 @@ void library_do_search_done(struct studio *s, const char *argument);
 void library_do_leave(struct studio *s, const char *argument);
 void library_do_trash_view(struct studio *s, const char *argument);
 void library_do_view(struct studio *s, const char *argument);
+void library_do_sort(struct studio *s, const char *argument);
+void library_do_sort_back(struct studio *s, const char *argument);
 void library_do_tree(struct studio *s, const char *argument);
 
 /* library_clips.c */

@@ -9,6 +9,15 @@
 /* Columns and rows of a picture in the grid. */
 enum { CELL_COLS = 26, CELL_ROWS = 9 };
 
+static const char *order_text(const struct library *l)
+{
+    static const char *const texts[CLIP_ORDERS] = {
+        [CLIPS_NEWEST] = "newest first",     [CLIPS_OLDEST] = "oldest first",
+        [CLIPS_BEST] = "best first",         [CLIPS_LONGEST] = "longest first",
+        [CLIPS_SHORTEST] = "shortest first", [CLIPS_BY_PROMPT] = "by prompt"};
+    return texts[l->window.order];
+}
+
 static void draw_search(struct studio *s, struct rect r)
 {
     struct library *l = library_get(s);
@@ -18,6 +27,8 @@ static void draw_search(struct studio *s, struct rect r)
              (long long)(l->view == VIEW_TREE ? l->tree_of : l->matching),
              l->matching >= LIBRARY_COUNT_MOST ? "+" : "", l->matching == 1 ? "" : "s",
              l->query && l->query->trash ? " in the trash" : "");
+    if (l->view == VIEW_GRID)
+        snprintf(words + strlen(words), sizeof words - strlen(words), ", %s", order_text(l));
     if (l->mark_count)
         snprintf(words + strlen(words), sizeof words - strlen(words), ", %d marked", l->mark_count);
     const char *right = l->why[0] ? l->why : words;
@@ -164,7 +175,8 @@ void library_draw(struct studio *s, struct rect area)
     bool details = area.cols >= 96 && l->view != VIEW_GRID;
     int side = details ? area.cols >= 150 ? 64 : area.cols * 2 / 5 : 0;
     struct rect box = {area.row + 1, area.col, area.rows - 1, area.cols - side};
-    static const char *const titles[] = {"Library", "Library  pictures", "Library  tree"};
+    char title[64];
+    snprintf(title, sizeof title, "Library  %s", l->view == VIEW_TREE ? "tree" : order_text(l));
     draw_search(s, area);
     if (details)
         draw_details(s, (struct rect){box.row, area.col + box.cols, box.rows, side});
@@ -173,7 +185,7 @@ void library_draw(struct studio *s, struct rect area)
         draw_grid(s, box);
         return;
     }
-    canvas_box(s->canvas, box, titles[l->view == VIEW_GRID ? VIEW_LIST : l->view], !l->searching);
+    canvas_box(s->canvas, box, title, !l->searching);
     l->area = canvas_inside(box);
     draw_list(s, l->area);
     if (l->window.count == 0) {

@@ -1,4 +1,5 @@
 /* library_move: moving about in the library: up and down, searching, from one view to another. */
+#include "ui/studio/kept.h"
 #include "ui/studio/library.h"
 
 void library_go(struct studio *s, int by)
@@ -50,7 +51,7 @@ static void go_end(struct studio *s, enum window_where where)
 {
     struct library *l = library_get(s);
     if (l->view == VIEW_TREE)
-        l->window.at = where == WINDOW_NEWEST ? 0 : l->window.count - 1;
+        l->window.at = where == WINDOW_TOP ? 0 : l->window.count - 1;
     else
         library_load(s, where);
 }
@@ -58,13 +59,13 @@ static void go_end(struct studio *s, enum window_where where)
 void library_do_first(struct studio *s, const char *argument)
 {
     (void)argument;
-    go_end(s, WINDOW_NEWEST);
+    go_end(s, WINDOW_TOP);
 }
 
 void library_do_last(struct studio *s, const char *argument)
 {
     (void)argument;
-    go_end(s, WINDOW_OLDEST);
+    go_end(s, WINDOW_BOTTOM);
 }
 
 /* --- searching --- */
@@ -95,7 +96,7 @@ void library_do_leave(struct studio *s, const char *argument)
         l->searching = false;
     } else if (l->view == VIEW_TREE) {
         l->view = VIEW_LIST;
-        library_load(s, WINDOW_NEWEST);
+        library_load(s, WINDOW_TOP);
     } else if (editor_text(&l->search)[0]) {
         editor_set(&l->search, "");
         library_search_changed(s);
@@ -112,6 +113,13 @@ void library_do_trash_view(struct studio *s, const char *argument)
     library_search_changed(s);
 }
 
+static void keep(struct studio *s, const char *name, const char *value)
+{
+    struct dn_error err;
+    if (!kept_set(name, value, &err))
+        studio_tell_error(s, &err);
+}
+
 void library_do_view(struct studio *s, const char *argument)
 {
     struct library *l = library_get(s);
@@ -123,8 +131,36 @@ void library_do_view(struct studio *s, const char *argument)
     }
     l->view = l->view == VIEW_GRID ? VIEW_LIST : VIEW_GRID;
     l->first = 0;
+    keep(s, "library.view", l->view == VIEW_GRID ? "pictures" : "list");
     if (was_tree)
-        library_load(s, WINDOW_NEWEST);
+        library_load(s, WINDOW_TOP);
+}
+
+/* From the top: that is what one sorts for. */
+static void sort(struct studio *s, enum clip_order order)
+{
+    struct library *l = library_get(s);
+    l->window.order = order;
+    keep(s, "library.sort", clip_order_name(order));
+    l->first = 0;
+    if (l->view == VIEW_TREE)
+        l->view = VIEW_LIST;
+    library_load(s, WINDOW_TOP);
+}
+
+void library_do_sort(struct studio *s, const char *argument)
+{
+    enum clip_order order = (library_get(s)->window.order + 1) % CLIP_ORDERS;
+    if (argument && !clip_order_parse(argument, &order))
+        studio_tell(s, ROLE_BAD, "sort by newest, oldest, rating, longest, shortest or prompt");
+    else
+        sort(s, order);
+}
+
+void library_do_sort_back(struct studio *s, const char *argument)
+{
+    (void)argument;
+    sort(s, (library_get(s)->window.order + CLIP_ORDERS - 1) % CLIP_ORDERS);
 }
 
 void library_do_tree(struct studio *s, const char *argument)
@@ -137,5 +173,5 @@ void library_do_tree(struct studio *s, const char *argument)
     l->tree_of = clip->id;
     l->view = l->view == VIEW_TREE ? VIEW_LIST : VIEW_TREE;
     l->first = 0;
-    library_load(s, WINDOW_NEWEST);
+    library_load(s, WINDOW_TOP);
 }

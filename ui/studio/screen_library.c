@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "store/catalog.h"
 #include "ui/studio/clip_text.h"
+#include "ui/studio/kept.h"
 #include "ui/studio/library.h"
 
 struct library *library_get(struct studio *s)
@@ -24,6 +25,12 @@ static void *library_open(struct studio *s)
     l->posters = posters_new(s);
     l->columns = 1;
     l->stale = true;
+    char *sort = kept_get("library.sort"), *view = kept_get("library.view");
+    if (sort)
+        clip_order_parse(sort, &l->window.order);
+    l->view = view && strcmp(view, "pictures") == 0 ? VIEW_GRID : VIEW_LIST;
+    free(sort);
+    free(view);
     return l;
 }
 
@@ -58,7 +65,7 @@ void library_load(struct studio *s, enum window_where where)
     if (l->view == VIEW_TREE) {
         ok = clip_window_load_tree(&l->window, catalog, l->tree_of, &err);
     } else {
-        ok = clip_window_load(&l->window, catalog, l->query, l->loaded ? where : WINDOW_NEWEST,
+        ok = clip_window_load(&l->window, catalog, l->query, l->loaded ? where : WINDOW_TOP,
                               &err) &&
              catalog_count(catalog, l->query, LIBRARY_COUNT_MOST, &l->matching, &err);
         l->loaded = true;
@@ -92,7 +99,7 @@ void library_search_changed(struct studio *s)
     clip_query_free(l->query);
     l->query = query;
     l->view = l->view == VIEW_TREE ? VIEW_LIST : l->view;
-    library_load(s, WINDOW_NEWEST);
+    library_load(s, WINDOW_TOP);
     s->dirty = true;
 }
 
@@ -153,7 +160,7 @@ static void library_click(struct studio *s, const struct input_event *event)
 static void library_hint(struct studio *s, const char **names)
 {
     static const char *const list[] = {"play", "search", "mark", "remix", "recall", "compare",
-                                       "export", "trash", "view", "tree", "help", NULL};
+                                       "export", "trash", "sort", "view", "tree", "help", NULL};
     static const char *const text[] = {"search-done", "leave", "help", NULL};
     const char *const *from = library_get(s)->searching ? text : list;
     for (int i = 0; from[i]; i++)
@@ -199,8 +206,8 @@ static const struct action library_actions[] = {
     {"right", "Right l", WHERE_LIST, NULL, "right", library_do_right},
     {"page-up", "PgUp Ctrl-U", WHERE_LIST, NULL, "a page up", library_do_page_up},
     {"page-down", "PgDn Ctrl-D", WHERE_LIST, NULL, "a page down", library_do_page_down},
-    {"newest", "g Home", WHERE_LIST, NULL, "the newest clip", library_do_first},
-    {"oldest", "G End", WHERE_LIST, NULL, "the oldest clip", library_do_last},
+    {"first", "g Home", WHERE_LIST, NULL, "the first clip", library_do_first},
+    {"last", "G End", WHERE_LIST, NULL, "the last clip", library_do_last},
     {"mark", "Space", WHERE_LIST, NULL, "mark it for compare, export, tags, trash", library_do_mark},
     {"recall", "e", WHERE_LIST, "[FILE]", "prompt, settings and seed into the studio", library_do_recall_all},
     {"remix", "r", WHERE_LIST, NULL, "the same without the seed", library_do_remix},
@@ -211,6 +218,9 @@ static const struct action library_actions[] = {
      library_do_compare},
     {"export", "o", WHERE_LIST, NULL, "the marked clips, or this one, as files", library_do_export},
     {"view", "v", WHERE_LIST, NULL, "list or pictures", library_do_view},
+    {"sort", "s", WHERE_LIST, "[ORDER]", "newest, oldest, rating, longest, shortest, prompt",
+     library_do_sort},
+    {"sort-back", "S", WHERE_LIST, NULL, "the order before", library_do_sort_back},
     {"tree", "T", WHERE_LIST, NULL, "the tree of branches it belongs to", library_do_tree},
     {"show-trash", "D", WHERE_LIST, NULL, "what is in the trash, or back", library_do_trash_view},
     {"favourite", "f", WHERE_LIST, NULL, "a heart, or none", library_do_favourite},

@@ -205,7 +205,7 @@ static void neighbour(struct studio *s, bool older)
 {
     struct catalog *catalog = studio_catalog(s);
     int64_t id = player_side(player_get(s))->clip.id;
-    struct catalog_page page = {.limit = 1, .before = older ? id : 0, .after = older ? 0 : id};
+    struct catalog_page page = {.limit = 1, .below = older ? id : 0, .above = older ? 0 : id};
     struct clip_query *query = NULL;
     struct clip_list list = {0};
     struct dn_error err;
