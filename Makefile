@@ -154,13 +154,12 @@ $(BUILD)/danaus: $(BUILD)/obj/src/main.o $(call archives,commands)
 # the scripts that it has inside
 $(BUILD)/obj/src/commands/bench_scripts.o: src/commands/bench_torch.py src/commands/bench_monarchrt.py
 
-# Unit tests: tests/<room>/test_*.c links only what its room may use. The studio's test drives the
-# program in a virtual terminal, a library that only tests use.
+# Unit tests: tests/<room>/test_*.c links only what its room may use. Tests with vt_session.h
+# drive the program in a virtual terminal, a library that only tests use.
 TEST_PACKAGES := libvterm-dev
-LIBS_test_studio := -lvterm
-LIBS_test_slow_line := -lvterm
-LIBS_test_making := -lvterm
-$(addprefix $(BUILD)/tests/ui/,test_studio test_slow_line test_making): $(BUILD)/danaus
+VT_TESTS := $(basename $(notdir $(shell grep -l vt_session.h tests/ui/test_*.c)))
+$(foreach t,$(VT_TESTS),$(eval LIBS_$(t) := -lvterm))
+$(VT_TESTS:%=$(BUILD)/tests/ui/%): $(BUILD)/danaus
 define test_rule
 TESTS_$(1) := $$(patsubst tests/%.c,$(BUILD)/tests/%,$$(wildcard tests/$(1)/test_*.c))
 $$(TESTS_$(1)): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call archives,$(1))
@@ -281,8 +280,8 @@ CLI_TESTS  := $(wildcard tests/cli/*.sh)
 RULE_TESTS := $(wildcard tests/rules/*.sh)
 # Kills, full disks, crowds; a few of each here, the full counts by `make torture`.
 TORTURE_TESTS := $(wildcard tests/torture/*.sh)
-# the store's are unit tests at their short counts
-TORTURE_SHORT := $(filter-out tests/torture/store_%,$(TORTURE_TESTS))
+# the store's and the studio's are unit tests at their short counts
+TORTURE_SHORT := $(filter-out tests/torture/store_% tests/torture/ui_%,$(TORTURE_TESTS))
 TEST_TOOLS := $(patsubst tests/torture/%.c,$(BUILD)/tests/torture/%,$(wildcard tests/torture/*.c))
 $(TEST_TOOLS): $(BUILD)/tests/torture/%: $(BUILD)/obj/tests/torture/%.o $(call archives,engine)
 	@mkdir -p $(@D)

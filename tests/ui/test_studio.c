@@ -527,6 +527,46 @@ TEST(idle_means_asleep)
     quit(v);
 }
 
+/* danaus.yaml gives keys other meanings; a bell rings when a clip is done. */
+TEST(keys_of_the_users)
+{
+    char path[128], row[VT_ROW_SIZE];
+    snprintf(path, sizeof path, "%s/CONFIG/danaus", vt_home);
+    mkdir(path, 0700);
+    strcat(path, "/danaus.yaml");
+    FILE *f = fopen(path, "w");
+    fputs("studio:\n  mouse: off\n  notify: bell\n  keys:\n    everywhere:\n"
+          "      F6: [library, \"search no such thing\"]\n      q: null\n"
+          "    studio:\n      Ctrl-T: make\n      Enter: newline\n", f);
+    fclose(f);
+    struct vt_session *v = vt_studio(24, 80, prompt);
+    CHECK(vt_wait(v, "engine ready", 20000) && vt_wait(v, "Ctrl-T make", 1000));
+    CHECK(!vt_wrote(v, "\033[?1000h"));
+    vt_type(v, "\rmore"); /* Enter is a new line */
+    CHECK(vt_wait(v, "more", 3000));
+    vt_row(v, 3, row);
+    CHECK(strstr(row, "more"));
+    vt_type(v, "\033[17~"); /* F6 */
+    CHECK(vt_wait(v, "No clip is like that", 5000));
+    vt_type(v, "\033");
+    vt_serve(v, 150);
+    vt_type(v, "q?no such");
+    CHECK(vt_wait(v, ":library, :search no such thing", 3000)); /* q did nothing, and the help knows */
+    vt_type(v, "\025leave; the");
+    CHECK(vt_wait(v, ":quit", 3000));
+    vt_row(v, vt_find(v, ":quit"), row);
+    CHECK(strstr(row, "Ctrl-Q") && !strstr(row, "q, "));
+    vt_type(v, "\033");
+    vt_serve(v, 150);
+    vt_type(v, F("P") "\024"); /* Ctrl-T */
+    CHECK(vt_wait(v, "is in the library", 60000));
+    CHECK(vt_wrote(v, "\a"));
+    vt_type(v, "\021");
+    CHECK(vt_end(v, 5000) && WIFEXITED(v->status) && WEXITSTATUS(v->status) == 0);
+    vt_free(v);
+    remove(path);
+}
+
 static void begin(void)
 {
     vt_make_home();
@@ -544,6 +584,6 @@ static void end(void)
 TESTS(T(begin), T(first_screen_comes_at_once), T(a_clip_from_start_to_end), T(branch_continue_and_tree),
       T(compare_at_once), T(saves_a_frame), T(sorted_and_kept), T(exports), T(another_engine), T(suspended_and_continued),
       T(the_users_editor), T(what_was_typed_is_kept),
-      T(signals_give_the_terminal_back), T(hostile_text_stays_text), T(resizes),
+      T(signals_give_the_terminal_back), T(hostile_text_stays_text), T(resizes), T(keys_of_the_users),
       T(late_answers_are_no_keys), T(without_utf8_and_without_colours), T(odd_names_of_terminals),
       T(idle_means_asleep), T(end))

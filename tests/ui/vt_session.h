@@ -22,6 +22,7 @@
 #include "base/strbuf.h"
 #include "base/utf8.h"
 #include "check.h"
+#include "vt_line.h"
 
 enum { VT_ROW_SIZE = 8192 };
 
@@ -35,6 +36,9 @@ struct vt_session {
     struct termios before;
     int status;            /* of waitpid, once ended */
     bool ended, deaf;      /* deaf: the terminal answers nothing */
+    bool sixel;            /* it says that it can */
+    int pictures;          /* that were acknowledged */
+    struct vt_line *line;  /* between the program and the terminal, NULL = none */
 };
 
 static char vt_home[64];
@@ -87,9 +91,20 @@ static void vt_flush_answers(struct vt_session *v)
 {
     char answer[4096];
     size_t n;
-    while ((n = vterm_output_read(v->vt, answer, sizeof answer)) > 0)
-        if (!v->deaf && write(v->master, answer, n) < 0)
+    static const char can_sixel[] = "\033P>|XTerm(379)\033\\\033[?63;4c";
+    while ((n = vterm_output_read(v->vt, answer, sizeof answer)) > 0) {
+        const char *text = answer;
+        for (const char *p = answer; (p = memmem(p, (size_t)(answer + n - p), "\033[0n", 4)); p++)
+            v->pictures++;
+        if (v->sixel && memmem(answer, n, "\033[?1;2c", 7)) {
+            text = can_sixel;
+            n = sizeof can_sixel - 1;
+        }
+        if (v->line && !v->deaf)
+            vt_line_send(v->line, text, n);
+        else if (!v->deaf && write(v->master, text, n) < 0)
             return;
+    }
 }
 
 static inline void vt_take(struct vt_session *v, const char *bytes, size_t size)
@@ -104,12 +119,22 @@ static inline void vt_serve(struct vt_session *v, int ms)
 {
     int64_t end = dn_now_ms() + ms;
     for (int64_t left = ms; left >= 0 && !v->ended; left = end - dn_now_ms()) {
-        struct pollfd p = {.fd = v->master, .events = POLLIN};
+        bool room = !v->line || vt_line_has_room(v->line);
+        struct pollfd p = {.fd = room ? v->master : -1, .events = POLLIN};
         char bytes[16384];
-        ssize_t n = poll(&p, 1, left > 20 ? 20 : (int)left) > 0
+        int wait = v->line ? 2 : 20;
+        ssize_t n = poll(&p, 1, left > wait ? wait : (int)left) > 0
                         ? read(v->master, bytes, sizeof bytes) : 0;
-        if (n > 0)
+        if (n > 0 && v->line)
+            vt_line_put(v->line, bytes, (size_t)n);
+        else if (n > 0)
             vt_take(v, bytes, (size_t)n);
+        if (v->line) {
+            size_t size;
+            const char *come = vt_line_take(v->line, &size);
+            vt_take(v, come, size);
+            vt_line_arrive(v->line, v->master);
+        }
         if (v->pid && waitpid(v->pid, &v->status, WNOHANG) == v->pid) {
             v->ended = true;
             while (poll(&p, 1, 0) > 0 && (p.revents & POLLIN) &&
@@ -206,7 +231,9 @@ static inline bool vt_wait(struct vt_session *v, const char *text, int ms)
 
 static inline void vt_type(struct vt_session *v, const char *keys)
 {
-    if (write(v->master, keys, strlen(keys)) < 0)
+    if (v->line)
+        vt_line_send(v->line, keys, strlen(keys));
+    else if (write(v->master, keys, strlen(keys)) < 0)
         perror("pty");
     vt_serve(v, 30);
 }
@@ -248,6 +275,7 @@ static inline void vt_free(struct vt_session *v)
         waitpid(v->pid, &v->status, 0);
     }
     vterm_free(v->vt);
+    vt_line_free(v->line);
     close(v->master);
     close(v->slave);
     strbuf_done(&v->bytes);
