@@ -334,6 +334,13 @@ static bool set_model_hash(struct catalog *c, int64_t id, const char *sha256, st
                        v, NULL, err);
 }
 
+bool catalog_set_request(struct catalog *c, int64_t id, const char *request_json,
+                         struct dn_error *err)
+{
+    return change(c, id, "UPDATE clip_details SET request = ? WHERE clip_id = ?",
+                  VALUES(value_text(request_json), value_int(id)), err);
+}
+
 bool catalog_set_facts(struct catalog *c, int64_t id, const struct clip_facts *facts,
                        struct dn_error *err)
 {

@@ -86,6 +86,9 @@ bool catalog_set_rating(struct catalog *catalog, int64_t id, int rating, struct 
 bool catalog_set_favourite(struct catalog *catalog, int64_t id, bool on, struct dn_error *err);
 bool catalog_set_notes(struct catalog *catalog, int64_t id, const char *notes,
                        struct dn_error *err);
+/* The whole request as JSON: of a clip that was steered while it was made. */
+bool catalog_set_request(struct catalog *catalog, int64_t id, const char *request_json,
+                         struct dn_error *err);
 /* What turned out only when running: the backend, the model's fingerprint, the number of chunks. */
 struct clip_facts {
     const char *backend, *model_sha256, *attention; /* NULL = as it was */

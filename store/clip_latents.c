@@ -95,7 +95,7 @@ static void append_metadata(struct strbuf *out, const char *recipe_json)
 }
 
 static bool write_new(struct atomic_file *file, const char *path,
-                      const struct clip_latents_shape *shape, int64_t frame_bytes,
+                      const struct clip_latents_shape *shape, int64_t frame_bytes, int64_t frames,
                       const char *recipe_json, struct dn_error *err)
 {
     struct strbuf header = {0};
@@ -104,7 +104,7 @@ static bool write_new(struct atomic_file *file, const char *path,
     strbuf_append(&header, sector, SECTOR);
     append_metadata(&header, recipe_json);
     int64_t header_bytes = (int64_t)header.length;
-    make_sector(sector, shape, frame_bytes, header_bytes, 0);
+    make_sector(sector, shape, frame_bytes, header_bytes, frames);
     memcpy(header.data, sector, SECTOR);
     bool ok = header_bytes <= MAX_HEADER ||
               dn_fail(err, DN_E_ARG, "cannot write %s: a recipe of %zu bytes", path,
@@ -130,7 +130,7 @@ bool clip_latents_create(const char *path, const struct clip_latents_shape *shap
         return dn_fail(err, DN_E_ARG, "cannot write %s: latents of this shape", path);
     if (!atomic_file_open(path, false, &file, err))
         return false;
-    if (!write_new(file, path, shape, frame_bytes, recipe_json, err)) {
+    if (!write_new(file, path, shape, frame_bytes, 0, recipe_json, err)) {
         atomic_file_abort(file);
         return false;
     }
@@ -368,4 +368,50 @@ void clip_latents_close(struct clip_latents *l)
         close(l->fd);
     free(l->path);
     free(l);
+}
+
+/* Does the header behind its first sector tell of this recipe? */
+static bool tells(const struct clip_latents *l, const char *recipe_json)
+{
+    struct strbuf want = {0};
+    append_metadata(&want, recipe_json);
+    char *is = dn_malloc(want.length);
+    bool same = l->header_bytes == SECTOR + (int64_t)want.length &&
+                pread(l->fd, is, want.length, SECTOR) == (ssize_t)want.length &&
+                memcmp(is, want.data, want.length) == 0;
+    free(is);
+    strbuf_done(&want);
+    return same;
+}
+
+static bool copy_frames(const struct clip_latents *l, int to, struct dn_error *err)
+{
+    float *values = dn_malloc((size_t)l->frame_bytes);
+    bool ok = true;
+    for (int64_t i = 0; ok && i < l->frames; i++)
+        ok = clip_latents_read(l, i, 1, values, err) &&
+             (atomic_write_all(to, values, (size_t)l->frame_bytes) ||
+              atomic_write_failed(err, l->path, to, errno));
+    free(values);
+    return ok;
+}
+
+bool clip_latents_retell(const char *path, const char *recipe_json, struct dn_error *err)
+{
+    struct clip_latents *l;
+    struct atomic_file *file = NULL;
+    if (!clip_latents_open(path, true, &l, err))
+        return false;
+    bool ok = true;
+    if (!tells(l, recipe_json)) {
+        ok = atomic_file_open(path, true, &file, err) &&
+             write_new(file, path, &l->shape, l->frame_bytes, l->frames, recipe_json, err) &&
+             copy_frames(l, atomic_file_fd(file), err);
+        if (ok)
+            ok = atomic_file_publish(file, err);
+        else
+            atomic_file_abort(file);
+    }
+    clip_latents_close(l);
+    return ok;
 }

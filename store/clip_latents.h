@@ -42,6 +42,11 @@ bool clip_latents_append(struct clip_latents *latents, const float *values, int6
 bool clip_latents_read(const struct clip_latents *latents, int64_t first, int64_t count,
                        float *values, struct dn_error *err);
 
+/* Makes recipe_json the one in path: that of a clip that was steered differs from the one that it
+ * was begun with. Nothing is written when it is that already; else a whole new file takes the old
+ * one's place. */
+bool clip_latents_retell(const char *path, const char *recipe_json, struct dn_error *err);
+
 /* A clip that ends early: the unwritten part is cut off by rewriting the file. */
 bool clip_latents_finish(struct clip_latents *latents, struct dn_error *err);
 

@@ -77,6 +77,22 @@ static bool print_files(struct catalog *catalog, const struct clip *clip, struct
     return ok;
 }
 
+/* Where the prompt changes or was steered, a line each. */
+static void print_changes(const struct clip *clip)
+{
+    json_t *request = json_loads(clip->request_json, 0, NULL), *change;
+    size_t i;
+    json_array_foreach(json_object_get(request, "prompt_changes"), i, change)
+    {
+        char label[32];
+        const char *prompt = json_string_value(json_object_get(change, "prompt"));
+        snprintf(label, sizeof label, "chunk %lld ",
+                 (long long)json_integer_value(json_object_get(change, "chunk")));
+        fact(label, prompt ? prompt : "");
+    }
+    json_decref(request);
+}
+
 static void print_times(const struct clip *clip)
 {
     char text[96], date[32];
@@ -94,6 +110,7 @@ bool clip_print_page(struct catalog *catalog, const struct clip *clip, struct dn
     char text[160];
     printf("%-12s%lld\n", "clip", (long long)clip->id);
     fact("prompt", clip->prompt);
+    print_changes(clip);
     fact("negative", clip->negative);
     snprintf(text, sizeof text, "%s%s", job_state_name(clip->status),
              clip->trashed_ms ? ", in the trash" : "");

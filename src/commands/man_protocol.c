@@ -16,7 +16,7 @@ static const char introduction[] =
     "names both versions, and the connection ends. A client that does not say hello within 10\n"
     "seconds is dropped.\n"
     "\n"
-    "Every request gets exactly one reply, in order. A request may have an id, a whole number or a\n"
+    "Every request gets exactly one reply, in order (steer excepted, whose reply may be late). A request may have an id, a whole number or a\n"
     "text of at most 64 bytes, which comes back in its reply; events have none. Fields that are not\n"
     "known are ignored, messages that are not known are answered by error. A line that is no\n"
     "message is answered by error too; one that is too long ends the connection.\n"

@@ -34,8 +34,8 @@ bool prompt_changes_next(const char **text, struct prompt_change *change);
  * with the reason in why: it is no list of changes. */
 char *prompt_changes_parse(const char *text, char why[PROMPT_CHANGES_WHY_SIZE]);
 
-/* The text with a further change, which takes the place of one at the same chunk and of those behind
- * it; the caller frees. Line breaks in prompt become blanks. */
+/* The text with a further change that holds to the end: those at its chunk and behind it are left
+ * out; the caller frees. Line breaks in prompt become blanks. */
 char *prompt_changes_add(const char *text, int64_t chunk, const char *prompt);
 
 /* The text without the changes at chunk and behind it; the caller frees. */

@@ -147,6 +147,20 @@ bool client_order(struct client *c, enum message_type type, int64_t job, struct 
     return client_ask(c, request, NULL, err);
 }
 
+bool client_steer(struct client *c, int64_t job, const char *prompt, int64_t *chunk,
+                  int64_t *frame, struct dn_error *err)
+{
+    json_t *request = protocol_new(MESSAGE_STEER), *reply;
+    json_object_set_new(request, "job", json_integer(job));
+    json_object_set_new(request, "prompt", json_string(prompt));
+    if (!client_ask(c, request, &reply, err))
+        return false;
+    *chunk = protocol_int(reply, "chunk", 0);
+    *frame = protocol_int(reply, "frame", 0);
+    json_decref(reply);
+    return true;
+}
+
 /* --- connecting --- */
 
 static int try_socket(const char *path)

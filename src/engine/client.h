@@ -57,4 +57,9 @@ const struct frame_ring *client_ring(const struct client *c, int64_t worker);
 /* The common case of asking: {"type": type, "job": job} (job 0: without). */
 bool client_order(struct client *c, enum message_type type, int64_t job, struct dn_error *err);
 
+/* Another prompt for a running job from its next chunk on; *chunk and *frame become its number and its
+ * first frame. Who must not wait sends {"type": "steer", "job", "prompt"} by client_send and gets MESSAGE_STEERED. */
+bool client_steer(struct client *c, int64_t job, const char *prompt, int64_t *chunk,
+                  int64_t *frame, struct dn_error *err);
+
 #endif

@@ -36,6 +36,7 @@ enum message_type {
     MESSAGE_RESUME,
     MESSAGE_RETRY,
     MESSAGE_MOVE,
+    MESSAGE_STEER,
     MESSAGE_WATCH,
     MESSAGE_UNWATCH,
     MESSAGE_EDIT,
@@ -48,6 +49,7 @@ enum message_type {
     MESSAGE_DONE,
     MESSAGE_STATUS_REPLY,
     MESSAGE_QUEUED,
+    MESSAGE_STEERED,
     MESSAGE_JOBS_REPLY,
     MESSAGE_IMPORTED,
     /* events */

@@ -22,6 +22,8 @@ const struct message_field message_job_fields[] = {
     {.name = "clip", .kind = FIELD_INT, .help = "The clip in the catalog that it makes."},
     {.name = "state", .kind = FIELD_TEXT, .help = "See JOBS."},
     {.name = "prompt", .kind = FIELD_TEXT, .help = "The clip's prompt."},
+    {.name = "prompt_changes", .kind = FIELD_LIST, .optional = true,
+     .help = "Objects: chunk and prompt, where the prompt changes or was steered."},
     {.name = "seed", .kind = FIELD_INT, .help = "The clip's seed."},
     {.name = "width", .kind = FIELD_INT, .help = "Pixels."},
     {.name = "height", .kind = FIELD_INT, .help = "Pixels."},
@@ -92,6 +94,13 @@ const struct message message_table[MESSAGE_COUNT] = {
          {.name = "to", .kind = FIELD_TEXT, .choices = "next|last|before", .help = "Where to."},
          {.name = "other", .kind = FIELD_INT, .optional = true, .min = 1, .max = INT64_MAX,
           .help = "Of before: the job that it goes before."}}},
+    [MESSAGE_STEER] = {
+        "steer", MESSAGE_REQUEST,
+        "Gives a running job another prompt, from its next chunk on. Answered by steered, when the "
+        "change is safely in the catalog: the clip is then the same as if it had been asked for so, "
+        "also after a kill. Changes that were still to come are dropped. The reply may come after those of later requests. Error when the last "
+        "chunk is begun, or the job does not run.",
+        {JOB, {.name = "prompt", .kind = FIELD_TEXT, .help = "What to show from there on."}}},
     [MESSAGE_WATCH] = {
         "watch", MESSAGE_REQUEST,
         "Asks for events. Answered by done; then the state of every job watched comes at once, and "
@@ -169,6 +178,11 @@ const struct message message_table[MESSAGE_COUNT] = {
         "queued", MESSAGE_REPLY, "The answer to enqueue.",
         {{.name = "job", .kind = FIELD_INT, .help = "The job's number."},
          {.name = "clip", .kind = FIELD_INT, .help = "The clip's number in the catalog."}}},
+    [MESSAGE_STEERED] = {
+        "steered", MESSAGE_REPLY, "The answer to steer.",
+        {{.name = "job", .kind = FIELD_INT, .help = "The job's number."},
+         {.name = "chunk", .kind = FIELD_INT, .help = "The first chunk with it, from 0."},
+         {.name = "frame", .kind = FIELD_INT, .help = "That chunk's first frame, from 0."}}},
     [MESSAGE_JOBS_REPLY] = {
         "jobs", MESSAGE_REPLY, "The answer to jobs.",
         {{.name = "jobs", .kind = FIELD_LIST, .help = "Jobs, see JOBS."},

@@ -31,6 +31,7 @@ struct peer {
     struct channel channel;
     bool greeted, closing; /* closing: goes when what is queued is written */
     char name[32];
+    int64_t number; /* never given twice */
     int64_t since_ms, closing_ms;
     bool watches_all;
     int64_t *watched; /* [watched_count] jobs */
@@ -42,6 +43,14 @@ struct peer {
 
 /* Why a worker was told to stop its job. */
 enum stop_reason { STOP_NONE, STOP_CANCEL, STOP_PAUSE, STOP_LATER };
+
+/* A change of prompt that a worker was asked about; its answers come in the order of asking. */
+struct steering {
+    struct steering *next;
+    int64_t peer; /* who waits for the reply, if it is still there */
+    json_t *id;   /* of the request, NULL = it had none */
+    char *prompt;
+};
 
 /* A worker process, or the place for one. */
 struct worker_slot {
@@ -57,6 +66,7 @@ struct worker_slot {
     int ring_fd; /* -1 = none yet */
     struct frame_ring *ring;
     json_t *ring_message, *started; /* for clients that come later; NULL = not yet */
+    struct steering *steering; /* oldest first */
     char *model;
     char fault[1024]; /* its last words */
 };
@@ -73,6 +83,7 @@ struct server {
     bool stopping, worked;   /* worked: a job ran at the last turn */
     struct peer *peers;
     int peer_count;
+    int64_t peer_numbers;
     struct worker_slot workers[MAX_WORKERS];
     int worker_count;
 };
@@ -101,6 +112,14 @@ void server_tell_images(struct server *s, struct worker_slot *w, int64_t job);
 /* --- server_requests: what clients ask --- */
 /* Handles every line that p has sent. */
 void peer_read(struct server *s, struct peer *p);
+
+/* --- server_steer: prompts of running jobs --- */
+/* Asks the job's worker; the reply goes to p later. False: err, there will be none. */
+bool server_steer(struct server *s, struct peer *p, const json_t *message, struct dn_error *err);
+/* The worker says from which chunk on. */
+void worker_steers(struct server *s, struct worker_slot *w, const json_t *message);
+/* The job is over or its worker gone: who waits is told. */
+void steering_ends(struct server *s, struct worker_slot *w);
 
 /* --- server_edit: what the catalog says of clips --- */
 bool server_edit(struct server *s, const json_t *message, struct dn_error *err);

@@ -51,7 +51,10 @@ static void describe_result(struct server *s, const struct clip *clip, json_t *m
 static void describe_request(const struct clip *clip, json_t *message)
 {
     json_t *request = json_loads(clip->request_json, 0, NULL);
+    json_t *changes = json_object_get(request, "prompt_changes");
     set_text(message, "output", protocol_text(request, "output"));
+    if (json_array_size(changes))
+        json_object_set(message, "prompt_changes", changes);
     json_decref(request);
 }
 

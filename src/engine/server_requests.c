@@ -9,7 +9,7 @@
 #include "base/safetext.h"
 #include "engine/server_internal.h"
 
-/* *reply is done unless the function makes another. */
+/* *reply is done unless the function makes another; NULL: it comes later. */
 typedef bool request_fn(struct server *s, struct peer *p, const json_t *m, json_t **reply,
                         struct dn_error *err);
 
@@ -229,6 +229,16 @@ static bool do_move(struct server *s, struct peer *p, const json_t *m, json_t **
     return true;
 }
 
+static bool do_steer(struct server *s, struct peer *p, const json_t *m, json_t **reply,
+                     struct dn_error *err)
+{
+    if (!server_steer(s, p, m, err))
+        return false;
+    json_decref(*reply);
+    *reply = NULL;
+    return true;
+}
+
 static bool do_watch(struct server *s, struct peer *p, const json_t *m, json_t **reply,
                      struct dn_error *err)
 {
@@ -304,8 +314,8 @@ static request_fn *const requests[MESSAGE_REQUEST_COUNT] = {
     [MESSAGE_HELLO] = do_hello,   [MESSAGE_STATUS] = do_status, [MESSAGE_ENQUEUE] = do_enqueue,
     [MESSAGE_JOBS] = do_jobs,     [MESSAGE_CANCEL] = do_cancel, [MESSAGE_PAUSE] = do_pause,
     [MESSAGE_RESUME] = do_resume, [MESSAGE_RETRY] = do_retry,   [MESSAGE_MOVE] = do_move,
-    [MESSAGE_WATCH] = do_watch,   [MESSAGE_UNWATCH] = do_unwatch, [MESSAGE_EDIT] = do_edit,
-    [MESSAGE_IMPORT] = do_import, [MESSAGE_STOP] = do_stop,
+    [MESSAGE_STEER] = do_steer,   [MESSAGE_WATCH] = do_watch, [MESSAGE_UNWATCH] = do_unwatch,
+    [MESSAGE_EDIT] = do_edit,     [MESSAGE_IMPORT] = do_import, [MESSAGE_STOP] = do_stop,
 };
 
 static void handle(struct server *s, struct peer *p, const char *line, size_t length)
@@ -328,7 +338,8 @@ static void handle(struct server *s, struct peer *p, const char *line, size_t le
         json_decref(reply);
         reply = protocol_error(&err);
     }
-    peer_reply(p, id, reply);
+    if (reply)
+        peer_reply(p, id, reply);
     if (ok && type == MESSAGE_WATCH)
         peer_catch_up(s, p, protocol_int(message, "job", 0));
     json_decref(message);

@@ -143,6 +143,7 @@ void server_accept(struct server *s)
         struct peer *p = dn_calloc(1, sizeof *p);
         channel_init(&p->channel, fd, false);
         p->since_ms = dn_now_ms();
+        p->number = ++s->peer_numbers;
         p->next = s->peers;
         s->peers = p;
         s->peer_count++;

@@ -123,8 +123,9 @@ static void forget(struct worker_slot *w)
 }
 
 /* The slot has no job any more. */
-static void release(struct worker_slot *w)
+static void release(struct server *s, struct worker_slot *w)
 {
+    steering_ends(s, w);
     json_decref(w->started);
     w->started = NULL;
     w->job = 0;
@@ -222,7 +223,7 @@ static void after_stop(struct server *s, struct worker_slot *w)
     bool requeue = w->requeue;
     enum stop_reason why = w->stopping;
     struct dn_error err;
-    release(w);
+    release(s, w);
     if (why == STOP_LATER || why == STOP_NONE) {
         if (!catalog_interrupt_job(s->catalog, id, NULL, false, MAX_DEATHS, NULL, &err))
             dn_warn("%s", err.message);
@@ -287,7 +288,7 @@ static void note_done(struct server *s, struct worker_slot *w, const json_t *mes
         after_stop(s, w);
         return;
     }
-    release(w);
+    release(s, w);
     if (!job_keep_files(s, id, message, true, &err)) {
         dn_warn("job %lld: %s", (long long)id, err.message);
         if (!catalog_set_job(s->catalog, id, JOB_FAILED, err.message, &err))
@@ -305,7 +306,7 @@ static void note_failed(struct server *s, struct worker_slot *w, const json_t *m
         after_stop(s, w);
         return;
     }
-    release(w);
+    release(s, w);
     dn_info("job %lld failed: %s", (long long)id, words);
     if (!catalog_set_job(s->catalog, id, JOB_FAILED, words, &err))
         dn_warn("%s", err.message);
@@ -338,6 +339,8 @@ static void handle(struct server *s, struct worker_slot *w, json_t *message)
         note_stopped(s, w, message);
     } else if (strcmp(type, "failed") == 0) {
         note_failed(s, w, message);
+    } else if (strcmp(type, "steer") == 0) {
+        worker_steers(s, w, message);
     } else {
         bool frames = strcmp(type, "frames") == 0, started = strcmp(type, "started") == 0;
         int64_t job = w->job;
@@ -407,7 +410,7 @@ static void bury(struct server *s, struct worker_slot *w, int status)
         return;
     }
     bool blame = w->stopping == STOP_NONE;
-    release(w);
+    release(s, w);
     /* a worker that cannot even start must not be started in a circle */
     w->not_before_ms = dn_now_ms() + (w->failures > 5 ? 5000 : 100 << w->failures++);
     if (!catalog_interrupt_job(s->catalog, job, why, blame, MAX_DEATHS, &now, &err))
@@ -461,6 +464,7 @@ void workers_done(struct server *s)
             kill(w->pid, SIGKILL);
             waitpid(w->pid, NULL, 0);
         }
+        steering_ends(s, w);
         forget(w);
         json_decref(w->started);
         w->started = NULL;

@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "engine/worker_internal.h"
 
 static struct {
@@ -18,7 +20,14 @@ static struct {
     json_t *order;      /* of lock: the job that waits, NULL = none */
     int64_t job;        /* of lock: the newest one */
     struct channel in;  /* the hearing thread's */
-} here = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    /* of lock: where the newest job is */
+    struct worker_place next; /* the chunk that is begun next */
+    bool begun;
+    int promised;  /* answers to steer that the engine has not yet said it stored */
+    char *prompt;  /* that it stored for the next chunk, NULL = none */
+    pthread_mutex_t telling; /* around what goes to the engine */
+} here = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER,
+          .telling = PTHREAD_MUTEX_INITIALIZER};
 
 /* --- hearing --- */
 
@@ -29,6 +38,10 @@ static void take_order(json_t *message)
     here.order = json_incref(message);
     here.job = protocol_int(message, "job", 0);
     here.worker.stop = WORKER_GO;
+    here.begun = false;
+    here.promised = 0;
+    free(here.prompt);
+    here.prompt = NULL;
     pthread_cond_signal(&here.changed);
     pthread_mutex_unlock(&here.lock);
 }
@@ -42,6 +55,36 @@ static void take_stop(const json_t *message)
     pthread_mutex_unlock(&here.lock);
 }
 
+/* Names the chunk that is begun next and keeps it from being begun until take_steered(). */
+static void take_steer(const json_t *message)
+{
+    int64_t chunk = WORKER_NOT_BEGUN, job = protocol_int(message, "job", 0), frame;
+    pthread_mutex_lock(&here.lock);
+    if (here.begun && job == here.job)
+        chunk = here.next.chunk < here.next.chunks ? here.next.chunk : WORKER_NOTHING_LEFT;
+    here.promised += chunk >= 0;
+    frame = here.next.frame;
+    pthread_mutex_unlock(&here.lock);
+    worker_tell(&here.worker, json_pack("{s:s, s:I, s:I, s:I}", "type", "steer", "job",
+                                        (json_int_t)job, "chunk", (json_int_t)chunk, "frame",
+                                        (json_int_t)frame));
+}
+
+static void take_steered(const json_t *message)
+{
+    const char *prompt = protocol_text(message, "prompt");
+    pthread_mutex_lock(&here.lock);
+    if (protocol_int(message, "job", 0) == here.job && here.promised > 0) {
+        here.promised--;
+        if (protocol_bool(message, "stored") && prompt) {
+            free(here.prompt);
+            here.prompt = dn_strdup(prompt);
+        }
+        pthread_cond_signal(&here.changed);
+    }
+    pthread_mutex_unlock(&here.lock);
+}
+
 static void hear(const char *line, size_t length)
 {
     struct dn_error err;
@@ -51,6 +94,10 @@ static void hear(const char *line, size_t length)
         take_order(message);
     else if (type && strcmp(type, "stop") == 0)
         take_stop(message);
+    else if (type && strcmp(type, "steer") == 0)
+        take_steer(message);
+    else if (type && strcmp(type, "steered") == 0)
+        take_steered(message);
     json_decref(message);
 }
 
@@ -77,15 +124,39 @@ static void *hear_engine(void *context)
 
 void worker_tell_fd(struct worker *w, json_t *message, int fd)
 {
+    pthread_mutex_lock(&here.telling);
     channel_send(&w->out, message, fd);
     while (channel_queued(&w->out) && channel_flush(&w->out))
         if (channel_queued(&w->out))
             channel_wait(&w->out, 100);
+    pthread_mutex_unlock(&here.telling);
 }
 
 void worker_tell(struct worker *w, json_t *message)
 {
     worker_tell_fd(w, message, -1);
+}
+
+/* --- steering --- */
+
+void worker_begins(const struct worker_place *next)
+{
+    pthread_mutex_lock(&here.lock);
+    here.next = *next;
+    here.begun = true;
+    pthread_mutex_unlock(&here.lock);
+}
+
+char *worker_begins_chunk(const struct worker_place *next)
+{
+    pthread_mutex_lock(&here.lock);
+    while (here.promised > 0)
+        pthread_cond_wait(&here.changed, &here.lock);
+    here.next = *next;
+    char *prompt = here.prompt;
+    here.prompt = NULL;
+    pthread_mutex_unlock(&here.lock);
+    return prompt;
 }
 
 /* --- working --- */

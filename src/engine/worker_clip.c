@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "config/prompt_changes.h"
 #include "config/recipe.h"
 #include "engine/worker_files.h"
 #include "engine/worker_internal.h"
@@ -25,6 +26,8 @@ struct run {
     int64_t *chunk_ends; /* [chunks_made] latents up to the end of each */
     int64_t chunks_made, chunks_told;
     double load_seconds, first_seconds;
+    bool steered; /* its files are to be written again, with the recipe as it is now */
+    bool quiet;   /* they are being written again: nobody is told */
 };
 
 static json_t *message_of(const struct run *run, enum message_type type)
@@ -63,12 +66,43 @@ static void fit_ring(struct run *run)
     worker_tell_fd(w, message, frame_ring_fd(w->ring));
 }
 
+/* Chunks are of one length but for the first. */
+static struct worker_place place_of(const struct run *run, int64_t chunk)
+{
+    const struct event_started *e = &run->started;
+    int64_t block = run->request.frames_per_block, rest = (e->chunks - 1) * block;
+    int64_t latents = chunk ? e->latents - rest + (chunk - 1) * block : 0;
+    int64_t each = e->latents > 1 ? (e->frames_whole - 1) / (e->latents - 1) : 1;
+    return (struct worker_place){.chunk = chunk, .chunks = e->chunks,
+                                 .frame = latents ? 1 + (latents - 1) * each : 0};
+}
+
+/* A chunk is begun; it may be the first with another prompt. */
+static void on_chunk(void *user, int64_t chunk)
+{
+    struct run *run = user;
+    struct request *r = &run->request;
+    struct worker_place next = place_of(run, chunk + 1);
+    char *prompt = run->quiet ? NULL : worker_begins_chunk(&next);
+    if (!prompt)
+        return;
+    char *changes = prompt_changes_add(r->prompt_changes, chunk, prompt);
+    free(r->prompt_changes);
+    r->prompt_changes = changes;
+    run->steered = true;
+    free(prompt);
+}
+
 static void on_started(void *user, const struct event_started *e)
 {
     struct run *run = user;
     const struct worker_model *model = &run->worker->model;
+    if (run->quiet)
+        return;
     run->started = *e;
     fit_ring(run);
+    struct worker_place next = place_of(run, e->done_chunks);
+    worker_begins(&next);
     json_t *message = message_of(run, MESSAGE_STARTED);
     json_object_set_new(message, "sampler", json_string(e->sampler));
     set_int(message, "width", e->width);
@@ -103,6 +137,8 @@ static void tell_chunks(struct run *run)
 static void on_step(void *user, const struct event_step *e)
 {
     struct run *run = user;
+    if (run->quiet)
+        return;
     tell_chunks(run);
     json_t *message = message_of(run, MESSAGE_STEP);
     set_int(message, "chunk", e->chunk);
@@ -119,6 +155,8 @@ static bool on_latents(void *user, const struct event_latents *e, struct dn_erro
     struct run *run = user;
     if (!clip_output_latents(run->output, e, run->started.latents, err))
         return false;
+    if (run->quiet)
+        return true;
     run->chunk_ends =
         dn_realloc(run->chunk_ends, (size_t)run->chunks_made + 1, sizeof *run->chunk_ends);
     run->chunk_ends[run->chunks_made++] = e->start + e->count;
@@ -129,6 +167,8 @@ static bool on_frames(void *user, const struct event_frames *e, struct dn_error 
 {
     struct run *run = user;
     struct frame_ring *ring = run->worker->ring;
+    if (run->quiet)
+        return clip_output_frames(run->output, e, run->started.frames, err);
     if (e->start == 0)
         run->first_seconds = e->seconds;
     tell_chunks(run);
@@ -145,7 +185,9 @@ static bool on_frames(void *user, const struct event_frames *e, struct dn_error 
 static void on_finished(void *user, const struct event_finished *e)
 {
     struct run *run = user;
+    double before = run->finished.seconds; /* 0 but when the files are written again */
     run->finished = *e;
+    run->finished.seconds += before;
 }
 
 /* --- preparing --- */
@@ -195,23 +237,30 @@ static bool read_made(struct run *run, struct dn_error *err)
     return true;
 }
 
-static bool prepare(struct run *run, struct dn_error *err)
+static bool open_output(struct run *run, struct dn_error *err)
 {
     struct worker_model *model = &run->worker->model;
     struct clip_output_options options = {.request = &run->request,
                                           .folder = protocol_text(run->order, "folder"),
                                           .again = protocol_int(run->order, "attempt", 1) > 1};
+    free(run->recipe);
+    run->recipe = recipe_make(model->name, model->sha256, &run->request);
+    options.recipe = run->request.embed_recipe ? run->recipe : NULL;
+    options.background = strcmp(model->ops->name, "cpu") != 0;
+    return clip_output_open(&options, &run->output, err) && read_made(run, err) &&
+           pipeline_check(model->pipeline, &run->request, &run->inputs, err);
+}
+
+static bool prepare(struct run *run, struct dn_error *err)
+{
+    struct worker_model *model = &run->worker->model;
     int64_t start_ns = dn_now_ns();
     if (!read_order(run, err) || !worker_model_fit(model, &run->request, &run->worker->options, err))
         return false;
     run->load_seconds = (double)(dn_now_ns() - start_ns) / 1e9;
-    run->recipe = recipe_make(model->name, model->sha256, &run->request);
-    options.recipe = run->request.embed_recipe ? run->recipe : NULL;
-    options.background = strcmp(model->ops->name, "cpu") != 0;
     return read_inputs(run, err) &&
            pipeline_check(model->pipeline, &run->request, &run->inputs, err) &&
-           clip_output_open(&options, &run->output, err) && read_made(run, err) &&
-           pipeline_check(model->pipeline, &run->request, &run->inputs, err);
+           open_output(run, err);
 }
 
 /* --- the end --- */
@@ -243,10 +292,21 @@ static bool make(struct run *run, struct dn_error *err)
     struct worker *w = run->worker;
     struct pipeline_events events = {.user = run,
                                      .float_frames = clip_output_wants_float(run->output),
-                                     .started = on_started, .step = on_step,
+                                     .started = on_started, .chunk = on_chunk, .step = on_step,
                                      .latents = on_latents, .frames = on_frames,
                                      .finished = on_finished};
     return pipeline_run(w->model.pipeline, &run->request, &run->inputs, &events, &w->stop, err);
+}
+
+/* The files of a steered clip were begun with the recipe of before: they are written once more from
+ * the latents, and are then those of a clip that was asked for so from the start. */
+static bool write_again(struct run *run, struct dn_error *err)
+{
+    clip_output_close(run->output);
+    run->output = NULL;
+    run->inputs.made = (struct tensor){0};
+    run->quiet = true;
+    return open_output(run, err) && make(run, err);
 }
 
 static void run_done(struct run *run)
@@ -265,6 +325,8 @@ bool worker_clip(struct worker *w, const json_t *order, struct dn_error *err)
     json_t *files = NULL;
     request_init(&run.request);
     bool ok = prepare(&run, err), made = ok && make(&run, err);
+    if (made && run.steered)
+        made = write_again(&run, err);
     bool stopped = w->stop != WORKER_GO && !made && (!ok || err->code == DN_E_CANCELLED);
     bool usable = true;
     if (made || (stopped && w->stop == WORKER_CANCEL && run.output)) {

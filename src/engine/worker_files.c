@@ -335,11 +335,25 @@ static bool deliver(struct clip_output *o, struct dn_error *err)
     return ok && (!r->save_latents || !o->latents_there || copy_latents(o, force, err));
 }
 
+/* The recipe of a clip that was steered is another than that of its first chunk. */
+static bool renew_recipe(struct clip_output *o, struct dn_error *err)
+{
+    if (!o->latents || !o->options.recipe)
+        return true;
+    char *path = path_in(o, LATENTS_NAME);
+    clip_latents_close(o->latents);
+    o->latents = NULL;
+    bool ok = clip_latents_retell(path, o->options.recipe, err) &&
+              clip_latents_open(path, true, &o->latents, err);
+    free(path);
+    return ok;
+}
+
 bool clip_output_finish(struct clip_output *o, bool whole, json_t **files, struct dn_error *err)
 {
     int64_t frames, bytes;
     *files = json_array();
-    if (!write_queued_latents(o, err))
+    if (!write_queued_latents(o, err) || (whole && !renew_recipe(o, err)))
         return false;
     if (!o->frames)
         return true;

@@ -35,12 +35,23 @@ enum worker_stop { WORKER_GO, WORKER_CANCEL, WORKER_LEAVE };
 struct worker {
     struct worker_options options;
     struct worker_model model;
-    struct channel out; /* to the engine, main thread */
+    struct channel out; /* to the engine, see worker_tell() */
     struct frame_ring *ring;
     volatile sig_atomic_t stop; /* enum worker_stop of the running job; polled between steps */
 };
 
-/* Sends message (decrefs it) and waits until it is written. */
+/* How far the job is: the chunk that is begun next, its first frame, and how many chunks there are. */
+struct worker_place {
+    int64_t chunk, chunks, frame;
+};
+
+/* The first chunk of the job is near: from now on it can be steered. */
+void worker_begins(const struct worker_place *next);
+/* The chunk before next is begun now. The prompt that the engine has stored for it, NULL = none; the
+ * caller frees. Waits for the engine when it is just storing one. */
+char *worker_begins_chunk(const struct worker_place *next);
+
+/* Sends message (decrefs it) and waits until it is written. By any thread. */
 void worker_tell(struct worker *w, json_t *message);
 /* The same with a descriptor. */
 void worker_tell_fd(struct worker *w, json_t *message, int fd);

@@ -112,6 +112,28 @@ static void fake_litter(const json_t *order)
     free(folder);
 }
 
+/* Names chunks 1, 2 and 3 to those that steer, until another order comes. Dies of the prompt "die"
+ * when that is stored. */
+static void fake_be_steered(int64_t job)
+{
+    json_t *order = fake_hear();
+    for (int64_t chunk = 1; strncmp(protocol_text(order, "type"), "steer", 5) == 0; chunk++) {
+        json_decref(order);
+        fake_tell(json_pack("{s:s, s:I, s:I, s:I}", "type", "steer", "job", (json_int_t)job, "chunk",
+                            (json_int_t)(chunk > 3 ? WORKER_NOTHING_LEFT : chunk), "frame",
+                            (json_int_t)(12 * chunk - 3)),
+                  -1);
+        order = fake_hear();
+        if (strcmp(protocol_text(order, "type"), "steered") == 0) {
+            if (strcmp(protocol_text(order, "prompt"), "die") == 0)
+                raise(SIGKILL);
+            json_decref(order);
+            order = fake_hear();
+        }
+    }
+    json_decref(order);
+}
+
 static void fake_run(const json_t *order)
 {
     int64_t job = protocol_int(order, "job", 0);
@@ -136,7 +158,7 @@ static void fake_run(const json_t *order)
     if (strncmp(prompt, "steps", 5) == 0)
         fake_steps(job, 30000);
     if (strncmp(prompt, "hang", 4) == 0) {
-        json_decref(fake_hear()); /* the order to stop */
+        fake_be_steered(job); /* until the order to stop */
         fake_end("stopped", job);
     } else {
         fake_end(strncmp(prompt, "fail", 4) == 0 ? "failed" : "done", job);

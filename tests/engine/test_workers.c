@@ -1,4 +1,4 @@
-/* Several workers with one queue, and what is left of those that were killed. */
+/* Several workers with one queue, jobs that are steered, what is left of workers that were killed. */
 #define _GNU_SOURCE
 #include "engine_fixture.h"
 
@@ -178,5 +178,87 @@ TEST(litter_of_an_engine_that_died)
     engine_close(&e);
 }
 
-TESTS(T(jobs_in_order_one_each), T(one_is_killed), T(litter_of_workers_that_died),
+/* The changes of a job as jobs tells them, as JSON; the caller frees. */
+static char *changes_of(struct client *c, int64_t job)
+{
+    json_t *message = ask_job(c, job);
+    json_t *changes = json_object_get(message, "prompt_changes");
+    char *text = changes ? json_dumps(changes, JSON_COMPACT | JSON_SORT_KEYS) : dn_strdup("none");
+    json_decref(message);
+    return text;
+}
+
+static void expect_changes(struct client *c, int64_t job, const char *want)
+{
+    char *is = changes_of(c, job);
+    CHECK_STR(is, want);
+    free(is);
+}
+
+TEST(steering)
+{
+    struct engine e = engine_open(1, 0);
+    struct client *c = client_of(&e);
+    struct dn_error err;
+    int64_t chunk = 0, frame = 0, job = enqueue(c, "hang", NULL), waits = enqueue(c, "hang", NULL);
+    static const char *const bad[] = {"", " \n", "a\x01z"};
+    CHECK(reaches(c, job, "running"));
+    expect_changes(c, job, "none");
+    CHECK_OK(client_steer(c, job, "one", &chunk, &frame, &err), err);
+    CHECK(chunk == 1 && frame == 9);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        CHECK(!client_steer(c, job, bad[i], &chunk, &frame, &err) && err.code == DN_E_ARG);
+    CHECK(!client_steer(c, 99, "x", &chunk, &frame, &err) && strstr(err.message, "no job 99"));
+    CHECK(!client_steer(c, waits, "x", &chunk, &frame, &err) && strstr(err.message, "is queued"));
+    expect_changes(c, job, "[{\"chunk\":1,\"prompt\":\"one\"}]");
+    /* the worker dies when it is stored: it is stored all the same, and told to the next one */
+    CHECK_OK(client_steer(c, job, "die", &chunk, &frame, &err), err);
+    CHECK(chunk == 3); /* 2 was refused for its control character */
+    expect_changes(c, job, "[{\"chunk\":1,\"prompt\":\"one\"},{\"chunk\":3,\"prompt\":\"die\"}]");
+    client_close(c);
+    engine_kill(&e, SIGKILL);
+    engine_run(&e, 1, 0);
+    c = client_of(&e);
+    CHECK(reaches(c, job, "running"));
+    expect_changes(c, job, "[{\"chunk\":1,\"prompt\":\"one\"},{\"chunk\":3,\"prompt\":\"die\"}]");
+    /* from there on: what was to come is dropped */
+    while (chunk != 1)
+        CHECK_OK(client_steer(c, job, "two", &chunk, &frame, &err), err);
+    expect_changes(c, job, "[{\"chunk\":1,\"prompt\":\"two\"}]");
+    CHECK_OK(client_steer(c, job, "x", &chunk, &frame, &err), err);
+    CHECK_OK(client_steer(c, job, "x", &chunk, &frame, &err), err);
+    CHECK(!client_steer(c, job, "x", &chunk, &frame, &err) && strstr(err.message, "nothing is left"));
+    client_close(c);
+    engine_close(&e);
+}
+
+/* Who asked and goes, or whose worker is killed instead of answering. */
+TEST(steering_without_an_end)
+{
+    struct engine e = engine_open(1, 0);
+    struct client *c = client_of(&e), *other = client_of(&e);
+    struct dn_error err;
+    int64_t pid = 0, job = enqueue(c, "hang", NULL);
+    CHECK(reaches(c, job, "running") && worker_with(c, job, &pid) == 0);
+    kill((pid_t)pid, SIGSTOP);
+    client_send(other, json_pack("{s:s, s:I, s:s}", "type", "steer", "job", (json_int_t)job, "prompt",
+                                 "gone"));
+    CHECK_OK(client_order(other, MESSAGE_STATUS, 0, &err), err); /* it was heard */
+    client_close(other);
+    int64_t id = client_send(c, json_pack("{s:s, s:I, s:s}", "type", "steer", "job",
+                                          (json_int_t)job, "prompt", "late"));
+    CHECK_OK(client_order(c, MESSAGE_STATUS, 0, &err), err);
+    kill((pid_t)pid, SIGKILL);
+    enum message_type type;
+    json_t *message = NULL;
+    CHECK_OK(client_next(c, 10000, &type, &message, &err), err);
+    CHECK(message && type == MESSAGE_ERROR && protocol_int(message, "id", 0) == id);
+    json_decref(message);
+    CHECK(reaches(c, job, "running"));
+    expect_changes(c, job, "none");
+    client_close(c);
+    engine_close(&e);
+}
+
+TESTS(T(steering), T(steering_without_an_end), T(jobs_in_order_one_each), T(one_is_killed), T(litter_of_workers_that_died),
       T(litter_of_an_engine_that_died))

@@ -266,5 +266,41 @@ __attribute__((constructor)) static void begin(void)
     snprintf(path, sizeof path, "%s/latents-test-%d", test_place(), (int)getpid());
 }
 
-TESTS(T(valid_after_every_chunk), T(resumed_file_is_the_same_file), T(ends_early), T(one_writer),
+static ino_t inode(void)
+{
+    struct stat st = {0};
+    stat(path, &st);
+    return st.st_ino;
+}
+
+TEST(another_recipe)
+{
+    float *values = malloc(FRAMES * VALUES * sizeof(float));
+    struct clip_latents *l = NULL;
+    remove(path);
+    fill(values, 0, FRAMES);
+    CHECK_OK(clip_latents_create(path, &shape, "{\"a\":1}", &l, &err), err);
+    CHECK_OK(clip_latents_append(l, values, FRAMES, &err), err);
+    CHECK(!clip_latents_retell(path, "{}", &err) && err.code == DN_E_EXISTS); /* it is written to */
+    clip_latents_close(l);
+    ino_t first = inode();
+    CHECK_OK(clip_latents_retell(path, "{\"a\":1}", &err), err);
+    CHECK(inode() == first); /* it was that already */
+    char *longer = malloc(2000);
+    memset(longer, 'x', 1999);
+    longer[1999] = '\0';
+    CHECK_OK(clip_latents_retell(path, longer, &err), err);
+    CHECK(inode() != first && strange_reader() == FRAMES);
+    first = inode();
+    CHECK_OK(clip_latents_retell(path, longer, &err), err);
+    CHECK(inode() == first);
+    CHECK_OK(clip_latents_open(path, true, &l, &err), err);
+    CHECK(clip_latents_frames(l) == FRAMES);
+    clip_latents_close(l);
+    free(longer);
+    free(values);
+    remove(path);
+}
+
+TESTS(T(another_recipe), T(valid_after_every_chunk), T(resumed_file_is_the_same_file), T(ends_early), T(one_writer),
       T(what_is_not_ours_is_refused), T(every_call_may_fail), T(killed_at_every_call))
