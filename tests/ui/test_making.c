@@ -198,6 +198,31 @@ TEST(recall_from_a_file)
     quit(v);
 }
 
+TEST(changes_of_the_prompt_are_taken_back)
+{
+    struct vt_session *v = vt_studio(24, 80, "one");
+    CHECK(vt_wait(v, "Prompt", 2000));
+    vt_type(v, "\014 two three"); /* Ctrl-L: libvterm shows the question that kitty understands */
+    CHECK(vt_wait(v, "one two three", 2000));
+    vt_type(v, "\037"); /* Ctrl-_ */
+    CHECK(vt_wait(v, "one two", 2000) && vt_find(v, "three") < 0);
+    vt_type(v, "\003");
+    CHECK(vt_wait(v, "cleared", 2000) && vt_find(v, "one two") < 0);
+    vt_type(v, ESCAPE);
+    vt_serve(v, 150);
+    vt_type(v, "u");
+    CHECK(vt_wait(v, "one two", 2000));
+    vt_type(v, "N"); /* the negative prompt */
+    CHECK(vt_wait(v, "what should not be seen", 2000));
+    vt_type(v, "blur\033\rand noise\r");
+    CHECK(vt_wait(v, "blur\\nand", 2000));
+    vt_type(v, "N");
+    CHECK(vt_wait(v, "and noise", 2000)); /* as it was typed, in two lines */
+    vt_type(v, ESCAPE);
+    vt_serve(v, 150);
+    quit(v);
+}
+
 static void begin(void)
 {
     vt_make_home();
@@ -213,4 +238,4 @@ static void end(void)
 }
 
 TESTS(T(begin), T(a_sheet_fills), T(a_sweep_that_is_cancelled), T(a_grid_of_settings),
-      T(recall_from_a_file), T(end))
+      T(recall_from_a_file), T(changes_of_the_prompt_are_taken_back), T(end))

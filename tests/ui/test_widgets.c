@@ -100,6 +100,47 @@ TEST(editor_cuts_words_and_lines)
     editor_done(&e);
 }
 
+static void type(struct editor *e, const char *text)
+{
+    for (; *text; text++)
+        editor_insert_char(e, (unsigned char)*text);
+}
+
+/* Word by word of what was typed; cuts, pastes and whole texts each at once; never without bounds. */
+TEST(editor_takes_changes_back)
+{
+    struct editor e = {0};
+    editor_set(&e, "start");
+    CHECK(!editor_undo(&e)); /* what it began with is no change */
+    type(&e, " of two words");
+    e.changed = false;
+    editor_undo(&e);
+    CHECK_STR(editor_text(&e), "start of two ");
+    CHECK(e.changed && e.cursor == 13);
+    editor_undo(&e);
+    CHECK_STR(editor_text(&e), "start of ");
+    editor_move(&e, canvas, MOVE_FIRST);
+    type(&e, "x");
+    editor_delete(&e, canvas, MOVE_WORD_RIGHT, true);
+    editor_insert(&e, "pasted text", 11);
+    editor_change(&e, "another");
+    static const char *const back[] = {"xpasted text of ", "x of ", "xstart of ", "start of ", "start ",
+                                       "start"};
+    for (size_t i = 0; i < sizeof back / sizeof back[0]; i++) {
+        CHECK(editor_undo(&e));
+        CHECK_STR(editor_text(&e), back[i]);
+    }
+    CHECK(!editor_undo(&e));
+    char *big = dn_calloc(60001, 1);
+    memset(big, 'a', 60000);
+    for (int i = 0; i < 500; i++)
+        editor_change(&e, i % 2 ? big : "b");
+    CHECK(e.undo.count <= EDITOR_UNDO_STEPS && e.undo.bytes <= EDITOR_UNDO_BYTES);
+    CHECK(!editor_insert(&e, big, 60000) && strlen(editor_text(&e)) == 65536);
+    free(big);
+    editor_done(&e);
+}
+
 /* Up and down go by the lines that are seen. */
 TEST(editor_wraps)
 {
@@ -186,5 +227,5 @@ TEST(playback_waits_for_more)
 }
 
 TESTS(T(begin), T(widths_of_outside_text), T(editor_goes_by_graphemes),
-      T(editor_cuts_words_and_lines), T(editor_wraps), T(prompt_grids), T(playback_keeps_time),
+      T(editor_cuts_words_and_lines), T(editor_takes_changes_back), T(editor_wraps), T(prompt_grids), T(playback_keeps_time),
       T(playback_waits_for_more), T(end))

@@ -59,61 +59,99 @@ const char *editor_text(const struct editor *e)
     return strbuf_text(&e->text);
 }
 
-void editor_set(struct editor *e, const char *text)
+/* Whether what is typed at the cursor belongs to the word that was begun. */
+static bool goes_on(const struct editor *e, size_t from, size_t to, const char *text, size_t length)
 {
-    e->text.length = 0;
-    e->cursor = 0;
-    e->first_line = 0;
-    editor_insert(e, text, strlen(text));
-    if (e->text.length == 0)
-        strbuf_append(&e->text, "", 0);
+    bool typing = from == to && from > 0 && e->undo.typed_to == from;
+    bool begins = typing && strbuf_text(&e->text)[from - 1] == ' ' && text[0] != ' ';
+    return typing && !begins && length > 0;
 }
 
 static void replace(struct editor *e, size_t from, size_t to, const char *text, size_t length)
 {
     struct strbuf new = {0};
+    if (!goes_on(e, from, to, text, length))
+        editor_undo_keep(&e->undo, &e->text, e->cursor);
     strbuf_append(&new, strbuf_text(&e->text), from);
     strbuf_append(&new, text, length);
     strbuf_append(&new, strbuf_text(&e->text) + to, e->text.length - to);
     strbuf_done(&e->text);
     e->text = new;
     e->cursor = from + length;
+    e->undo.typed_to = 0;
     e->changed = true;
 }
 
-/* Text from outside: other control characters than newline and tab are left out. */
-void editor_insert(struct editor *e, const char *text, size_t length)
+/* Other control characters than newline and tab are left out. False: not all of it had room. */
+static bool clean(const struct editor *e, size_t room, const char *text, size_t length,
+                  struct strbuf *out)
 {
-    struct strbuf clean = {0};
-    size_t max = e->max ? e->max : EDITOR_MAX;
     for (size_t i = 0; i < length;) {
         uint32_t c;
         size_t n = dn_utf8_decode(text + i, length - i, &c);
         bool newline = n == 1 && (c == '\n' || c == '\t');
         bool good = n > 0 && c >= 0x20 && !(c >= 0x7F && c < 0xA0);
-        if (e->text.length + clean.length + n > max)
-            break;
+        if (out->length + n > room)
+            return false;
         if (newline)
-            strbuf_append(&clean, e->one_line ? " " : text + i, 1);
+            strbuf_append(out, e->one_line ? " " : text + i, 1);
         else if (good)
-            strbuf_append(&clean, text + i, n);
+            strbuf_append(out, text + i, n);
         i += n ? n : 1;
     }
-    if (clean.length)
-        replace(e, e->cursor, e->cursor, clean.data, clean.length);
-    strbuf_done(&clean);
+    return true;
+}
+
+static size_t most(const struct editor *e)
+{
+    return e->max ? e->max : EDITOR_MAX;
+}
+
+void editor_change(struct editor *e, const char *text)
+{
+    struct strbuf new = {0};
+    clean(e, most(e), text, strlen(text), &new);
+    replace(e, 0, e->text.length, strbuf_text(&new), new.length);
+    strbuf_done(&new);
+    e->first_line = 0;
+}
+
+void editor_set(struct editor *e, const char *text)
+{
+    editor_change(e, text);
+    editor_undo_done(&e->undo);
+}
+
+bool editor_undo(struct editor *e)
+{
+    bool undone = editor_undo_take(&e->undo, &e->text, &e->cursor);
+    e->changed = e->changed || undone;
+    return undone;
+}
+
+bool editor_insert(struct editor *e, const char *text, size_t length)
+{
+    struct strbuf new = {0};
+    size_t room = most(e) > e->text.length ? most(e) - e->text.length : 0;
+    bool all = clean(e, room, text, length, &new);
+    if (new.length)
+        replace(e, e->cursor, e->cursor, new.data, new.length);
+    strbuf_done(&new);
+    return all;
 }
 
 void editor_insert_char(struct editor *e, uint32_t c)
 {
     char bytes[4];
     editor_insert(e, bytes, dn_utf8_encode(c, bytes));
+    e->undo.typed_to = e->cursor;
 }
 
 void editor_done(struct editor *e)
 {
     strbuf_done(&e->text);
     strbuf_done(&e->killed);
+    editor_undo_done(&e->undo);
 }
 
 /* --- lines as shown --- */

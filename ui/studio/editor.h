@@ -9,6 +9,7 @@
 
 #include "base/strbuf.h"
 #include "ui/studio/canvas.h"
+#include "ui/studio/editor_undo.h"
 
 struct editor {
     struct strbuf text;
@@ -16,14 +17,20 @@ struct editor {
     bool one_line;    /* newlines become spaces */
     size_t max;       /* bytes, 0 = 64 KiB */
     struct strbuf killed;
+    struct editor_undo undo;
     bool changed;     /* since the owner last set it false */
     int first_line;   /* PRIVATE: scrolled by */
     int shown_cols;   /* PRIVATE: columns at the last drawing, for up and down */
 };
 
-void editor_set(struct editor *e, const char *text); /* cursor at the end */
+void editor_set(struct editor *e, const char *text); /* cursor at the end; nothing to undo */
+/* The same as a change that can be undone. */
+void editor_change(struct editor *e, const char *text);
+/* Takes the last change back. False: there is none. */
+bool editor_undo(struct editor *e);
 const char *editor_text(const struct editor *e);
-void editor_insert(struct editor *e, const char *text, size_t length);
+/* False: not all of it, the text is as long as it may be. */
+bool editor_insert(struct editor *e, const char *text, size_t length);
 void editor_insert_char(struct editor *e, uint32_t c);
 void editor_done(struct editor *e);
 

@@ -43,8 +43,7 @@ const char *prompt_pane_text(const struct prompt_pane *p)
 
 void prompt_pane_set(struct prompt_pane *p, const char *text)
 {
-    editor_set(&p->editor, text);
-    p->editor.changed = true;
+    editor_change(&p->editor, text);
 }
 
 bool prompt_pane_used(struct prompt_pane *p, struct dn_error *err)
@@ -63,7 +62,7 @@ static void show(struct prompt_pane *p, size_t at)
         p->typed = dn_strdup(prompt_pane_text(p));
     }
     p->history_at = at;
-    editor_set(&p->editor, at < p->history.count ? p->history.prompts[at] : p->typed);
+    editor_change(&p->editor, at < p->history.count ? p->history.prompts[at] : p->typed);
 }
 
 void prompt_pane_up(struct prompt_pane *p, const struct canvas *c)

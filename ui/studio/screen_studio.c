@@ -354,11 +354,34 @@ static void do_make(struct studio *s, const char *argument)
         make(s, (struct making){.count = s->settings->request.count});
 }
 
+static void take_negative(struct studio *s, int64_t data, const char *text)
+{
+    struct dn_error err;
+    char *set = dn_asprintf("negative %s", text);
+    (void)data;
+    report(s, settings_pane_set(&get(s)->settings, set, &err), &err);
+    free(set);
+}
+
+/* It may be as long as a prompt: a row of the settings is too little to write it in. */
+static void do_negative(struct studio *s, const char *argument)
+{
+    if (argument)
+        take_negative(s, 0, argument);
+    else
+        studio_ask_text(s, &(struct text_question){.title = "Negative prompt",
+                                                   .text = s->settings->request.negative,
+                                                   .empty = "what should not be seen",
+                                                   .run = take_negative});
+}
+
 static void do_enter(struct studio *s, const char *argument)
 {
     struct dn_error err;
     struct studio_screen *v = get(s);
-    if (v->pane == PANE_SETTINGS)
+    if (v->pane == PANE_SETTINGS && settings_pane_is_at(&v->settings, "negative"))
+        do_negative(s, NULL);
+    else if (v->pane == PANE_SETTINGS)
         report(s, settings_pane_edit(&v->settings, &err), &err);
     else
         do_open(s, argument);
@@ -435,7 +458,14 @@ static void do_clear(struct studio *s, const char *argument)
     if (v->pane != PANE_PROMPT)
         do_leave(s, NULL);
     else if (prompt_pane_clear(&v->prompt))
-        studio_tell(s, ROLE_DIM, "cleared; Ctrl-Y brings it back");
+        studio_tell(s, ROLE_DIM, "cleared; Ctrl-_ takes that back");
+}
+
+static void do_undo(struct studio *s, const char *argument)
+{
+    (void)argument;
+    if (!editor_undo(&get(s)->prompt.editor))
+        studio_tell(s, ROLE_DIM, "there is nothing to take back");
 }
 
 static void do_edit_outside(struct studio *s, const char *argument)
@@ -567,6 +597,9 @@ static const struct action screen_actions[] = {
      "an earlier prompt with the text left of the cursor", do_history_search},
     {"edit-outside", "Ctrl-X~Ctrl-E", WHERE_TEXT, NULL, "the prompt in your editor ($EDITOR)",
      do_edit_outside},
+    {"undo", "u", WHERE_LIST, NULL, "take the last change of the prompt back", do_undo},
+    {"negative", "N Alt-m", WHERE_ANY, "[TEXT]", "what should not be seen: the negative prompt",
+     do_negative},
     {"seed-mode", "Ctrl-S", WHERE_ANY, NULL, "seed: random, fixed, one more each time",
      do_seed_mode},
     {"up", "Up k", WHERE_LIST, NULL, "the setting above", do_up},

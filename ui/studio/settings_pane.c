@@ -60,6 +60,12 @@ static const struct option *chosen(const struct settings_pane *p)
     return find_row(p->at, &row) ? row.option : NULL;
 }
 
+bool settings_pane_is_at(const struct settings_pane *p, const char *name)
+{
+    const struct option *o = chosen(p);
+    return o && strcmp(o->name, name) == 0;
+}
+
 /* Does the option do anything with the others as they are? needs: "sampler=unipc,euler". */
 static bool has_effect(const struct request *r, const struct option *o)
 {

@@ -24,6 +24,7 @@ bool settings_pane_change(struct settings_pane *p, int by, struct dn_error *err)
 bool settings_pane_edit(struct settings_pane *p, struct dn_error *err);
 /* Sets the option called name from "NAME VALUE", as `:set` does. */
 bool settings_pane_set(struct settings_pane *p, const char *text, struct dn_error *err);
+bool settings_pane_is_at(const struct settings_pane *p, const char *name);
 /* A click on a row of the area drawn last; true: it was chosen already. */
 bool settings_pane_click(struct settings_pane *p, struct rect area, int row);
 /* What the chosen option means, and its range; the caller frees. */

@@ -87,8 +87,9 @@ void keys_take(struct studio *s, const struct input_event *event)
             studio_main(s)->tick(s);
     } else if (event->kind == INPUT_PASTE && e) {
         const struct screen *top = studio_top(s);
-        if (!top->paste || !top->paste(s, event->text, event->length))
-            editor_insert(e, event->text, event->length);
+        if ((!top->paste || !top->paste(s, event->text, event->length)) &&
+            !editor_insert(e, event->text, event->length))
+            studio_tell(s, ROLE_WARN, "that was too long: its end was left out");
         s->dirty = true;
     } else if (event->kind == INPUT_MOUSE && studio_area(s, &area) && !click_top(s, event) &&
                studio_top(s)->click) {
@@ -268,6 +269,13 @@ static void do_yank(struct studio *s, const char *argument)
         editor_yank(present_editor(s));
 }
 
+static void do_undo(struct studio *s, const char *argument)
+{
+    (void)argument;
+    if (present_editor(s) && !editor_undo(present_editor(s)))
+        studio_tell(s, ROLE_DIM, "there is nothing to take back");
+}
+
 static void do_newline(struct studio *s, const char *argument)
 {
     (void)argument;
@@ -294,6 +302,7 @@ const struct action editor_actions[] = {
     {"kill-line-start", "Ctrl-U", WHERE_TEXT, NULL, "cut to the start of the line", kill_home},
     {"kill-line-end", "Ctrl-K", WHERE_TEXT, NULL, "cut to the end of the line", kill_end},
     {"yank", "Ctrl-Y", WHERE_TEXT, NULL, "put back what was cut", do_yank},
+    {"undo", "Ctrl-_ Ctrl-X~Ctrl-U", WHERE_TEXT, NULL, "take the last change back", do_undo},
     {"newline", "Alt-Enter Ctrl-J", WHERE_TEXT, NULL, "a new line", do_newline},
     {0},
 };
