@@ -252,28 +252,49 @@ $(CUDA_TESTS): $(BUILD)/tests/cuda/%: $(BUILD)/cuda/tests/kernels/%.o $(call arc
 test-cuda: $(CUDA_TESTS)
 	@tests/run.sh $(CUDA_TESTS)
 
-# Everything that needs a GPU (tests/gpu). make check-gpu CUDA_ARCHS=90a builds for one alone.
-GPU_CHECKS ?= $(wildcard tests/gpu/*.sh)
+# Everything that needs a GPU (tests/gpu/slot): checks in less than 5 minutes, tables for the README
+# and kernels/NOTES.md in less than 4, both into GPU_RESULTS. COMPARE_WITH="--compare-torch" and
+# "--compare-monarchrt checkout" measure others beside it, and take longer.
+GPU_RESULTS ?= $(BUILD)/gpu-results
 $(BUILD)/tests/gpu/compare: $(BUILD)/obj/tests/gpu/compare.o $(call archives,format)
 	@mkdir -p $(@D)
 	$(call say,ld,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libraries,format) -lm
-.PHONY: check-gpu check-gpu-built bench-gpu bench-gpu-built
-check-gpu: deps
-	@$(MAKE) --no-print-directory check-gpu-built CUDA=1
-check-gpu-built: all $(CUDA_TESTS) $(BUILD)/tests/gpu/compare
-	@DANAUS=$(abspath $(BUILD)/danaus) COMPARE=$(abspath $(BUILD)/tests/gpu/compare) \
-	    CUDA_TESTS="$(abspath $(CUDA_TESTS))" tests/run.sh $(GPU_CHECKS)
+.PHONY: check-gpu bench-gpu lab-gpu sanitize-gpu gpu-built gpu-pack
+check-gpu bench-gpu lab-gpu sanitize-gpu: deps
+	@$(MAKE) --no-print-directory gpu-built CUDA=1
+	@COMPARE_WITH="$(COMPARE_WITH)" tests/gpu/slot $(BUILD) $(GPU_RESULTS) $(@:-gpu=)
 
-# The tables of the README and of kernels/NOTES.md: the 1.3B shapes with random weights, beside
-# PyTorch and, with MONARCHRT=checkout, the public MonarchRT; then 30 s of video in a rolling cache.
-BENCH_GPU = $(BUILD)/danaus bench --backend cuda --model wan2.1-1.3b --size 832x480
-bench-gpu: deps
-	@$(MAKE) --no-print-directory bench-gpu-built CUDA=1
-bench-gpu-built: all
-	$(BENCH_GPU) --frames 81 --modes dense,h1,h2 --compare-torch \
-	    $(if $(MONARCHRT),--compare-monarchrt $(MONARCHRT))
-	$(BENCH_GPU) --frames 489 --modes h1 --window 21 --repeat 1 --clips-only
+# Programs of kernels/lab. A variant of a kernel is its source with -DLAB_..., linked in front of the
+# archive that has the plain one.
+LAB_PROGRAMS := bench_monarch bench_monarch_no_stores bench_conv bench_conv_no_lead rows gemm pass
+LAB := $(addprefix $(BUILD)/lab/,$(LAB_PROGRAMS))
+LAB_OBJECT = $(BUILD)/cuda/kernels/lab/$(1).cu.o
+$(BUILD)/lab/bench_monarch: $(call LAB_OBJECT,monarch/bench_monarch)
+$(BUILD)/lab/bench_monarch_no_stores: $(call LAB_OBJECT,monarch/bench_monarch) $(BUILD)/cuda/lab/NO_STORES/monarch_sm90.o
+$(BUILD)/lab/bench_conv: $(call LAB_OBJECT,conv/bench_conv)
+$(BUILD)/lab/bench_conv_no_lead: $(call LAB_OBJECT,conv/bench_conv) $(BUILD)/cuda/lab/NO_LEAD/conv_sm90.o
+$(BUILD)/lab/rows: $(call LAB_OBJECT,runtime/rows)
+$(BUILD)/lab/gemm: $(call LAB_OBJECT,runtime/gemm)
+$(BUILD)/lab/pass: $(BUILD)/obj/kernels/lab/runtime/pass.o
+$(LAB): $(call archives,model)
+	@mkdir -p $(@D)
+	$(call say,ld,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(call libraries,model) -lstdc++ -lm
+.SECONDEXPANSION:
+$(BUILD)/cuda/lab/%.o: kernels/cuda/$$(notdir $$*).cu
+	@mkdir -p $(@D)
+	$(call say,nvcc,$@)
+	$(Q)$(NVCC) $(NVCC_FLAGS) -DLAB_$(patsubst %/,%,$(dir $*)) -MMD -MP -c $< -o $@
+gpu-built: all $(CUDA_TESTS) $(BUILD)/tests/gpu/compare $(LAB)
+
+# All of that for a machine without our libraries, in one file that tests/gpu/slot can be given:
+# make gpu-pack, on any machine with nvcc. Programs look for libraries beside themselves first.
+GPU_PACK ?= build-gpu
+gpu-pack: deps
+	@$(MAKE) --no-print-directory gpu-built CUDA=1 BUILD=$(GPU_PACK) ARCH=-march=x86-64-v3 CUDA_ARCHS=90a \
+	    LDFLAGS='-Wl,--disable-new-dtags,-rpath,\$$$$ORIGIN/lib:\$$$$ORIGIN/../lib:\$$$$ORIGIN/../../lib'
+	@tests/gpu/pack $(GPU_PACK) $(GPU_PACK)/pack
 
 # End-to-end tests drive the real binary; rules look at the sources.
 CLI_TESTS  := $(wildcard tests/cli/*.sh)

@@ -215,6 +215,10 @@ __device__ inline void stage_1_store(const stage_1_out &out, int key, int what, 
 {
     int t = (int)threadIdx.x % 4, odd = (int)threadIdx.x / 4 % 2;
     int at = chunk_at<D>(key, what, line * 8 + odd * 4 + t);
+#ifdef LAB_NO_STORES /* what stage 1 costs without them; no share is -1 */
+    if (share[0] != -1.0f)
+        return;
+#endif
 #pragma unroll
     for (int r = 0; r < 2; r++) {
         uint32_t low[4], high[4], other[4];

@@ -97,7 +97,7 @@ static void linear_of(const char *name, int64_t in, int64_t out,
 
 int main()
 {
-    struct exec_options options = {0, DTYPE_BF16, 0};
+    struct exec_options options = {0, DTYPE_BF16, 0, false};
     MUST(ops->open(&options, &ex, &err));
     struct tensor x[SETS], normed[SETS], qkv[SETS], q[SETS], k[SETS], hidden[SETS];
     for (int i = 0; i < SETS; i++) {
