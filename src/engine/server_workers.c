@@ -383,6 +383,8 @@ static void describe_death(const struct worker_slot *w, int status, char *out, s
         snprintf(out, size, "%s", w->fault);
     else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
         snprintf(out, size, "its worker was killed (out of memory?)");
+    else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS)
+        snprintf(out, size, "its worker died: a file that it reads was cut meanwhile (Bus error)");
     else if (WIFSIGNALED(status))
         snprintf(out, size, "its worker died: %s", strsignal(WTERMSIG(status)));
     else
