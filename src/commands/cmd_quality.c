@@ -116,7 +116,7 @@ static bool judge_one(struct quality *q, int32_t index, size_t mode, struct dn_e
     struct scene scene;
     char caption[512];
     scene_heldout(index, &scene);
-    scene_caption(&scene, (uint32_t)index, caption, sizeof caption);
+    scene_caption(&scene, (uint32_t)index, caption, sizeof caption, NULL);
     free(r->prompt);
     r->prompt = dn_strdup(caption);
     r->seed = (uint64_t)index;

@@ -76,7 +76,8 @@ static const char *const ground_words[GROUND_COUNT][WORDINGS] = {
     [GROUND_SKY] = {"in the sky", "in a blue sky with clouds", "among the clouds",
                     "against a cloudy blue sky", "in the daytime sky"},
     [GROUND_MEADOW] = {"over a meadow", "in a green meadow", "above the grass",
-                       "over a grassy field", "on a meadow under a clear sky", "in a garden"},
+                       "over a grassy field", "on a meadow under a clear sky", "in a garden",
+                       "over green grass", "on green grass"},
     [GROUND_SUNSET] = {"at sunset", "in front of a sunset", "against a sunset sky",
                        "in the evening glow", "at dusk"},
     [GROUND_CHECKER] = {"on a checkerboard", "over a grey checkerboard",
@@ -111,6 +112,7 @@ struct writer {
     char *text;
     size_t size, used;
     uint32_t state;
+    struct scene_span spans[SCENE_OBJECTS]; /* what is said of each object */
 };
 
 static uint32_t choose(struct writer *writer, uint32_t limit)
@@ -180,23 +182,29 @@ static void put_motion(struct writer *writer, const struct scene_object *o)
                                      : wording(writer, does[o->motion]));
 }
 
+static void put_all_of(struct writer *writer, const struct scene *scene, int object)
+{
+    struct scene_span *span = &writer->spans[object];
+    span->first = (int32_t)writer->used;
+    put_object(writer, &scene->object[object]);
+    put_motion(writer, &scene->object[object]);
+    span->end = (int32_t)writer->used;
+}
+
 static void put_objects(struct writer *writer, const struct scene *scene)
 {
     static const char *const between[] = {" above ", " over ", " at the top and ",
                                           " in the upper half, and ", " below ", " under "};
     static const char *const after[] = {"", "", " at the bottom", " in the lower half", "", ""};
     if (scene->count == 1) {
-        put_object(writer, &scene->object[0]);
-        put_motion(writer, &scene->object[0]);
+        put_all_of(writer, scene, 0);
         return;
     }
     uint32_t how = choose(writer, LENGTH(between));
     int first = how >= 4; /* "B below A" */
-    put_object(writer, &scene->object[first]);
-    put_motion(writer, &scene->object[first]);
+    put_all_of(writer, scene, first);
     put(writer, between[how]);
-    put_object(writer, &scene->object[1 - first]);
-    put_motion(writer, &scene->object[1 - first]);
+    put_all_of(writer, scene, 1 - first);
     put(writer, after[how]);
 }
 
@@ -219,30 +227,38 @@ static bool is_all_default(const struct scene *scene)
            scene->background == scene_default_background(o->shape);
 }
 
-void scene_caption(const struct scene *scene, uint32_t variant, char *text, size_t size)
+static void put_caption(struct writer *writer, const struct scene *scene)
 {
-    struct writer writer = {text, size, 0, variant * 2654435761u + 12345};
-    text[0] = 0;
-    if (is_all_default(scene) && choose(&writer, 3)) {
-        put_other_words(&writer);
+    if (is_all_default(scene) && choose(writer, 3)) {
+        put_other_words(writer);
         return;
     }
-    bool ground = says(&writer, scene->background,
+    bool ground = says(writer, scene->background,
                        scene_default_background(scene->object[0].shape));
-    bool ground_first = choose(&writer, 4) == 0;
-    const char *where = wording(&writer, ground_words[scene->background]);
+    bool ground_first = choose(writer, 4) == 0;
+    const char *where = wording(writer, ground_words[scene->background]);
     if (ground && ground_first) {
-        put(&writer, where);
-        put(&writer, ", ");
+        put(writer, where);
+        put(writer, ", ");
     } else {
-        put(&writer, openings[choose(&writer, LENGTH(openings))]);
+        put(writer, openings[choose(writer, LENGTH(openings))]);
     }
-    put_objects(&writer, scene);
+    put_objects(writer, scene);
     if (ground && !ground_first) {
-        put(&writer, choose(&writer, 4) ? " " : ", ");
-        put(&writer, where);
+        put(writer, choose(writer, 4) ? " " : ", ");
+        put(writer, where);
     }
-    put(&writer, endings[choose(&writer, LENGTH(endings))]);
-    if (choose(&writer, 2))
-        text[0] = (char)toupper((unsigned char)text[0]);
+    put(writer, endings[choose(writer, LENGTH(endings))]);
+    if (choose(writer, 2))
+        writer->text[0] = (char)toupper((unsigned char)writer->text[0]);
+}
+
+void scene_caption(const struct scene *scene, uint32_t variant, char *text, size_t size,
+                   struct scene_span spans[SCENE_OBJECTS])
+{
+    struct writer writer = {.text = text, .size = size, .state = variant * 2654435761u + 12345};
+    text[0] = 0;
+    put_caption(&writer, scene);
+    for (int i = 0; spans && i < SCENE_OBJECTS; i++)
+        spans[i] = writer.spans[i];
 }

@@ -72,9 +72,16 @@ int scene_default_colour(int shape);
 int scene_default_motion(int shape);
 int scene_default_background(int shape);
 
+/* Bytes first..end-1 of a caption; both 0 where it says nothing of the object. */
+struct scene_span {
+    int32_t first, end;
+};
+
 /* Writes caption number `variant` (any value; each gives its own wording) as NUL-terminated ASCII,
- * cut to size. A caption leaves out an attribute only if the scene has its default. */
-void scene_caption(const struct scene *scene, uint32_t variant, char *text, size_t size);
+ * cut to size. A caption leaves out an attribute only if the scene has its default. spans (may be
+ * NULL): where it speaks of each object. */
+void scene_caption(const struct scene *scene, uint32_t variant, char *text, size_t size,
+                   struct scene_span spans[SCENE_OBJECTS]);
 
 /* The plain words of the enums, for reports. */
 const char *scene_shape_name(int shape);

@@ -82,11 +82,11 @@ TEST(captions_differ_and_fit)
     int same = 0;
     for (uint32_t seed = 0; seed < 500; seed++) {
         scene_random(seed, &scene);
-        scene_caption(&scene, 2 * seed, a, sizeof a);
-        scene_caption(&scene, 2 * seed + 1, b, sizeof b);
+        scene_caption(&scene, 2 * seed, a, sizeof a, NULL);
+        scene_caption(&scene, 2 * seed + 1, b, sizeof b, NULL);
         CHECK(a[0] && strlen(a) < sizeof a - 1);
         same += strcmp(a, b) == 0;
-        scene_caption(&scene, seed, small, sizeof small);
+        scene_caption(&scene, seed, small, sizeof small, NULL);
         CHECK(strlen(small) < sizeof small);
     }
     CHECK_MSG(same < 25, "%d of 500 pairs of captions are equal", same);
@@ -99,11 +99,31 @@ TEST(captions_say_what_is_not_default)
                                             .motion = MOTION_UP, .size = SIZE_LARGE};
     for (uint32_t variant = 0; variant < 200; variant++) {
         char text[256];
-        scene_caption(&scene, variant, text, sizeof text);
+        scene_caption(&scene, variant, text, sizeof text, NULL);
         CHECK_MSG(strstr(text, "green") || strstr(text, "Green") || strstr(text, "merald"), "%s",
                   text);
         CHECK_MSG(strstr(text, "sun") || strstr(text, "dusk") || strstr(text, "evening"), "%s",
                   text);
+    }
+}
+
+/* Spans hold an object's own words and none of the other's. */
+TEST(captions_tell_where_they_speak_of_an_object)
+{
+    struct scene scene = {.background = GROUND_NIGHT, .count = 2};
+    scene.object[0] = (struct scene_object){
+        .shape = SHAPE_TRIANGLE, .colour = COLOUR_PINK, .motion = MOTION_UP, .size = SIZE_LARGE};
+    scene.object[1] = (struct scene_object){
+        .shape = SHAPE_HEART, .colour = COLOUR_PURPLE, .motion = MOTION_LEFT, .size = SIZE_SMALL};
+    for (uint32_t variant = 0; variant < 200; variant++) {
+        char text[256], said[2][256];
+        struct scene_span spans[SCENE_OBJECTS];
+        scene_caption(&scene, variant, text, sizeof text, spans);
+        for (int i = 0; i < 2; i++)
+            snprintf(said[i], sizeof said[i], "%.*s", spans[i].end - spans[i].first,
+                     text + spans[i].first);
+        CHECK_MSG(strstr(said[0], "ink") && !strstr(said[0], "heart"), "%s", said[0]);
+        CHECK_MSG(strstr(said[1], "heart") && !strstr(said[1], "ink"), "%s", said[1]);
     }
 }
 
@@ -173,5 +193,6 @@ TEST(latents_tell_the_distance)
 
 TESTS(T(same_seed_same_scene), T(training_never_draws_a_heldout_combination),
       T(scenes_cover_every_attribute), T(objects_stay_in_the_picture), T(captions_differ_and_fit),
-      T(captions_say_what_is_not_default), T(clip_is_its_frames), T(disc_has_its_colour),
+      T(captions_say_what_is_not_default), T(captions_tell_where_they_speak_of_an_object),
+      T(clip_is_its_frames), T(disc_has_its_colour),
       T(shape_distances_are_distances), T(latents_tell_the_distance))

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 
 import scenes
 from sampler import rollout
-from text_encoder import TextEncoder
-from tokens import VOCAB, token_ids, tokenizer
+from text_encoder import load_encoder
+from tokens import token_ids, tokenizer
 from transformer import Transformer
 from vae import Vae
 
@@ -27,8 +27,7 @@ def load_model(path, device):
     video = Transformer(config["dim"], config["num_heads"], config["num_layers"],
                         config["ffn_dim"])
     video.load_state_dict(load_file(f"{path}/diffusion_pytorch_model.safetensors"))
-    text, vae = TextEncoder(VOCAB), Vae()
-    text.load_state_dict(torch.load(f"{path}/models_t5_umt5-xxl-enc-bf16.pth"))
+    text, vae = load_encoder(f"{path}/models_t5_umt5-xxl-enc-bf16.pth"), Vae()
     vae.load_state_dict(torch.load(f"{path}/Wan2.1_VAE.pth"))
     return (m.to(device).eval() for m in (text, video, vae))
 

@@ -10,8 +10,8 @@ from collections import OrderedDict
 import torch
 from safetensors.torch import save_file
 
-from text_encoder import TextEncoder
-from tokens import TEXT_LEN, VOCAB
+from text_encoder import load_encoder
+from tokens import TEXT_LEN
 from transformer import Transformer
 from vae import Vae
 
@@ -34,9 +34,8 @@ def build_vae(parts):
 
 
 def build_text(parts):
-    text, path = TextEncoder(VOCAB), f"{parts}/text_with_video.pt"
-    text.load_state_dict(load(path if os.path.exists(path) else f"{parts}/text.pt"))
-    return text
+    path = f"{parts}/text_with_video.pt"
+    return load_encoder(path if os.path.exists(path) else f"{parts}/text.pt")
 
 
 def build_video(parts):

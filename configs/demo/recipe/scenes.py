@@ -52,7 +52,7 @@ lib.scene_random.argtypes = [ctypes.c_uint64, ctypes.POINTER(Scene)]
 lib.scene_heldout.argtypes = [ctypes.c_int32, ctypes.POINTER(Scene)]
 lib.scene_open_choices.argtypes = [ctypes.POINTER(Scene), ctypes.c_float * 6]
 lib.scene_caption.argtypes = [ctypes.POINTER(Scene), ctypes.c_uint32, ctypes.c_char_p,
-                              ctypes.c_size_t]
+                              ctypes.c_size_t, ctypes.c_int32 * 4]
 lib.scene_object_place.argtypes = [ctypes.POINTER(Scene)] + [ctypes.c_int] * 4
 lib.scene_object_place.restype = Place
 lib.scene_judge_clip.argtypes = ([ctypes.POINTER(Scene), ctypes.c_void_p] + [ctypes.c_int] * 3 +
@@ -78,9 +78,14 @@ def heldout_scene(index):
 
 
 def caption(scene, variant):
-    text = ctypes.create_string_buffer(512)
-    lib.scene_caption(scene, variant & 0xFFFFFFFF, text, 512)
-    return text.value.decode()
+    return caption_and_spans(scene, variant)[0]
+
+
+def caption_and_spans(scene, variant):
+    """The text, and first and end byte of what it says of each object, [4]."""
+    text, spans = ctypes.create_string_buffer(512), (ctypes.c_int32 * 4)()
+    lib.scene_caption(scene, variant & 0xFFFFFFFF, text, 512, spans)
+    return text.value.decode(), list(spans)
 
 
 def open_choices(scene):

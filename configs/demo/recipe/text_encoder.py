@@ -72,3 +72,16 @@ class TextEncoder(nn.Module):
         for block in self.blocks:
             x = block(x, bucket, mask)
         return rms(x, self.norm.weight) * mask[..., None]
+
+
+def load_encoder(path, layers=0):
+    """The encoder saved at path. More layers than it has begin by changing nothing."""
+    state = torch.load(path, map_location="cpu")
+    there = 1 + max(int(k.split(".")[1]) for k in state if k.startswith("blocks."))
+    vocab, dim = state["token_embedding.weight"].shape
+    encoder = TextEncoder(vocab, dim, layers=max(layers, there))
+    encoder.load_state_dict(state, strict=False)
+    for block in encoder.blocks[there:]:
+        nn.init.zeros_(block.attn.o.weight)
+        nn.init.zeros_(block.ffn.fc2.weight)
+    return encoder

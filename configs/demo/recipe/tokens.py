@@ -21,3 +21,16 @@ def token_ids(pieces, texts):
         found = found[:TEXT_LEN - 1] + [1]
         row[:len(found)] = torch.tensor(found)
     return ids
+
+
+def token_owners(pieces, texts, spans):
+    """-> [n,TEXT_LEN] int64: which object a token speaks of, 1 or 2, 0 for none. spans: bytes
+    [n,4] as scenes.caption_and_spans tells them; captions are ASCII without double spaces."""
+    owners = torch.zeros(len(texts), TEXT_LEN, dtype=torch.int64)
+    for row, found, span in zip(owners, pieces.encode(list(texts), out_type=str), spans):
+        at = -1  # the first piece begins with a space that is not in the text
+        for i, piece in enumerate(found[:TEXT_LEN - 1]):
+            middle = at + len(piece) / 2
+            row[i] = 1 if span[0] <= middle < span[1] else 2 if span[2] <= middle < span[3] else 0
+            at += len(piece)
+    return owners

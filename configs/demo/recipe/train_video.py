@@ -19,9 +19,9 @@ import torch
 
 import scenes
 from sampler import COUPLED, TIMES, couple, rollout
-from text_encoder import TextEncoder
-from tokens import VOCAB, token_ids, tokenizer
-from train_text import CLASSES, attributes, told_loss
+from text_encoder import load_encoder
+from tokens import tokenizer
+from train_text import CLASSES, attributes, captions, told_loss
 from transformer import CHUNK, Transformer
 
 MODES = (0, 1, 1, 2)  # dense, Monarch h1 (the default, so twice), Monarch h2
@@ -31,7 +31,7 @@ CAPTIONS = 8  # wordings kept of each clip
 
 class Data:
     """The latents, captions and open choices of scenes 0..count-1, drawn once and kept on the device;
-    batches are latents [B,3*chunks,16,h,w], token ids, u, attributes."""
+    batches are latents [B,3*chunks,16,h,w], u, and a caption: token ids, owners, attributes."""
 
     def __init__(self, count, seed, device):
         start, pieces = time.time(), tokenizer()
@@ -43,9 +43,10 @@ class Data:
         for at in range(0, count, step):
             some = list(jobs.map(scenes.latents, found[at:at + step]))
             self.latents[at:at + step] = torch.from_numpy(np.stack(some)).to(device)
-        texts = [scenes.caption(s, 31 * i + n) for i, s in enumerate(found)
-                 for n in range(CAPTIONS)]
-        self.ids = token_ids(pieces, texts).to(device).unflatten(0, (count, CAPTIONS))
+        ids, owners = captions(pieces, [s for s in found for _ in range(CAPTIONS)],
+                               [31 * i + n for i in range(count) for n in range(CAPTIONS)])
+        self.ids = ids.to(device).unflatten(0, (count, CAPTIONS))
+        self.owners = owners.to(device).unflatten(0, (count, CAPTIONS))
         self.u = torch.tensor([scenes.open_choices(s) for s in found], device=device)
         self.told = torch.tensor([attributes(s) for s in found], device=device)
         print(f"{count} clips in {time.time() - start:.0f} s", flush=True)
@@ -54,7 +55,8 @@ class Data:
         pick = torch.randint(len(self.u), (size,), device=self.u.device)
         which = torch.randint(CAPTIONS, (size,), device=self.u.device)
         latents = self.latents[pick, at * CHUNK:(at + chunks) * CHUNK].float()
-        return latents, self.ids[pick, which], self.u[pick], self.told[pick]
+        caption = self.ids[pick, which], self.owners[pick, which], self.told[pick]
+        return latents, self.u[pick], caption
 
 
 def spread_sigma(sigma):
@@ -74,8 +76,7 @@ class Trainer:
     def __init__(self, args):
         self.args = args
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.text = TextEncoder(VOCAB).to(self.device)
-        self.text.load_state_dict(torch.load(args.text, map_location=self.device))
+        self.text = load_encoder(args.text).to(self.device)
         torch.set_float32_matmul_precision("high")
         self.model = Transformer(args.dim, args.heads, args.layers, 4 * args.dim).to(self.device)
         if args.resume:
@@ -88,9 +89,9 @@ class Trainer:
 
     def batch(self, *key):
         """Latents, context, open choices; keeps how badly the context tells the attributes."""
-        x0, ids, u, want = self.data.batch(*key)
-        context = self.text(ids)
-        self.untold = told_loss(self.heads, context, ids, want)[0]
+        x0, u, caption = self.data.batch(*key)
+        context = self.text(caption[0])
+        self.untold = told_loss(self.heads, context, *caption)[0]
         return x0, context, u
 
     def first(self, mode):
