@@ -2,10 +2,12 @@
  *
  * The statement is written so that one index gives the clips' numbers in order and everything else
  * is asked of each number that comes, until the page is full: a full-text table when there are
- * words, the pairs of a tag, the index of what is not in the trash. SQLite's planner has no say in
- * which: without statistics it guesses, and a wrong guess costs seconds at a million clips.
- * A filter that few clips pass leads even when there are words: each word is then asked of those
- * few.
+ * words, the pairs of a tag, the clips of a model, the index of what is not in the trash. SQLite's
+ * planner has no say in which: without statistics it guesses, and a wrong guess costs seconds at a
+ * million clips. A filter that few clips pass leads even when there are words: each word is then
+ * asked of those few.
+ * A second full-text question (words that must not be there, letters beside words) is a second
+ * list in the same order: EXCEPT or INTERSECT, which SQLite merges as both come.
  *
  * In another order than by number either its index leads and everything is asked of each clip, or,
  * when at most SORT_MOST clips match, these are found as above and sorted. */
@@ -16,9 +18,9 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "store/catalog_internal.h"
+#include "store/catalog_leader.h"
 
-enum { MAX_VALUES = 64, FEW = 500, SORT_MOST = 20000 };
+enum { SORT_MOST = 20000 };
 
 /* key NULL: the number is the key. index: has the key and the number, of clips not in the trash. */
 static const struct order {
@@ -50,220 +52,196 @@ bool clip_order_parse(const char *name, enum clip_order *out)
     return false;
 }
 
-struct builder {
-    struct strbuf sql;
-    struct value values[MAX_VALUES];
-    size_t count;
-    char *kept[MAX_VALUES]; /* patterns made here */
-    size_t kept_count;
+/* A search made ready: a statement of clip numbers, its bounds and limit to be bound. */
+struct plan {
+    struct builder b;
+    struct leader leader;
+    bool merged; /* with lists of full-text tables, instead of asking those of each number */
+    int low, high, limit; /* numbers of their values */
 };
 
-static void add(struct builder *b, const char *sql, struct value value)
+/* " AND ... MATCH": asked of each number that comes. */
+static void add_match(struct plan *p, const char *table, const char *words, bool negate)
 {
-    assert(b->count < MAX_VALUES);
-    strbuf_append_text(&b->sql, sql);
-    b->values[b->count++] = value;
+    strbuf_printf(&p->b.sql, " AND %sEXISTS (SELECT 1 FROM %s WHERE %s", negate ? "NOT " : "",
+                  table, table);
+    builder_add(&p->b, " MATCH ? AND rowid = c.id)", value_text(words));
 }
 
-/* %text% with the pattern's own letters taken literally. */
-static struct value like(struct builder *b, const char *text)
+/* The same as a list. */
+static void add_list(struct plan *p, const char *table, const char *words, bool negate)
 {
-    struct strbuf s = {0};
-    strbuf_append_text(&s, "%");
-    for (const char *p = text; *p; p++) {
-        if (*p == '%' || *p == '_' || *p == '\\')
-            strbuf_append_text(&s, "\\");
-        strbuf_append(&s, p, 1);
-    }
-    strbuf_append_text(&s, "%");
-    assert(b->kept_count < MAX_VALUES);
-    b->kept[b->kept_count] = strbuf_take(&s);
-    return value_text(b->kept[b->kept_count++]);
+    strbuf_printf(&p->b.sql, " %s SELECT rowid FROM %s WHERE %s", negate ? "EXCEPT" : "INTERSECT",
+                  table, table);
+    builder_add(&p->b, " MATCH ?", value_text(words));
+    strbuf_printf(&p->b.sql, " AND rowid BETWEEN ?%d AND ?%d", p->low, p->high);
 }
 
-static const char *column_of(enum clip_field field)
+/* What each clip is asked; lead_table = the full-text table that leads, "" = none. */
+static void add_where(struct plan *p, const struct clip_query *q, const char *words,
+                      const char *lead_table, const char *order)
 {
-    switch (field) {
-    case FIELD_SAMPLER:
-        return "c.sampler";
-    case FIELD_ATTENTION:
-        return "c.attention";
-    case FIELD_BACKEND:
-        return "c.backend";
-    case FIELD_ORIGIN:
-        return "c.origin";
-    case FIELD_STATUS:
-        return "c.status";
-    case FIELD_SEED:
-        return "c.seed";
-    case FIELD_PARENT:
-        return "c.parent_id";
-    case FIELD_RATING:
-        return "c.rating";
-    case FIELD_FAVOURITE:
-        return "c.favourite";
-    case FIELD_FRAMES:
-        return "c.frames";
-    case FIELD_WIDTH:
-        return "c.width";
-    case FIELD_HEIGHT:
-        return "c.height";
-    case FIELD_CREATED:
-        return "c.created_ms";
-    case FIELD_TAG:
-    case FIELD_COLLECTION:
-    case FIELD_MODEL:
-        break;
-    }
-    return NULL;
-}
-
-static void add_filter(struct builder *b, const struct clip_filter *f)
-{
-    static const char *const signs[] = {" = ?", " < ?", " <= ?", " > ?", " >= ?"};
-    strbuf_append_text(&b->sql, f->negate ? " AND NOT " : " AND ");
-    switch (f->field) {
-    case FIELD_TAG:
-        add(b, "EXISTS (SELECT 1 FROM clip_tags WHERE clip_id = c.id AND tag_id ="
-               " (SELECT id FROM tags WHERE name = ?))", value_text(f->text));
-        break;
-    case FIELD_COLLECTION:
-        add(b, "EXISTS (SELECT 1 FROM collection_clips WHERE clip_id = c.id AND collection_id ="
-               " (SELECT id FROM collections WHERE name = ?))", value_text(f->text));
-        break;
-    case FIELD_MODEL:
-        add(b, "c.model_id IN (SELECT id FROM models WHERE name LIKE ? ESCAPE '\\')",
-            like(b, f->text));
-        break;
-    case FIELD_PARENT: /* NOT (NULL = 17) would be neither true nor false */
-        add(b, "coalesce(c.parent_id, 0) = ?", value_int(f->number));
-        break;
-    default:
-        strbuf_append_text(&b->sql, column_of(f->field));
-        add(b, f->text ? " = ? COLLATE NOCASE" : signs[f->compare],
-            f->text ? value_text(f->text) : value_int(f->number));
-    }
-}
-
-/* Filters that an index gives in order of number: the FROM that leads, with one value. */
-static const char *leading_from(const struct clip_filter *f)
-{
-    if (f->negate || f->compare != COMPARE_EQUAL)
-        return NULL;
-    switch (f->field) {
-    case FIELD_TAG:
-        return "(SELECT clip_id AS id FROM clip_tags WHERE tag_id ="
-               " (SELECT id FROM tags WHERE name = ?))";
-    case FIELD_COLLECTION:
-        return "(SELECT clip_id AS id FROM collection_clips WHERE collection_id ="
-               " (SELECT id FROM collections WHERE name = ?))";
-    case FIELD_SEED:
-        return "(SELECT id FROM clips INDEXED BY clips_seed WHERE seed = ?)";
-    case FIELD_PARENT:
-        return "(SELECT id FROM clips INDEXED BY clips_parent WHERE parent_id = ?)";
-    case FIELD_STATUS:
-        return strcmp(f->text, "done") == 0
-                   ? NULL
-                   : "(SELECT id FROM clips INDEXED BY clips_status WHERE status = ?"
-                     " AND status <> 'done')";
-    case FIELD_FAVOURITE:
-        return f->number ? "(SELECT id FROM clips INDEXED BY clips_favourite"
-                           " WHERE favourite = 1 AND 1 = ?)"
-                         : NULL;
-    default:
-        return NULL;
-    }
-}
-
-static struct value filter_value(const struct clip_filter *f)
-{
-    return f->text ? value_text(f->text) : value_int(f->number);
-}
-
-/* The filter that should lead, -1 = none. With words only one that few clips pass. */
-static bool choose_leader(struct catalog *c, const struct clip_query *q, int *out,
-                          struct dn_error *err)
-{
-    int64_t least = q->words || q->parts ? FEW : INT64_MAX;
-    *out = -1;
-    for (size_t i = 0; i < q->filter_count; i++) {
-        const char *from = leading_from(&q->filters[i]);
-        if (!from)
-            continue;
-        char *sql = dn_asprintf("SELECT count(*) FROM (SELECT 1 FROM %s LIMIT %d)", from, FEW + 1);
-        sqlite3_stmt *s = statement_new(c, sql, VALUES(filter_value(&q->filters[i])), err);
-        bool row = false, ok = s && statement_step(c, s, &row, err);
-        int64_t count = ok ? sqlite3_column_int64(s, 0) : 0;
-        sqlite3_finalize(s);
-        free(sql);
-        if (!ok)
-            return false;
-        if (count < least) {
-            least = count;
-            *out = (int)i;
-        }
-    }
-    return true;
-}
-
-/* What leads: a filter, an order's index, the words, or all clips by number. */
-struct leader {
-    int filter;        /* -1 = none */
-    const char *index; /* of an order, NULL = none */
-};
-
-/* FROM and WHERE without bounds; *number = the column that the leading index sorts by. */
-static void add_source(struct builder *b, const struct clip_query *q, struct leader leader,
-                       const char **number)
-{
-    char *both = NULL;
-    const char *words = q->words;
-    bool asked = leader.filter >= 0 || leader.index; /* the words are asked of each clip */
-    if (q->words && q->not_words)
-        words = both = b->kept[b->kept_count++] =
-            dn_asprintf("(%s) NOT (%s)", q->words, q->not_words);
-    *number = "c.id";
-    if (leader.filter >= 0) {
-        const struct clip_filter *f = &q->filters[leader.filter];
-        strbuf_append_text(&b->sql, " FROM ");
-        add(b, leading_from(f), filter_value(f));
-        strbuf_append_text(&b->sql, " l CROSS JOIN clips c ON c.id = l.id");
-        *number = "l.id";
-    } else if (leader.index) {
-        strbuf_printf(&b->sql, " FROM clips c INDEXED BY %s", leader.index);
-    } else if (words || q->parts) {
-        const char *table = words ? "clip_words" : "clip_parts";
-        strbuf_printf(&b->sql, " FROM %s CROSS JOIN clips c ON c.id = %s.rowid", table, table);
-        *number = words ? "clip_words.rowid" : "clip_parts.rowid";
-    } else {
-        strbuf_printf(&b->sql, " FROM clips c INDEXED BY %s", q->trash ? "clips_trash" : "clips_live");
-    }
-    strbuf_append_text(&b->sql, " CROSS JOIN models m ON m.id = c.model_id");
-    strbuf_printf(&b->sql, " WHERE c.trashed_ms IS %sNULL", q->trash ? "NOT " : "");
-    if (words)
-        add(b, asked ? " AND EXISTS (SELECT 1 FROM clip_words WHERE clip_words MATCH ?"
-                       " AND rowid = c.id)"
-                     : " AND clip_words MATCH ?",
-            value_text(words));
-    if (q->parts)
-        add(b, asked ? " AND EXISTS (SELECT 1 FROM clip_parts WHERE clip_parts MATCH ?"
-                       " AND rowid = c.id)"
-               : words ? " AND c.id IN (SELECT rowid FROM clip_parts WHERE clip_parts MATCH ?)"
-                       : " AND clip_parts MATCH ?",
-            value_text(q->parts));
-    if (!words && q->not_words)
-        add(b, " AND c.id NOT IN (SELECT rowid FROM clip_words WHERE clip_words MATCH ?)",
-            value_text(q->not_words));
+    strbuf_printf(&p->b.sql, " AND c.trashed_ms IS %sNULL AND %s BETWEEN ?%d AND ?%d",
+                  q->trash ? "NOT " : "", order, p->low, p->high);
     for (size_t i = 0; i < q->filter_count; i++)
-        if ((int)i != leader.filter)
-            add_filter(b, &q->filters[i]);
+        if (p->leader.kind < LEAD_INDEX || (int)i != p->leader.filter) {
+            strbuf_append_text(&p->b.sql, " AND");
+            builder_filter(&p->b, &q->filters[i]);
+        }
+    if (words && strcmp(lead_table, "clip_words") != 0)
+        add_match(p, "clip_words", words, false);
+    if (q->parts && strcmp(lead_table, "clip_parts") != 0 && !p->merged)
+        add_match(p, "clip_parts", q->parts, false);
+    if (!words && q->not_words && !p->merged)
+        add_match(p, "clip_words", q->not_words, true);
 }
 
-static void builder_done(struct builder *b)
+/* SELECT ... UNION ALL SELECT ...: each arm in order, so SQLite merges them as they come. */
+static void add_arms(struct plan *p, const struct clip_query *q, const char *words)
 {
-    for (size_t i = 0; i < b->kept_count; i++)
-        free(b->kept[i]);
-    strbuf_done(&b->sql);
+    struct strbuf before = p->b.sql;
+    p->b.sql = (struct strbuf){0};
+    add_where(p, q, words, "", "c.id");
+    char *where = strbuf_take(&p->b.sql);
+    p->b.sql = before;
+    for (int i = 0; i < p->leader.value_count; i++) {
+        strbuf_printf(&p->b.sql, "%sSELECT c.id AS id FROM clips c INDEXED BY %s WHERE %s",
+                      i ? " UNION ALL " : "", p->leader.index, p->leader.column);
+        builder_add(&p->b, " = ?", p->leader.values[i]);
+        strbuf_append_text(&p->b.sql, where);
+    }
+    if (p->leader.value_count == 0)
+        strbuf_append_text(&p->b.sql, "SELECT 0 AS id WHERE 0");
+    free(where);
+}
+
+/* The clips' numbers without order and limit; the column that they are ordered by. */
+static const char *add_source(struct plan *p, const struct clip_query *q, const char *words)
+{
+    struct builder *b = &p->b;
+    const char *order = "c.id", *table = words ? "clip_words" : "clip_parts";
+    switch (p->leader.kind) {
+    case LEAD_MERGE:
+        add_arms(p, q, words);
+        order = "id";
+        break;
+    case LEAD_INDEX:
+    case LEAD_RANGE: {
+        const struct clip_filter *f = &q->filters[p->leader.filter];
+        char *from = leader_from(f);
+        strbuf_append_text(&b->sql, "SELECT l.id AS id FROM ");
+        builder_add(b, from, f->text ? value_text(f->text) : value_int(f->number));
+        strbuf_append_text(&b->sql, " l CROSS JOIN clips c ON c.id = l.id WHERE 1");
+        free(from);
+        order = "l.id";
+        add_where(p, q, words, "", order);
+        break;
+    }
+    case LEAD_WORDS:
+        order = words ? "clip_words.rowid" : "clip_parts.rowid";
+        strbuf_printf(&b->sql, "SELECT %s AS id FROM %s CROSS JOIN clips c ON c.id = %s WHERE %s",
+                      order, table, order, table);
+        builder_add(b, " MATCH ?", value_text(words ? words : q->parts));
+        add_where(p, q, words, table, order);
+        break;
+    case LEAD_ALL:
+        strbuf_printf(&b->sql, "SELECT c.id AS id FROM clips c INDEXED BY %s WHERE 1",
+                      q->trash ? "clips_trash" : "clips_live");
+        add_where(p, q, words, "", order);
+        break;
+    }
+    if (p->merged && words && q->parts)
+        add_list(p, "clip_parts", q->parts, false);
+    if (p->merged && !words && q->not_words)
+        add_list(p, "clip_words", q->not_words, true);
+    return p->merged ? "id" : order;
+}
+
+/* How many rows the statement so far gives, at most few + 1. */
+static bool count_few(struct catalog *c, struct plan *p, int64_t few, int64_t *out,
+                      struct dn_error *err)
+{
+    struct builder *b = &p->b;
+    char *sql = dn_asprintf("SELECT count(*) FROM (%s LIMIT %lld)", strbuf_text(&b->sql),
+                            (long long)few + 1);
+    sqlite3_stmt *s = statement_new(c, sql, (struct values){b->values, b->count}, err);
+    bool row = false, ok = s && statement_step(c, s, &row, err);
+    *out = ok && row ? sqlite3_column_int64(s, 0) : 0;
+    sqlite3_finalize(s);
+    free(sql);
+    return ok;
+}
+
+/* Starts the statement's text anew; bounds and limit are its first values. */
+static void begin(struct plan *p)
+{
+    builder_done(&p->b);
+    p->b = (struct builder){0};
+    p->low = builder_value(&p->b, value_int(1));
+    p->high = builder_value(&p->b, value_int(INT64_MAX));
+    p->limit = builder_value(&p->b, value_int(0));
+}
+
+/* Words lead unless they are frequent and a filter gives few clips. */
+static bool choose_words(struct catalog *c, struct plan *p, const struct clip_query *q,
+                         const char *words, bool *frequent, struct dn_error *err)
+{
+    const struct clip_query without = {
+        .filters = q->filters, .filter_count = q->filter_count, .trash = q->trash};
+    int64_t matches = 0, pass = 0;
+    char *sql = dn_asprintf("SELECT count(*) FROM (SELECT 1 FROM %s WHERE %s MATCH ?1 LIMIT %d)",
+                            words ? "clip_words" : "clip_parts",
+                            words ? "clip_words" : "clip_parts", LEADER_FEW + 1);
+    sqlite3_stmt *s = statement_new(c, sql, VALUES(value_text(words ? words : q->parts)), err);
+    bool row = false, ok = s && statement_step(c, s, &row, err);
+    matches = ok && row ? sqlite3_column_int64(s, 0) : 0;
+    sqlite3_finalize(s);
+    free(sql);
+    *frequent = matches > LEADER_FEW;
+    bool filter = *frequent && p->leader.kind >= LEAD_INDEX && p->leader.count <= LEADER_ENOUGH;
+    if (ok && filter) {
+        add_source(p, &without, NULL);
+        ok = count_few(c, p, LEADER_FEW, &pass, err);
+        begin(p);
+    }
+    if (!filter || pass > LEADER_FEW)
+        p->leader.kind = LEAD_WORDS;
+    return ok;
+}
+
+static bool make_plan(struct catalog *c, const struct clip_query *q, bool upward, struct plan *p,
+                      struct dn_error *err)
+{
+    *p = (struct plan){0};
+    begin(p);
+    bool frequent = true;
+    const char *words = q->words;
+    char *both =
+        q->words && q->not_words ? dn_asprintf("(%s) NOT (%s)", q->words, q->not_words) : NULL;
+    words = both ? both : words;
+    bool ok = leader_choose(c, q, &p->leader, err);
+    if (ok && (words || q->parts) && q->filter_count > 0)
+        ok = choose_words(c, p, q, words, &frequent, err);
+    else if (words || q->parts)
+        p->leader.kind = LEAD_WORDS;
+    if (ok) {
+        p->merged = p->leader.kind == LEAD_WORDS ? frequent && (q->parts || q->not_words)
+                                                 : p->leader.count > LEADER_FEW && q->not_words;
+        if (both)
+            words = builder_keep(&p->b, both);
+        const char *order = add_source(p, q, words);
+        strbuf_printf(&p->b.sql, " ORDER BY %s %s LIMIT ?%d", order, upward ? "ASC" : "DESC",
+                      p->limit);
+    } else {
+        free(both);
+    }
+    return ok;
+}
+
+static void plan_done(struct plan *p)
+{
+    leader_done(&p->leader);
+    builder_done(&p->b);
 }
 
 static void reverse(struct clip_list *list)
@@ -277,24 +255,6 @@ static void reverse(struct clip_list *list)
 
 static const struct clip_query everything;
 
-static bool count_by(struct catalog *c, const struct clip_query *q, int filter, int64_t at_most,
-                     int64_t *out, struct dn_error *err)
-{
-    struct builder b = {0};
-    const char *number;
-    bool row = false;
-    strbuf_append_text(&b.sql, "SELECT count(*) FROM (SELECT 1");
-    add_source(&b, q, (struct leader){.filter = filter}, &number);
-    add(&b, " LIMIT ?)", value_int(at_most));
-    sqlite3_stmt *s = statement_new(c, strbuf_text(&b.sql), (struct values){b.values, b.count},
-                                    err);
-    bool ok = s && statement_step(c, s, &row, err);
-    *out = ok && row ? sqlite3_column_int64(s, 0) : 0;
-    sqlite3_finalize(s);
-    builder_done(&b);
-    return ok;
-}
-
 /* --- pages --- */
 
 /* Part of a page: by number; of those that share the bound's key; of those beyond it; both. */
@@ -303,14 +263,13 @@ enum part { PART_NUMBER, PART_SAME_KEY, PART_BEYOND, PART_BOTH };
 struct reading {
     const struct clip_query *query;
     const struct order *order;
-    struct leader leader;
-    bool upward;       /* from the smallest key on */
-    int64_t bound;     /* a clip, 0 = none */
+    bool upward;   /* from the smallest key on */
+    int64_t bound; /* a clip, 0 = none */
     bool with;
-    struct value key;  /* the bound's */
+    struct value key; /* the bound's */
 };
 
-static void add_bounds(struct builder *b, const struct reading *r, enum part part, const char *number)
+static void add_bounds(struct builder *b, const struct reading *r, enum part part)
 {
     const char *key = r->order->key, *sign = r->upward ? ">" : "<", *equal = r->with ? "=" : "";
     if (!r->bound)
@@ -318,39 +277,76 @@ static void add_bounds(struct builder *b, const struct reading *r, enum part par
     strbuf_append_text(&b->sql, " AND (");
     if (part == PART_BEYOND || part == PART_BOTH) {
         strbuf_printf(&b->sql, "%s %s", key, sign);
-        add(b, part == PART_BOTH ? " ? OR " : " ?", r->key);
+        builder_add(b, part == PART_BOTH ? " ? OR " : " ?", r->key);
     }
     if (part == PART_SAME_KEY || part == PART_BOTH) {
         strbuf_append_text(&b->sql, key);
-        add(b, " = ? AND ", r->key);
+        builder_add(b, " = ? AND ", r->key);
     }
     if (part != PART_BEYOND) {
-        strbuf_printf(&b->sql, "%s %s%s", number, sign, equal);
-        add(b, " ?", value_int(r->bound));
+        strbuf_printf(&b->sql, "c.id %s%s", sign, equal);
+        builder_add(b, " ?", value_int(r->bound));
     }
     strbuf_append_text(&b->sql, ")");
+}
+
+#define PAGE "SELECT " CLIP_COLUMNS " FROM clips c "
+#define MODELS "CROSS JOIN models m ON m.id = c.model_id WHERE "
+
+/* The clips whose numbers the plan gives, which it gives between low and high. */
+static void wrap(struct plan *p, int64_t low, int64_t high, int64_t limit)
+{
+    char *ids = strbuf_take(&p->b.sql);
+    strbuf_printf(&p->b.sql, PAGE MODELS "c.id IN (%s)", ids);
+    free(ids);
+    p->b.values[p->low - 1] = value_int(low);
+    p->b.values[p->high - 1] = value_int(high);
+    p->b.values[p->limit - 1] = value_int(limit);
+}
+
+/* Along the order's index, everything asked of each clip. */
+static void ask_each(struct plan *p, const struct clip_query *q, const char *index)
+{
+    const char *words = q->words;
+    begin(p);
+    if (q->words && q->not_words)
+        words = builder_keep(&p->b, dn_asprintf("(%s) NOT (%s)", q->words, q->not_words));
+    strbuf_printf(&p->b.sql, PAGE "INDEXED BY %s " MODELS "1", index);
+    add_where(p, q, words, "", "c.id");
 }
 
 /* Adds at most limit clips to out. */
 static bool read_part(struct catalog *c, const struct reading *r, enum part part, int64_t limit,
                       struct clip_list *out, struct dn_error *err)
 {
-    struct builder b = {0};
+    struct plan p = {0};
     struct clip_list more = {0};
-    const char *number, *way = r->upward ? "ASC" : "DESC";
-    strbuf_append_text(&b.sql, "SELECT " CLIP_COLUMNS);
-    add_source(&b, r->query, r->leader, &number);
-    add_bounds(&b, r, part, number);
-    strbuf_append_text(&b.sql, " ORDER BY ");
+    const char *way = r->upward ? "ASC" : "DESC";
+    int64_t edge = r->bound + (r->upward ? !r->with : -!r->with);
+    bool by_number = part == PART_NUMBER, sorted = by_number || part == PART_BOTH;
+    if (sorted && !make_plan(c, r->query, by_number && r->upward, &p, err)) {
+        plan_done(&p);
+        return false;
+    }
+    if (by_number)
+        wrap(&p, r->bound && r->upward ? edge : 1, r->bound && !r->upward ? edge : INT64_MAX,
+             limit);
+    else if (sorted)
+        wrap(&p, 1, INT64_MAX, INT64_MAX);
+    else
+        ask_each(&p, r->query, r->order->index);
+    if (!by_number)
+        add_bounds(&p.b, r, part);
+    strbuf_append_text(&p.b.sql, " ORDER BY ");
     if (part == PART_BEYOND || part == PART_BOTH)
-        strbuf_printf(&b.sql, "%s %s, ", r->order->key, way);
-    strbuf_printf(&b.sql, "%s %s", number, way);
-    add(&b, " LIMIT ?", value_int(limit));
-    sqlite3_stmt *s = statement_new(c, strbuf_text(&b.sql), (struct values){b.values, b.count},
-                                    err);
+        strbuf_printf(&p.b.sql, "%s %s, ", r->order->key, way);
+    strbuf_printf(&p.b.sql, "c.id %s", way);
+    builder_add(&p.b, " LIMIT ?", value_int(limit));
+    sqlite3_stmt *s =
+        statement_new(c, strbuf_text(&p.b.sql), (struct values){p.b.values, p.b.count}, err);
     bool ok = clip_list_read(c, s, &more, err);
     sqlite3_finalize(s);
-    builder_done(&b);
+    plan_done(&p);
     if (more.count) {
         out->items = dn_realloc(out->items, out->count + more.count, sizeof *out->items);
         memcpy(out->items + out->count, more.items, more.count * sizeof *more.items);
@@ -390,7 +386,7 @@ static bool read_keyed(struct catalog *c, struct reading *r, int64_t limit, stru
     bool any = q->words || q->not_words || q->parts || q->filter_count || q->trash, found = true;
     int64_t count = SORT_MOST + 1;
     char *text = NULL;
-    if (any && !count_by(c, q, r->leader.filter, SORT_MOST + 1, &count, err))
+    if (any && !catalog_count(c, q, SORT_MOST + 1, &count, err))
         return false;
     if (r->bound && !read_key(c, r, &text, &found, err))
         return false;
@@ -398,7 +394,6 @@ static bool read_keyed(struct catalog *c, struct reading *r, int64_t limit, stru
     if (count <= SORT_MOST || q->trash) {
         ok = !found || read_part(c, r, PART_BOTH, limit, out, err);
     } else {
-        r->leader = (struct leader){-1, r->order->index};
         if (found && r->bound)
             ok = read_part(c, r, PART_SAME_KEY, limit, out, err);
         if (ok && found && (int64_t)out->count < limit)
@@ -412,13 +407,13 @@ bool catalog_search(struct catalog *c, const struct clip_query *q, const struct 
                     struct clip_list *out, struct dn_error *err)
 {
     assert(page->limit >= 1 && page->limit <= 1000 && !(page->below && page->above));
-    struct reading r = {.query = q ? q : &everything, .order = &orders[page->order],
-                        .bound = page->below ? page->below : page->above, .with = page->with};
+    struct reading r = {.query = q ? q : &everything,
+                        .order = &orders[page->order],
+                        .bound = page->below ? page->below : page->above,
+                        .with = page->with};
     bool backward = page->above || (page->bottom && !page->below);
     *out = (struct clip_list){0};
     r.upward = r.order->downward == backward;
-    if (!choose_leader(c, r.query, &r.leader.filter, err))
-        return false;
     bool ok = r.order->key ? read_keyed(c, &r, page->limit, out, err)
                            : read_part(c, &r, PART_NUMBER, page->limit, out, err);
     if (!ok)
@@ -431,7 +426,16 @@ bool catalog_search(struct catalog *c, const struct clip_query *q, const struct 
 bool catalog_count(struct catalog *c, const struct clip_query *q, int64_t at_most, int64_t *out,
                    struct dn_error *err)
 {
-    int filter;
-    q = q ? q : &everything;
-    return choose_leader(c, q, &filter, err) && count_by(c, q, filter, at_most, out, err);
+    struct plan p;
+    bool row = false, ok = make_plan(c, q ? q : &everything, false, &p, err);
+    p.b.values[p.limit - 1] = value_int(at_most);
+    char *sql = dn_asprintf("SELECT count(*) FROM (%s)", strbuf_text(&p.b.sql));
+    sqlite3_stmt *s =
+        ok ? statement_new(c, sql, (struct values){p.b.values, p.b.count}, err) : NULL;
+    ok = s && statement_step(c, s, &row, err);
+    *out = ok && row ? sqlite3_column_int64(s, 0) : 0;
+    sqlite3_finalize(s);
+    free(sql);
+    plan_done(&p);
+    return ok;
 }

@@ -64,7 +64,8 @@ static bool check_new(struct catalog *c, const char *path, const char *sha256, s
 {
     int64_t clip = 0;
     bool found;
-    if (!catalog_read_int(c, "SELECT clip_id FROM clip_files WHERE sha256 = ?",
+    if (!catalog_read_int(c, "SELECT clip_id FROM clip_files INDEXED BY clip_files_content WHERE kind = "
+                          "'video' AND substr(sha256, 1, 16) = substr(?1, 1, 16) AND sha256 = ?1",
                           VALUES(value_text(sha256)), &clip, &found, err))
         return false;
     return !found ||
