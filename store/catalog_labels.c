@@ -40,11 +40,46 @@ static bool check_clip(struct catalog *c, int64_t clip, struct dn_error *err)
            (found || catalog_no_clip(clip, err));
 }
 
+/* A removed label stays so long, unless another one takes its name. */
+static const int64_t REMOVED_MS = INT64_C(30) * 24 * 3600 * 1000;
+
+static const struct {
+    const char *what, *find, *rename, *remove, *restore, *purge, *purge_old;
+} labels[] = {
+    [LABEL_TAG] = {"tag", "SELECT id FROM tags WHERE name = ? AND removed_ms IS NULL",
+                   "UPDATE tags SET name = ? WHERE name = ? AND removed_ms IS NULL",
+                   "UPDATE tags SET removed_ms = ? WHERE name = ? AND removed_ms IS NULL",
+                   "UPDATE tags SET removed_ms = NULL WHERE name = ? AND removed_ms IS NOT NULL",
+                   "DELETE FROM tags WHERE name = ? AND removed_ms IS NOT NULL",
+                   "DELETE FROM tags WHERE removed_ms < ?"},
+    [LABEL_COLLECTION] =
+        {"collection", "SELECT id FROM collections WHERE name = ? AND removed_ms IS NULL",
+         "UPDATE collections SET name = ? WHERE name = ? AND removed_ms IS NULL",
+         "UPDATE collections SET removed_ms = ? WHERE name = ? AND removed_ms IS NULL",
+         "UPDATE collections SET removed_ms = NULL WHERE name = ? AND removed_ms IS NOT NULL",
+         "DELETE FROM collections WHERE name = ? AND removed_ms IS NOT NULL",
+         "DELETE FROM collections WHERE removed_ms < ?"},
+};
+
+/* A removed label of that name goes for good: its name is wanted. */
+static bool purge(struct catalog *c, enum label_kind kind, const char *name, struct dn_error *err)
+{
+    return catalog_run(c, labels[kind].purge, VALUES(value_text(name)), NULL, err);
+}
+
+static bool make_collection(struct catalog *c, const char *name, struct dn_error *err)
+{
+    return purge(c, LABEL_COLLECTION, name, err) &&
+           catalog_run(c, "INSERT OR IGNORE INTO collections(name, created_ms) VALUES (?, ?)",
+                       VALUES(value_text(name), value_int(catalog_now_ms())), NULL, err);
+}
+
 bool catalog_add_tag(struct catalog *c, int64_t clip, const char *tag, struct dn_error *err)
 {
     if (!check_name(tag, "tag", false, err) || !check_clip(c, clip, err) || !catalog_enter(c, err))
         return false;
-    bool ok = catalog_run(c, "INSERT OR IGNORE INTO tags(name) VALUES (?)",
+    bool ok = purge(c, LABEL_TAG, tag, err) &&
+              catalog_run(c, "INSERT OR IGNORE INTO tags(name) VALUES (?)",
                           VALUES(value_text(tag)), NULL, err) &&
               catalog_run(c,
                           "INSERT OR IGNORE INTO clip_tags(tag_id, clip_id)"
@@ -90,11 +125,11 @@ bool catalog_list_tags(struct catalog *c, int64_t clip, struct label_list *out,
     sqlite3_stmt *s =
         clip ? statement_begin(c,
                                "SELECT name, 0 FROM clip_tags JOIN tags ON id = tag_id"
-                               " WHERE clip_id = ? ORDER BY name",
+                               " WHERE clip_id = ? AND removed_ms IS NULL ORDER BY name",
                                VALUES(value_int(clip)), err)
              : statement_begin(c,
                                "SELECT name, (SELECT count(*) FROM clip_tags WHERE tag_id = id)"
-                               " FROM tags ORDER BY name",
+                               " FROM tags WHERE removed_ms IS NULL ORDER BY name",
                                NO_VALUES, err);
     return read_labels(c, s, out, err);
 }
@@ -104,9 +139,7 @@ bool catalog_collect(struct catalog *c, const char *collection, int64_t clip, st
     if (!check_name(collection, "collection", true, err) || !check_clip(c, clip, err) ||
         !catalog_enter(c, err))
         return false;
-    bool ok = catalog_run(c, "INSERT OR IGNORE INTO collections(name, created_ms) VALUES (?, ?)",
-                          VALUES(value_text(collection), value_int(catalog_now_ms())), NULL,
-                          err) &&
+    bool ok = make_collection(c, collection, err) &&
               catalog_run(c,
                           "INSERT OR IGNORE INTO collection_clips(collection_id, clip_id)"
                           " SELECT id, ? FROM collections WHERE name = ?",
@@ -124,13 +157,56 @@ bool catalog_uncollect(struct catalog *c, const char *collection, int64_t clip,
                        VALUES(value_int(clip), value_text(collection)), NULL, err);
 }
 
-bool catalog_remove_collection(struct catalog *c, const char *collection, struct dn_error *err)
+bool catalog_make_collection(struct catalog *c, const char *collection, struct dn_error *err)
+{
+    return check_name(collection, "collection", true, err) && catalog_enter(c, err) &&
+           catalog_leave(c, make_collection(c, collection, err), err);
+}
+
+/* One row is changed, else there is no such label. */
+static bool change_label(struct catalog *c, enum label_kind kind, const char *sql, struct values v,
+                         const char *name, struct dn_error *err)
 {
     int64_t changed = 0;
-    if (!catalog_run(c, "DELETE FROM collections WHERE name = ?", VALUES(value_text(collection)),
-                     &changed, err))
+    return catalog_run(c, sql, v, &changed, err) &&
+           (changed > 0 || dn_fail(err, DN_E_ARG, "there is no %s \"%s\"", labels[kind].what, name));
+}
+
+bool catalog_rename_label(struct catalog *c, enum label_kind kind, const char *from, const char *to,
+                          struct dn_error *err)
+{
+    int64_t id, other;
+    bool found, taken;
+    if (!check_name(to, labels[kind].what, kind == LABEL_COLLECTION, err) ||
+        !catalog_read_int(c, labels[kind].find, VALUES(value_text(from)), &id, &found, err) ||
+        !catalog_read_int(c, labels[kind].find, VALUES(value_text(to)), &other, &taken, err))
         return false;
-    return changed > 0 || dn_fail(err, DN_E_ARG, "there is no collection \"%s\"", collection);
+    if (found && taken && other != id)
+        return dn_fail(err, DN_E_EXISTS, "there is a %s \"%s\" already", labels[kind].what, to);
+    return catalog_enter(c, err) &&
+           catalog_leave(c,
+                         purge(c, kind, to, err) &&
+                             change_label(c, kind, labels[kind].rename,
+                                          VALUES(value_text(to), value_text(from)), from, err),
+                         err);
+}
+
+bool catalog_remove_label(struct catalog *c, enum label_kind kind, const char *name,
+                          struct dn_error *err)
+{
+    int64_t now = catalog_now_ms();
+    if (!catalog_enter(c, err))
+        return false;
+    bool ok = catalog_run(c, labels[kind].purge_old, VALUES(value_int(now - REMOVED_MS)), NULL, err) &&
+              change_label(c, kind, labels[kind].remove, VALUES(value_int(now), value_text(name)),
+                           name, err);
+    return catalog_leave(c, ok, err);
+}
+
+bool catalog_restore_label(struct catalog *c, enum label_kind kind, const char *name,
+                           struct dn_error *err)
+{
+    return change_label(c, kind, labels[kind].restore, VALUES(value_text(name)), name, err);
 }
 
 bool catalog_list_collections(struct catalog *c, int64_t clip, struct label_list *out,
@@ -139,11 +215,13 @@ bool catalog_list_collections(struct catalog *c, int64_t clip, struct label_list
     sqlite3_stmt *s =
         clip ? statement_begin(c,
                                "SELECT name, 0 FROM collection_clips JOIN collections"
-                               " ON id = collection_id WHERE clip_id = ? ORDER BY name",
+                               " ON id = collection_id WHERE clip_id = ?"
+                               " AND removed_ms IS NULL ORDER BY name",
                                VALUES(value_int(clip)), err)
              : statement_begin(c,
                                "SELECT name, (SELECT count(*) FROM collection_clips"
-                               " WHERE collection_id = id) FROM collections ORDER BY name",
+                               " WHERE collection_id = id) FROM collections"
+                               " WHERE removed_ms IS NULL ORDER BY name",
                                NO_VALUES, err);
     return read_labels(c, s, out, err);
 }

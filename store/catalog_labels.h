@@ -32,9 +32,19 @@ bool catalog_collect(struct catalog *catalog, const char *collection, int64_t cl
                      struct dn_error *err);
 bool catalog_uncollect(struct catalog *catalog, const char *collection, int64_t clip,
                        struct dn_error *err);
-bool catalog_remove_collection(struct catalog *catalog, const char *collection,
-                               struct dn_error *err);
+bool catalog_make_collection(struct catalog *catalog, const char *collection, struct dn_error *err);
 bool catalog_list_collections(struct catalog *catalog, int64_t clip, struct label_list *out,
                               struct dn_error *err);
+
+enum label_kind { LABEL_TAG, LABEL_COLLECTION };
+
+/* A name that is taken is refused (DN_E_EXISTS), one that is not there too (DN_E_ARG). A removed
+ * label keeps its clips, unseen, until it is restored, its name is taken, or 30 days are over. */
+bool catalog_rename_label(struct catalog *catalog, enum label_kind kind, const char *from,
+                          const char *to, struct dn_error *err);
+bool catalog_remove_label(struct catalog *catalog, enum label_kind kind, const char *name,
+                          struct dn_error *err);
+bool catalog_restore_label(struct catalog *catalog, enum label_kind kind, const char *name,
+                           struct dn_error *err);
 
 #endif

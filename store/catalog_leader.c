@@ -110,14 +110,15 @@ void builder_filter(struct builder *b, const struct clip_filter *f)
         strbuf_append_text(&b->sql, negate);
         builder_add(b,
                     "EXISTS (SELECT 1 FROM clip_tags WHERE clip_id = c.id AND tag_id ="
-                    " (SELECT id FROM tags WHERE name = ?))",
+                    " (SELECT id FROM tags WHERE name = ? AND removed_ms IS NULL))",
                     value_text(f->text));
         break;
     case FIELD_COLLECTION:
         strbuf_append_text(&b->sql, negate);
         builder_add(b,
                     "EXISTS (SELECT 1 FROM collection_clips WHERE clip_id = c.id AND"
-                    " collection_id = (SELECT id FROM collections WHERE name = ?))",
+                     " collection_id = (SELECT id FROM collections"
+                     " WHERE name = ? AND removed_ms IS NULL))",
                     value_text(f->text));
         break;
     case FIELD_PARENT: /* NOT (NULL = 17) would be neither true nor false */
@@ -148,10 +149,10 @@ char *leader_from(const struct clip_filter *f)
     switch (f->field) {
     case FIELD_TAG:
         return dn_strdup("(SELECT clip_id AS id FROM clip_tags WHERE tag_id ="
-                         " (SELECT id FROM tags WHERE name = ?))");
+                         " (SELECT id FROM tags WHERE name = ? AND removed_ms IS NULL))");
     case FIELD_COLLECTION:
         return dn_strdup("(SELECT clip_id AS id FROM collection_clips WHERE collection_id ="
-                         " (SELECT id FROM collections WHERE name = ?))");
+                         " (SELECT id FROM collections WHERE name = ? AND removed_ms IS NULL))");
     case FIELD_PARENT:
         return dn_strdup("(SELECT id FROM clips INDEXED BY clips_parent WHERE parent_id = ?)");
     case FIELD_STATUS:

@@ -87,7 +87,8 @@ static void append_text_chunk(struct strbuf *s, const char *keyword, const char 
     append_u32(s, (uint32_t)(body.length - 4));
     strbuf_append(s, body.data, body.length);
     uint32_t crc = av_crc(av_crc_get_table(AV_CRC_32_IEEE_LE), 0xFFFFFFFFu,
-                          (const uint8_t *)body.data, body.length) ^ 0xFFFFFFFFu;
+                          (const uint8_t *)body.data, body.length) ^
+                   0xFFFFFFFFu;
     append_u32(s, crc);
     strbuf_done(&body);
 }

@@ -117,13 +117,16 @@ const struct message message_table[MESSAGE_COUNT] = {
         "edit", MESSAGE_REQUEST,
         "Changes what the catalog says of a clip. Only the engine writes to it.",
         {{.name = "what", .kind = FIELD_TEXT,
-          .choices = "rate|favourite|note|tag|untag|collect|uncollect|forget|trash|restore|empty",
-          .help = "rate, favourite: to number. note, tag, untag, collect, uncollect: value. forget: "
-                  "the collection named value. trash and restore move the clip. empty: what is in the "
+          .choices = "rate|favourite|note|tag|untag|collect|uncollect|make|rename|rename-tag|forget|"
+                     "forget-tag|remember|remember-tag|trash|restore|empty",
+          .help = "rate, favourite: to number. note, tag, untag, collect, uncollect: value. make, "
+                  "rename, forget: the collection named value, forget keeps its clips and remember "
+                  "brings it back within 30 days; rename-tag, forget-tag, remember-tag likewise. trash and restore move the clip. empty: what is in the "
                   "trash goes for good, of all clips."},
          {.name = "clip", .kind = FIELD_INT, .optional = true, .min = 1, .max = INT64_MAX,
-          .help = "The clip; not of forget and empty."},
+          .help = "The clip; not of collections and tags as such, nor of empty."},
          {.name = "value", .kind = FIELD_TEXT, .optional = true, .help = "A note, tag or name."},
+         {.name = "to", .kind = FIELD_TEXT, .optional = true, .help = "The new name."},
          {.name = "number", .kind = FIELD_INT, .optional = true, .min = 0, .max = INT64_MAX,
           .help = "0 to 5 of rate, 0 or 1 of favourite; of empty, only what went to the trash before "
                   "that time (milliseconds since 1970)."}}},

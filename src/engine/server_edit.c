@@ -9,7 +9,7 @@
 struct edit {
     struct catalog *catalog;
     int64_t clip, number;
-    const char *value;
+    const char *value, *to;
 };
 
 static bool do_rate(const struct edit *e, struct dn_error *err)
@@ -47,9 +47,39 @@ static bool do_uncollect(const struct edit *e, struct dn_error *err)
     return catalog_uncollect(e->catalog, e->value, e->clip, err);
 }
 
+static bool do_make(const struct edit *e, struct dn_error *err)
+{
+    return catalog_make_collection(e->catalog, e->value, err);
+}
+
+static bool do_rename(const struct edit *e, struct dn_error *err)
+{
+    return catalog_rename_label(e->catalog, LABEL_COLLECTION, e->value, e->to, err);
+}
+
 static bool do_forget(const struct edit *e, struct dn_error *err)
 {
-    return catalog_remove_collection(e->catalog, e->value, err);
+    return catalog_remove_label(e->catalog, LABEL_COLLECTION, e->value, err);
+}
+
+static bool do_remember(const struct edit *e, struct dn_error *err)
+{
+    return catalog_restore_label(e->catalog, LABEL_COLLECTION, e->value, err);
+}
+
+static bool do_rename_tag(const struct edit *e, struct dn_error *err)
+{
+    return catalog_rename_label(e->catalog, LABEL_TAG, e->value, e->to, err);
+}
+
+static bool do_forget_tag(const struct edit *e, struct dn_error *err)
+{
+    return catalog_remove_label(e->catalog, LABEL_TAG, e->value, err);
+}
+
+static bool do_remember_tag(const struct edit *e, struct dn_error *err)
+{
+    return catalog_restore_label(e->catalog, LABEL_TAG, e->value, err);
 }
 
 static bool do_trash(const struct edit *e, struct dn_error *err)
@@ -75,7 +105,11 @@ static const struct {
     {"rate", true, false, true, do_rate},           {"favourite", true, false, true, do_favourite},
     {"note", true, true, false, do_note},           {"tag", true, true, false, do_tag},
     {"untag", true, true, false, do_untag},         {"collect", true, true, false, do_collect},
-    {"uncollect", true, true, false, do_uncollect}, {"forget", false, true, false, do_forget},
+    {"uncollect", true, true, false, do_uncollect}, {"make", false, true, false, do_make},
+    {"rename", false, true, false, do_rename},      {"rename-tag", false, true, false, do_rename_tag},
+    {"forget", false, true, false, do_forget},      {"forget-tag", false, true, false, do_forget_tag},
+    {"remember", false, true, false, do_remember},
+    {"remember-tag", false, true, false, do_remember_tag},
     {"trash", true, false, false, do_trash},        {"restore", true, false, false, do_restore},
     {"empty", false, false, false, do_empty},
 };
@@ -85,13 +119,15 @@ bool server_edit(struct server *s, const json_t *message, struct dn_error *err)
     struct edit e = {.catalog = s->catalog,
                      .clip = protocol_int(message, "clip", 0),
                      .number = protocol_int(message, "number", -1),
-                     .value = protocol_text(message, "value")};
+                     .value = protocol_text(message, "value"),
+                     .to = protocol_text(message, "to")};
     const char *what = protocol_text(message, "what");
     size_t i = 0;
     while (strcmp(edits[i].what, what) != 0)
         i++; /* the table of messages lets no other through */
     const char *missing = edits[i].needs_clip && !e.clip          ? "clip"
                           : edits[i].needs_value && !e.value      ? "value"
+                          : strncmp(what, "rename", 6) == 0 && !e.to ? "to"
                           : edits[i].needs_number && e.number < 0 ? "number"
                                                                   : NULL;
     if (missing)

@@ -11,18 +11,20 @@
 #include "store/catalog_internal.h"
 
 static struct dn_error err;
-static char first[65536], second[65536], third[65536];
-enum { NEWEST = 5 };
+static char first[65536], second[65536], third[65536], fourth[65536], fifth[65536];
+enum { NEWEST = 7 };
 
 const struct migration catalog_migrations[] = {
     {1, "0001_catalog", first},
     {2, "0002_totals", second},
     {3, "0003_orders", third},
-    {4, "0004_mood",
+    {4, "0004_find", fourth},
+    {5, "0005_removed_labels", fifth},
+    {6, "0006_mood",
      "ALTER TABLE clips ADD COLUMN mood TEXT NOT NULL DEFAULT 'calm';"
      "CREATE TABLE moods(name TEXT PRIMARY KEY) STRICT;"
      "INSERT INTO moods SELECT DISTINCT mood FROM clips;"},
-    {5, "0005_no_moods", "DROP TABLE moods; CREATE INDEX clips_mood ON clips(mood);"},
+    {7, "0007_no_moods", "DROP TABLE moods; CREATE INDEX clips_mood ON clips(mood);"},
     {0, NULL, NULL},
 };
 
@@ -69,9 +71,11 @@ static int version_of(const char *name)
     int64_t moods = ask(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'moods'");
     int64_t index = ask(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'clips_mood'");
     int64_t totals = ask(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'totals'");
-    CHECK(mood == (version >= 4) && moods == (version == 4) && index == (version == 5));
+    CHECK(mood == (version >= 6) && moods == (version == 6) && index == (version == 7));
     int64_t orders = ask(db, "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'clips_by_%'");
-    CHECK(totals == (version >= 2) && orders == (version >= 3 ? 3 : 0));
+    int64_t removed = ask(db, "SELECT count(*) FROM pragma_table_info('tags') WHERE name ="
+                              " 'removed_ms'");
+    CHECK(totals == (version >= 2) && orders == (version >= 3 ? 3 : 0) && removed == (version >= 5));
     if (totals)
         CHECK(ask(db, "SELECT value FROM totals WHERE name = 'done'") == 1);
     CHECK(ask(db, "SELECT count(*) FROM clips") == 1);
@@ -174,6 +178,8 @@ __attribute__((constructor(300))) static void begin(void)
     read_sql("store/migrations/0001_catalog.sql", first, sizeof first);
     read_sql("store/migrations/0002_totals.sql", second, sizeof second);
     read_sql("store/migrations/0003_orders.sql", third, sizeof third);
+    read_sql("store/migrations/0004_find.sql", fourth, sizeof fourth);
+    read_sql("store/migrations/0005_removed_labels.sql", fifth, sizeof fifth);
     fault_vfs_begin();
 }
 

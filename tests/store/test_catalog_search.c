@@ -281,6 +281,62 @@ static void walk(struct catalog *c, const char *text, int expected)
         walk_in(c, text, expected, (enum clip_order)order);
 }
 
+static bool listed(struct catalog *c, enum label_kind kind, const char *name, int64_t clips)
+{
+    struct label_list list;
+    bool found = false;
+    CHECK_OK(kind == LABEL_TAG ? catalog_list_tags(c, 0, &list, &err)
+                               : catalog_list_collections(c, 0, &list, &err), err);
+    for (size_t i = 0; i < list.count; i++)
+        found = found || (strcmp(list.items[i].name, name) == 0 && list.items[i].clips == clips);
+    label_list_done(&list);
+    return found;
+}
+
+/* A removed label is nowhere seen and comes back with its clips, unless its name was taken. */
+TEST(labels_are_renamed_removed_restored)
+{
+    struct catalog *c = filled();
+    for (int kind = LABEL_TAG; kind <= LABEL_COLLECTION; kind++) {
+        const char *name = kind == LABEL_TAG ? "best" : "two words", *other = "other";
+        const char *query = kind == LABEL_TAG ? "tag:best" : "collection:\"two words\"";
+        const char *query_other = kind == LABEL_TAG ? "tag:other" : "collection:other";
+        const char *ids = kind == LABEL_TAG ? "6 1" : "6";
+        int64_t count = kind == LABEL_TAG ? 2 : 1;
+        enum label_kind k = (enum label_kind)kind;
+        CHECK(listed(c, k, name, count));
+        CHECK_OK(catalog_remove_label(c, k, name, &err), err);
+        CHECK(!listed(c, k, name, count));
+        FINDS(query, "");
+        CHECK(!catalog_remove_label(c, k, name, &err) && err.code == DN_E_ARG);
+        CHECK_OK(catalog_restore_label(c, k, name, &err), err);
+        CHECK(!catalog_restore_label(c, k, name, &err) && err.code == DN_E_ARG);
+        FINDS(query, ids);
+        CHECK_OK(catalog_rename_label(c, k, name, other, &err), err);
+        FINDS(query, "");
+        FINDS(query_other, ids);
+        CHECK(!catalog_rename_label(c, k, name, "x", &err) && err.code == DN_E_ARG);
+        CHECK(!catalog_rename_label(c, k, other, "", &err) && err.code == DN_E_ARG);
+        CHECK_OK(catalog_rename_label(c, k, other, "OTHER", &err), err); /* only the case */
+        CHECK_OK(catalog_rename_label(c, k, "other", name, &err), err);
+        /* another one takes the name of a removed one, which is then gone for good */
+        CHECK_OK(catalog_remove_label(c, k, name, &err), err);
+        CHECK_OK(k == LABEL_TAG ? catalog_add_tag(c, 3, name, &err)
+                                : catalog_collect(c, name, 3, &err), err);
+        FINDS(query, "3");
+        CHECK_OK(k == LABEL_TAG ? catalog_add_tag(c, 2, other, &err)
+                                : catalog_make_collection(c, other, &err), err);
+        CHECK(!catalog_rename_label(c, k, name, other, &err) && err.code == DN_E_EXISTS);
+        CHECK_OK(catalog_remove_label(c, k, other, &err), err);
+        CHECK_OK(catalog_rename_label(c, k, name, other, &err), err);
+        FINDS(query_other, "3");
+        CHECK(!catalog_restore_label(c, k, name, &err));
+    }
+    CHECK_OK(catalog_check(c, &err), err);
+    catalog_close(c);
+    fixture_clear();
+}
+
 TEST(pages_both_ways)
 {
     struct catalog *c = fixture_open(CATALOG_WRITE);
@@ -352,8 +408,8 @@ TEST(tags_and_collections)
     CHECK_OK(catalog_list_collections(c, 0, &list, &err), err);
     CHECK(list.count == 1 && list.items[0].clips == 0);
     label_list_done(&list);
-    CHECK_OK(catalog_remove_collection(c, "Two Words", &err), err);
-    CHECK(!catalog_remove_collection(c, "two words", &err) && err.code == DN_E_ARG);
+    CHECK_OK(catalog_remove_label(c, LABEL_COLLECTION, "Two Words", &err), err);
+    CHECK(!catalog_remove_label(c, LABEL_COLLECTION, "two words", &err) && err.code == DN_E_ARG);
     CHECK_OK(catalog_check(c, &err), err);
     catalog_close(c);
     fixture_clear();
@@ -374,5 +430,6 @@ TEST(children)
 }
 
 TESTS(T(words_beginnings_and_letters), T(nothing_typed_is_an_operator), T(filters),
-      T(what_cannot_be_searched_for_is_said), T(pages_both_ways),
+      T(what_cannot_be_searched_for_is_said), T(labels_are_renamed_removed_restored),
+      T(pages_both_ways),
       T(changed_text_is_found_by_its_new_words), T(tags_and_collections), T(children))

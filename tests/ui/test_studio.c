@@ -164,6 +164,38 @@ TEST(sorted_and_kept)
     quit(v);
 }
 
+/* A collection is made of marked clips, renamed, removed and brought back; its clips stay. */
+TEST(collections_and_tags)
+{
+    struct vt_session *v = vt_studio(24, 80, prompt);
+    CHECK(vt_wait(v, "engine ready", 20000));
+    vt_type(v, F("Q") "g  C");
+    CHECK(vt_wait(v, "Collections  0", 2000) && vt_wait(v, "2 marked clips", 1000));
+    vt_type(v, "nbest set\r");
+    CHECK(vt_wait(v, "Collections  1", 3000) && vt_wait(v, "2 clips", 3000));
+    vt_type(v, "nBEST set\r");
+    CHECK(vt_wait(v, "already", 1000));
+    vt_type(v, "r\001\013other set\r");
+    CHECK(vt_wait(v, "other set", 3000));
+    vt_type(v, "d");
+    CHECK(vt_wait(v, "Collections  0", 3000));
+    vt_type(v, "u");
+    CHECK(vt_wait(v, "Collections  1", 3000) && vt_wait(v, "2 clips", 1000));
+    vt_type(v, "\r");
+    CHECK(vt_wait(v, "collection:\"other set\"", 2000) && vt_wait(v, "2 clips, 2 marked", 2000));
+    vt_type(v, "Cx");
+    CHECK(vt_wait(v, "0 clips", 3000));
+    vt_type(v, "uu"); /* in again, and the name of before */
+    CHECK(vt_wait(v, "best set", 3000) && vt_wait(v, "2 clips", 3000));
+    vt_type(v, "u\t");
+    CHECK(vt_wait(v, "Tags  ", 2000));
+    vt_type(v, "nodd\r");
+    CHECK(vt_wait(v, "odd", 3000) && vt_wait(v, "2 clips", 3000));
+    vt_type(v, "u\t");
+    CHECK(vt_wait(v, "Collections  0", 3000));
+    quit(v);
+}
+
 /* A frame as a file: whole, with its settings or without, never over what is there. */
 TEST(saves_a_frame)
 {
@@ -582,7 +614,7 @@ static void end(void)
 }
 
 TESTS(T(begin), T(first_screen_comes_at_once), T(a_clip_from_start_to_end), T(branch_continue_and_tree),
-      T(compare_at_once), T(saves_a_frame), T(sorted_and_kept), T(exports), T(another_engine), T(suspended_and_continued),
+      T(compare_at_once), T(saves_a_frame), T(sorted_and_kept), T(collections_and_tags), T(exports), T(another_engine), T(suspended_and_continued),
       T(the_users_editor), T(what_was_typed_is_kept),
       T(signals_give_the_terminal_back), T(hostile_text_stays_text), T(resizes), T(keys_of_the_users),
       T(late_answers_are_no_keys), T(without_utf8_and_without_colours), T(odd_names_of_terminals),

@@ -72,4 +72,8 @@ void library_do_vary(struct studio *s, const char *argument);
 void library_do_compare(struct studio *s, const char *argument);
 void library_do_export(struct studio *s, const char *argument);
 
+/* dialog_labels.c */
+void labels_do_collections(struct studio *s, const char *argument);
+void labels_do_tags(struct studio *s, const char *argument);
+
 #endif

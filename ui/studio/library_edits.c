@@ -8,11 +8,32 @@
 #include "store/catalog.h"
 #include "ui/studio/clip_text.h"
 
+static void edit_done(struct library_edit *edit)
+{
+    free(edit->value);
+    free(edit->to);
+}
+
+void library_edits_done(struct library_edits *e)
+{
+    while (e->count > 0)
+        edit_done(&e->undo[--e->count]);
+}
+
+void library_remember(struct library_edits *e, const struct link_edit *undo)
+{
+    if (e->count == LIBRARY_UNDO) {
+        edit_done(&e->undo[0]);
+        memmove(e->undo, e->undo + 1, (size_t)(--e->count) * sizeof e->undo[0]);
+    }
+    e->undo[e->count++] = (struct library_edit){
+        e->group, undo->what, undo->clip, undo->number,
+        undo->value ? dn_strdup(undo->value) : NULL, undo->to ? dn_strdup(undo->to) : NULL};
+}
+
 static void remember(struct library_edits *e, const char *what, int64_t clip, int64_t number)
 {
-    if (e->count == LIBRARY_UNDO)
-        memmove(e->undo, e->undo + 1, (size_t)(--e->count) * sizeof e->undo[0]);
-    e->undo[e->count++] = (struct library_edit){e->group, what, clip, number};
+    library_remember(e, &(struct link_edit){.what = what, .clip = clip, .number = number});
 }
 
 static bool any(struct studio *s, const struct library_targets *t)
@@ -36,7 +57,8 @@ static bool read_clip(struct studio *s, int64_t id, struct clip *out)
 
 static void send(struct studio *s, const char *what, int64_t clip, const char *value, int64_t number)
 {
-    link_send_edit(s->link, &(struct link_edit){what, clip, value, number});
+    link_send_edit(s->link, &(struct link_edit){.what = what, .clip = clip, .value = value,
+                                                 .number = number});
 }
 
 /* --- stars and hearts --- */
@@ -102,14 +124,16 @@ static bool has_word(const char *words, const char *word, size_t length)
     return false;
 }
 
-/* Sends what (tag, untag) for each word of words that is not among others. */
-static void send_words(struct studio *s, const char *what, int64_t clip, const char *words,
-                       const char *others)
+/* Sends what (tag, untag) for each word of words that is not among others; undo takes it back. */
+static void send_words(struct studio *s, const char *what, const char *undo, int64_t clip,
+                       const char *words, const char *others)
 {
+    struct library_edits *edits = library_get_targets(s).edits;
     for (const char *p = words + strspn(words, " "); *p;) {
         size_t n = strcspn(p, " ");
         if (!has_word(others, p, n)) {
             char *word = dn_strndup(p, n);
+            library_remember(edits, &(struct link_edit){.what = undo, .clip = clip, .value = word});
             send(s, what, clip, word, 0);
             free(word);
         }
@@ -122,11 +146,12 @@ static void take_tags(struct studio *s, int64_t several, const char *text)
 {
     struct library_targets t = library_get_targets(s);
     struct catalog *catalog = studio_catalog(s);
+    t.edits->group++;
     for (int i = 0; catalog && i < t.count; i++) {
         char *before = clip_tags_text(catalog, t.ids[i]);
-        send_words(s, "tag", t.ids[i], text, before);
+        send_words(s, "tag", "untag", t.ids[i], text, before);
         if (!several)
-            send_words(s, "untag", t.ids[i], before, text);
+            send_words(s, "untag", "tag", t.ids[i], before, text);
         free(before);
     }
 }
@@ -149,9 +174,16 @@ void library_do_tags(struct studio *s, const char *argument)
     free(tags);
 }
 
-static void take_note(struct studio *s, int64_t clip, const char *text)
+static void take_note(struct studio *s, int64_t id, const char *text)
 {
-    send(s, "note", clip, text, 0);
+    struct library_edits *edits = library_get_targets(s).edits;
+    struct clip clip;
+    if (!read_clip(s, id, &clip))
+        return;
+    edits->group++;
+    library_remember(edits, &(struct link_edit){.what = "note", .clip = id, .value = clip.notes});
+    clip_done(&clip);
+    send(s, "note", id, text, 0);
 }
 
 void library_do_note(struct studio *s, const char *argument)
@@ -191,12 +223,13 @@ void library_do_trash(struct studio *s, const char *argument)
 void library_do_undo(struct studio *s, const char *argument)
 {
     struct library_edits *e = library_get_targets(s).edits;
-    int done = 0;
+    int group = e->count ? e->undo[e->count - 1].group : 0, done = 0;
     (void)argument;
-    while (e->count > 0 && (!done || e->undo[e->count - 1].group == e->undo[e->count].group)) {
+    for (; e->count > 0 && e->undo[e->count - 1].group == group; done++) {
         struct library_edit *edit = &e->undo[--e->count];
-        send(s, edit->what, edit->clip, NULL, edit->number);
-        done++;
+        link_send_edit(s->link, &(struct link_edit){edit->what, edit->clip, edit->value,
+                                                    edit->number, edit->to});
+        edit_done(edit);
     }
     studio_tell(s, ROLE_TEXT, done ? "taken back" : "there is nothing to take back");
 }

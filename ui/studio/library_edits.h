@@ -10,6 +10,7 @@ struct library_edit {
     int group;        /* changes made by one key are taken back by one */
     const char *what; /* the edit that undoes it */
     int64_t clip, number;
+    char *value, *to; /* NULL = none */
 };
 
 enum { LIBRARY_UNDO = 256 };
@@ -28,6 +29,10 @@ struct library_targets {
     bool in_trash;
 };
 struct library_targets library_get_targets(struct studio *s);
+
+/* Keeps what takes an edit of this group back; its strings are copied. */
+void library_remember(struct library_edits *edits, const struct link_edit *undo);
+void library_edits_done(struct library_edits *edits);
 
 /* The clip in the list, to be changed at once: the engine's word comes later. NULL = not there. */
 struct clip *library_shown_clip(struct studio *s, int64_t id);

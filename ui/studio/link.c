@@ -482,7 +482,10 @@ void link_send_edit(struct link *l, const struct link_edit *edit)
 {
     json_t *message = protocol_new(MESSAGE_EDIT);
     json_object_set_new(message, "what", json_string(edit->what));
-    json_object_set_new(message, "clip", json_integer(edit->clip));
+    if (edit->clip)
+        json_object_set_new(message, "clip", json_integer(edit->clip));
+    if (edit->to)
+        json_object_set_new(message, "to", json_string(edit->to));
     if (edit->value)
         json_object_set_new(message, "value", json_string(edit->value));
     else

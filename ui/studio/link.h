@@ -95,13 +95,15 @@ void link_send_enqueue(struct link *l, const struct link_enqueue *e);
 enum link_order { ORDER_CANCEL, ORDER_PAUSE, ORDER_RESUME, ORDER_RETRY, ORDER_STATUS };
 /* job 0: the whole queue, where that makes sense. */
 void link_send_order(struct link *l, enum link_order order, int64_t job);
-/* Changes what the catalog says of a clip: "rate" and "favourite" to number, "note", "tag" and "untag"
- * with value, "trash", "restore". */
+/* Changes what the catalog says of a clip: "rate" and "favourite" to number, "note", "tag", "untag",
+ * "collect" and "uncollect" with value, "trash", "restore". Without a clip, of the collection named
+ * value: "make", "rename" to another name, "forget", "remember"; "rename-tag" and so on. */
 struct link_edit {
     const char *what;
     int64_t clip;
     const char *value; /* NULL = none */
     int64_t number;
+    const char *to;    /* NULL = none */
 };
 void link_send_edit(struct link *l, const struct link_edit *edit);
 /* Moves a waiting job before another one; other 0: to the end. */

@@ -1,5 +1,5 @@
-/* player_still: the frame that is shown as a PNG where the user is: read anew from the video, so that
- * it is as large as it was made, with the clip's settings inside or without. */
+/* player_still: the frame that is shown as a PNG where the user is: read anew from the video, so
+ * that it is as large as it was made, with the clip's settings inside or without. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +54,8 @@ static char *free_name(const struct clip *clip, int64_t frame)
     char *name = dn_asprintf("clip-%lld-frame-%lld.png", (long long)clip->id, (long long)frame + 1);
     for (int i = 2; i < 1000 && access(name, F_OK) == 0; i++) {
         free(name);
-        name = dn_asprintf("clip-%lld-frame-%lld-%d.png", (long long)clip->id, (long long)frame + 1, i);
+        name = dn_asprintf("clip-%lld-frame-%lld-%d.png", (long long)clip->id, (long long)frame + 1,
+                           i);
     }
     return name;
 }
@@ -77,8 +78,9 @@ static void save(struct studio *s, const char *name, bool settings)
     *w = (struct still){.studio = s, .video = video, .frame = side->playback.at};
     w->output = name ? dn_strdup(name) : free_name(&side->clip, w->frame);
     w->prompt = settings ? dn_strdup(side->clip.prompt) : NULL;
-    w->recipe = settings ? recipe_of(side->clip.model, side->clip.model_sha256, side->clip.request_json)
-                         : NULL;
+    w->recipe = settings
+                    ? recipe_of(side->clip.model, side->clip.model_sha256, side->clip.request_json)
+                    : NULL;
     tasks_add(s->tasks, LANE_LOAD, (struct task){write_still, still_done, w});
 }
 

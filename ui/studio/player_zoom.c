@@ -21,15 +21,16 @@ static struct frame *middle(struct frame *f, int width, int height)
     struct frame *out = frame_new(width, height);
     size_t x = (size_t)(f->width - width) / 2, y = (size_t)(f->height - height) / 2;
     for (size_t i = 0; i < (size_t)height; i++)
-        memcpy(out->rgb24 + i * (size_t)width * 3,
-               f->rgb24 + ((y + i) * (size_t)f->width + x) * 3, (size_t)width * 3);
+        memcpy(out->rgb24 + i * (size_t)width * 3, f->rgb24 + ((y + i) * (size_t)f->width + x) * 3,
+               (size_t)width * 3);
     return out;
 }
 
 /* The area's middle, as many cells as a picture of width x height has. */
 static struct rect shrink(struct rect r, int width, int height, int cell_width, int cell_height)
 {
-    int cols = (width + cell_width - 1) / cell_width, rows = (height + cell_height - 1) / cell_height;
+    int cols = (width + cell_width - 1) / cell_width,
+        rows = (height + cell_height - 1) / cell_height;
     cols = cols < r.cols ? cols : r.cols;
     rows = rows < r.rows ? rows : r.rows;
     return (struct rect){r.row + (r.rows - rows) / 2, r.col + (r.cols - cols) / 2, rows, cols};
@@ -56,8 +57,8 @@ void player_zoom(struct studio *s, struct player_side *side, struct painter_pict
         cut->frame = middle(picture->frame, width, height);
     }
     picture->frame = cut->frame;
-    picture->area = shrink(picture->area, cut->frame->width, cut->frame->height, cell_width,
-                           cell_height);
+    picture->area =
+        shrink(picture->area, cut->frame->width, cut->frame->height, cell_width, cell_height);
     picture->sample_count = cut->sample_count;
     memcpy(picture->samples, cut->samples, sizeof cut->samples);
 }

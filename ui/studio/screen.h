@@ -24,6 +24,7 @@ enum screen_number {
     DIALOG_TEXT,
     DIALOG_EXPORT,
     DIALOG_RECALL,
+    DIALOG_LABELS,
     SCREEN_COUNT
 };
 

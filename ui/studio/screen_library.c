@@ -41,6 +41,7 @@ static void library_close(struct studio *s)
     clip_query_free(l->query);
     editor_done(&l->search);
     posters_free(l->posters);
+    library_edits_done(&l->edits);
     free(l->tags);
     free(l);
 }
@@ -199,7 +200,8 @@ static const struct action library_actions[] = {
      library_do_search},
     {"search-done", "Enter Down Tab", WHERE_TEXT, NULL, "to the clips that were found",
      library_do_search_done},
-    {"leave", "Esc Ctrl-C", WHERE_ANY, NULL, "out of the search, the tree, the marks", library_do_leave},
+    {"leave", "Esc Ctrl-C", WHERE_ANY, NULL, "out of the search, the tree, the marks",
+     library_do_leave},
     {"up", "Up k", WHERE_LIST, NULL, "up", library_do_up},
     {"down", "Down j", WHERE_LIST, NULL, "down", library_do_down},
     {"left", "Left h", WHERE_LIST, NULL, "left", library_do_left},
@@ -226,10 +228,13 @@ static const struct action library_actions[] = {
     {"favourite", "f", WHERE_LIST, NULL, "a heart, or none", library_do_favourite},
     {"more-stars", "+ =", WHERE_LIST, NULL, "a star more", library_do_more_stars},
     {"fewer-stars", "-", WHERE_LIST, NULL, "a star less", library_do_fewer_stars},
+    {"collections", "C", WHERE_LIST, NULL, "all collections, and what the marked clips are in",
+     labels_do_collections},
+    {"all-tags", "B", WHERE_LIST, NULL, "all tags", labels_do_tags},
     {"tags", "t", WHERE_LIST, "[WORDS]", "its tags; marked clips get them too", library_do_tags},
     {"note", "N", WHERE_LIST, NULL, "a note", library_do_note},
     {"trash", "d Delete", WHERE_LIST, NULL, "into the trash; in the trash: back", library_do_trash},
-    {"undo", "u", WHERE_LIST, NULL, "take back stars, hearts and trash", library_do_undo},
+    {"undo", "u", WHERE_LIST, NULL, "take back stars, hearts, words, collections, trash", library_do_undo},
     {0},
 };
 

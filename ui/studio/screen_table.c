@@ -5,6 +5,7 @@ extern const struct screen screen_studio_entry, screen_library_entry, screen_pla
 extern const struct screen screen_queue_entry, screen_engine_entry, screen_sheet_entry;
 extern const struct screen dialog_help_entry, dialog_command_entry, dialog_ask_entry;
 extern const struct screen dialog_text_entry, dialog_export_entry, dialog_recall_entry;
+extern const struct screen dialog_labels_entry;
 
 const struct screen *const screen_table[SCREEN_COUNT] = {
     [SCREEN_STUDIO] = &screen_studio_entry,   [SCREEN_LIBRARY] = &screen_library_entry,
@@ -13,6 +14,7 @@ const struct screen *const screen_table[SCREEN_COUNT] = {
     [DIALOG_HELP] = &dialog_help_entry,       [DIALOG_COMMAND] = &dialog_command_entry,
     [DIALOG_ASK] = &dialog_ask_entry,         [DIALOG_TEXT] = &dialog_text_entry,
     [DIALOG_EXPORT] = &dialog_export_entry,   [DIALOG_RECALL] = &dialog_recall_entry,
+    [DIALOG_LABELS] = &dialog_labels_entry,
 };
 
 const struct key_context *key_contexts(void)
