@@ -5,18 +5,24 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "engine/model_hash.h"
 #include "engine/worker_internal.h"
 
-/* Two requests with the same key can use the same loaded model. A file that was replaced makes
- * another key. */
+/* Two requests with the same key can use the same loaded model. A file that was replaced or cut
+ * makes another key: the text encoder's is read while it is used. */
 static char *key_of(const struct model_dir *dir, const struct request *r)
 {
-    struct stat st = {0};
-    stat(dir->transformer, &st);
-    return dn_asprintf("%s|%lld.%ld|%lld|%d|%s|%s|%lld", dir->transformer,
-                       (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (long long)st.st_size,
-                       r->use_ema, r->backend, r->dtype, (long long)r->threads);
+    const char *paths[] = {dir->transformer, dir->text_encoder};
+    struct strbuf key = {0};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        struct stat st = {0};
+        if (paths[i] && stat(paths[i], &st) == 0)
+            strbuf_printf(&key, "%s|%lld.%ld|%lld|", paths[i], (long long)st.st_mtim.tv_sec,
+                          st.st_mtim.tv_nsec, (long long)st.st_size);
+    }
+    strbuf_printf(&key, "%d|%s|%s|%lld", r->use_ema, r->backend, r->dtype, (long long)r->threads);
+    return strbuf_take(&key);
 }
 
 void worker_model_unload(struct worker_model *m)
