@@ -109,7 +109,14 @@ TEST(a_clip_from_start_to_end)
     vt_type(v, F("S"));
     CHECK(vt_wait(v, "done", 2000));
     vt_type(v, "5");
-    CHECK(vt_wait(v, "worker 0", 3000));
+    CHECK(vt_wait(v, "worker 0", 3000) && vt_wait(v, " MB", 5000));
+    CHECK(vt_find(v, "at most") >= 0 && vt_find(v, " 0 at most") < 0 && vt_find(v, "\u2588") >= 0);
+    vt_type(v, "d");
+    CHECK(vt_wait(v, "Doctor", 3000) && vt_wait(v, "danaus ", 30000) && vt_wait(v, "library", 30000));
+    vt_type(v, "d");
+    CHECK(vt_wait(v, "\u2500 Log ", 3000));
+    vt_type(v, "4\r"); /* the job of the queue, in the player */
+    CHECK(vt_wait(v, "frame ", 5000));
     quit(v);
 }
 

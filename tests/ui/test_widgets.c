@@ -1,6 +1,8 @@
 /* The studio's parts that need no terminal: editor, prompt grid, playback, clips in a long list. */
 #include <locale.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/strbuf.h"
@@ -8,6 +10,7 @@
 #include "ui/studio/canvas.h"
 #include "ui/studio/editor.h"
 #include "ui/studio/frame.h"
+#include "ui/studio/machine_facts.h"
 #include "ui/studio/prompt_grid.h"
 
 static struct canvas *canvas;
@@ -26,6 +29,30 @@ static void end(void)
     canvas_close(canvas, &out);
     CHECK(strstr(strbuf_text(&out), "\033[?1049l"));
     strbuf_done(&out);
+}
+
+TEST(facts_of_the_machine)
+{
+    char dir[] = "/tmp/danaus-hwmon-XXXXXX", path[128];
+    static const char *const files[][2] = {{"hwmon0/name", "acpitz"}, {"hwmon0/temp1_input", "99000"},
+                                           {"hwmon1/name", "k10temp"}, {"hwmon1/temp1_input", "61250"}};
+    CHECK(mkdtemp(dir));
+    CHECK(machine_temperature(dir) == 0);
+    for (int i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "%s/hwmon%d", dir, i / 2);
+        mkdir(path, 0700);
+        snprintf(path, sizeof path, "%s/%s", dir, files[i][0]);
+        FILE *f = fopen(path, "w");
+        fprintf(f, "%s\n", files[i][1]);
+        fclose(f);
+    }
+    CHECK(machine_temperature(dir) == 61.25); /* the processor's, not another sensor's */
+    for (int i = 0; i < 6; i++) {
+        snprintf(path, sizeof path, i < 4 ? "%s/%s" : "%s/hwmon%s", dir, i < 4 ? files[i][0] : i > 4 ? "1" : "0");
+        remove(path);
+    }
+    CHECK(remove(dir) == 0);
+    CHECK(machine_process_memory(getpid()) > 100000 && machine_process_memory(0) == 0);
 }
 
 TEST(widths_of_outside_text)
@@ -226,6 +253,6 @@ TEST(playback_waits_for_more)
     playback_clear(&p);
 }
 
-TESTS(T(begin), T(widths_of_outside_text), T(editor_goes_by_graphemes),
+TESTS(T(begin), T(facts_of_the_machine), T(widths_of_outside_text), T(editor_goes_by_graphemes),
       T(editor_cuts_words_and_lines), T(editor_takes_changes_back), T(editor_wraps), T(prompt_grids), T(playback_keeps_time),
       T(playback_waits_for_more), T(end))

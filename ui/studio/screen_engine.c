@@ -1,22 +1,30 @@
-/* screen_engine: the engine, its workers, and its log. */
+/* screen_engine: the engine, its workers, what they made over time, and its log or the doctor. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "store/catalog.h"
+#include "ui/studio/machine_facts.h"
 #include "ui/studio/studio_internal.h"
 
 /* ASK_MS: between questions while this screen is shown. */
 enum { ASK_MS = 2000, LOG_LINES = 200, LOG_BYTES = 64 * 1024 };
+#define SENSORS "/sys/class/hwmon"
+/* Frames are counted in slots of SLOT_MS. */
+enum { SLOTS = 180, SLOT_MS = 2000 };
 
 struct engine_screen {
     int64_t ask_at_ms;
     char *lines[LOG_LINES]; /* newest last */
     int count;
     int scroll;             /* lines up from the end */
+    bool doctor;            /* the lines are the doctor's */
+    bool asking;            /* it has not answered yet */
+    int64_t slot;           /* the newest, as time / SLOT_MS */
+    int made[SLOTS];        /* frames, [slot % SLOTS] */
 };
 
 static struct engine_screen *get(struct studio *s)
@@ -43,6 +51,16 @@ static void engine_close(struct studio *s)
     free(get(s));
 }
 
+static void add_line(struct engine_screen *e, const char *line, size_t length)
+{
+    if (e->count == LOG_LINES) {
+        free(e->lines[0]);
+        memmove(e->lines, e->lines + 1, (LOG_LINES - 1) * sizeof e->lines[0]);
+        e->count--;
+    }
+    e->lines[e->count++] = dn_strndup(line, length);
+}
+
 /* The last lines of the log file. */
 static void read_log(struct engine_screen *e, const char *path)
 {
@@ -59,14 +77,8 @@ static void read_log(struct engine_screen *e, const char *path)
     } else {
         rewind(file);
     }
-    for (ssize_t n; (n = getline(&line, &capacity, file)) > 0;) {
-        if (e->count == LOG_LINES) {
-            free(e->lines[0]);
-            memmove(e->lines, e->lines + 1, (LOG_LINES - 1) * sizeof e->lines[0]);
-            e->count--;
-        }
-        e->lines[e->count++] = dn_strndup(line, (size_t)n - (line[n - 1] == '\n'));
-    }
+    for (ssize_t n; (n = getline(&line, &capacity, file)) > 0;)
+        add_line(e, line, (size_t)n - (line[n - 1] == '\n'));
     free(line);
     fclose(file);
 }
@@ -75,7 +87,8 @@ static void refresh(struct studio *s)
 {
     if (link_state(s->link) == LINK_UP)
         link_send_order(s->link, ORDER_STATUS, 0);
-    read_log(get(s), link_status(s->link)->log);
+    if (!get(s)->doctor)
+        read_log(get(s), link_status(s->link)->log);
     get(s)->ask_at_ms = s->now_ms + ASK_MS;
     s->dirty = true;
 }
@@ -99,6 +112,91 @@ static void engine_tick(struct studio *s)
 static int64_t engine_due(struct studio *s)
 {
     return is_shown(s) ? get(s)->ask_at_ms : -1;
+}
+
+/* --- frames over time --- */
+
+/* Slots that have gone by without frames. */
+static void pass_time(struct engine_screen *e, int64_t now_ms)
+{
+    int64_t slot = now_ms / SLOT_MS;
+    if (slot - e->slot > SLOTS)
+        e->slot = slot - SLOTS;
+    while (e->slot < slot)
+        e->made[++e->slot % SLOTS] = 0;
+}
+
+static void engine_frames(struct studio *s, const struct link_frames *frames)
+{
+    struct engine_screen *e = get(s);
+    pass_time(e, s->now_ms);
+    e->made[e->slot % SLOTS] += (int)frames->count;
+}
+
+/* A column a slot, the newest on the right. */
+static void draw_rate(struct studio *s, struct rect r)
+{
+    static const char *const bars[] = {" ", "\u2581", "\u2582", "\u2583", "\u2584", "\u2585", "\u2586",
+                                       "\u2587", "\u2588"};
+    static const char plain[] = " .:-=+*#@";
+    struct engine_screen *e = get(s);
+    int most = 0, cols = r.cols - 32 < SLOTS ? r.cols - 32 : SLOTS;
+    pass_time(e, s->now_ms);
+    for (int i = 0; i < cols; i++)
+        most = e->made[(e->slot - i) % SLOTS] > most ? e->made[(e->slot - i) % SLOTS] : most;
+    canvas_text(s->canvas, r.row, r.col + 1, 13, ROLE_DIM, "frames/s");
+    canvas_printf(s->canvas, r.row, r.col + 15, 15, ROLE_TEXT, "%.0f at most", most * 1e3 / SLOT_MS);
+    for (int i = 0; i < cols && most > 0; i++) {
+        int made = e->made[(e->slot - i) % SLOTS], height = (made * 8 + most - 1) / most;
+        char sign[2] = {plain[height], '\0'};
+        canvas_text(s->canvas, r.row, r.col + r.cols - 2 - i, 1, ROLE_ACCENT,
+                    canvas_is_utf8(s->canvas) ? bars[height] : sign);
+    }
+}
+
+/* --- the doctor --- */
+
+struct visit {
+    struct studio *s;
+    char *text;
+    size_t size;
+};
+
+static void visit_run(void *data)
+{
+    struct visit *v = data;
+    char program[4096], line[8192];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[n > 0 ? n : 0] = '\0';
+    FILE *out = open_memstream(&v->text, &v->size);
+    /* in quotes, where a quote would have to be written otherwise: then it is not asked */
+    snprintf(line, sizeof line, "'%s' doctor 2>&1 </dev/null", program);
+    FILE *f = n > 0 && !strchr(program, '\'') ? popen(line, "re") : NULL;
+    while (f && fgets(line, sizeof line, f))
+        fputs(line, out);
+    if (f)
+        pclose(f);
+    fclose(out);
+}
+
+static void visit_done(void *data, bool dropped)
+{
+    struct visit *v = data;
+    struct engine_screen *e = dropped ? NULL : get(v->s);
+    if (e && e->doctor) {
+        forget_lines(e);
+        for (char *p = v->text; *p;) {
+            size_t length = strcspn(p, "\n");
+            add_line(e, p, length);
+            p += length + (p[length] != '\0');
+        }
+        e->scroll = e->count; /* from the top */
+        v->s->dirty = true;
+    }
+    if (e)
+        e->asking = false;
+    free(v->text);
+    free(v);
 }
 
 /* --- drawing --- */
@@ -133,6 +231,7 @@ static void draw_facts(struct studio *s, struct rect r)
     line(s, r, &row, "library", s->options->library);
     line(s, r, &row, "socket", st->socket);
     line(s, r, &row, "log", st->log);
+    draw_rate(s, (struct rect){row++, r.col, 1, r.cols});
     snprintf(text, sizeof text, "%s%s%s", painter_way(s->painter) ? painter_way(s->painter) : "none",
              s->probe.version[0] ? ", " : "", s->probe.version);
     line(s, r, &row, "pictures", text);
@@ -154,6 +253,13 @@ static void draw_workers(struct studio *s, struct rect r)
         col += canvas_printf(s->canvas, r.row + i, col, 12, ROLE_KEY, "worker %lld",
                              (long long)w->device) + 2;
         col += canvas_text(s->canvas, r.row + i, col, 14, w->job ? ROLE_ACCENT : ROLE_TEXT, state) + 2;
+        double memory = (double)machine_process_memory(w->pid), degrees = machine_temperature(SENSORS);
+        if (memory > 0)
+            col += canvas_printf(s->canvas, r.row + i, col, 10, ROLE_TEXT, memory < 1e9 ? "%.0f MB" : "%.1f GB",
+                                 memory < 1e9 ? memory / 1e6 : memory / 1e9) + 2;
+        if (degrees > 0) /* of the processor, which all workers heat */
+            col += canvas_printf(s->canvas, r.row + i, col, 8, degrees < 90 ? ROLE_TEXT : ROLE_WARN,
+                                 canvas_is_utf8(s->canvas) ? "%.0f \u00b0C" : "%.0f C", degrees) + 2;
         if (job && job->seconds > 0)
             col += canvas_printf(s->canvas, r.row + i, col, 16, ROLE_GOOD, "%.1f frames/s",
                                  (double)job->frames_ready / job->seconds) + 2;
@@ -180,7 +286,7 @@ static void engine_draw(struct studio *s, struct rect area)
 {
     int workers = link_status(s->link)->worker_count;
     workers = workers < 1 ? 1 : workers > 4 ? 4 : workers;
-    struct rect facts = {area.row, area.col, 8, area.cols};
+    struct rect facts = {area.row, area.col, 9, area.cols};
     struct rect list = {facts.row + facts.rows, area.col, workers + 2, area.cols};
     int used = facts.rows + list.rows;
     struct rect log = {area.row + used, area.col, area.rows - used, area.cols};
@@ -189,7 +295,7 @@ static void engine_draw(struct studio *s, struct rect area)
     canvas_box(s->canvas, list, "Workers", false);
     draw_workers(s, canvas_inside(list));
     if (log.rows >= 3) {
-        canvas_box(s->canvas, log, "Log", true);
+        canvas_box(s->canvas, log, get(s)->doctor ? "Doctor" : "Log", true);
         draw_log(s, canvas_inside(log));
     }
 }
@@ -206,6 +312,24 @@ static void do_down(struct studio *s, const char *argument)
     get(s)->scroll--;
 }
 
+static void do_doctor(struct studio *s, const char *argument)
+{
+    struct engine_screen *e = get(s);
+    (void)argument;
+    e->doctor = !e->doctor;
+    e->scroll = 0;
+    forget_lines(e);
+    if (!e->doctor) {
+        refresh(s);
+    } else if (!e->asking) {
+        struct visit *v = dn_calloc(1, sizeof *v);
+        v->s = s;
+        e->asking = true;
+        add_line(e, "looking ...", 11);
+        tasks_add(s->tasks, LANE_LOAD, (struct task){visit_run, visit_done, v});
+    }
+}
+
 static void do_refresh(struct studio *s, const char *argument)
 {
     (void)argument;
@@ -214,7 +338,7 @@ static void do_refresh(struct studio *s, const char *argument)
 
 static void engine_hint(struct studio *s, const char **names)
 {
-    static const char *const list[] = {"up", "down", "refresh", "pause-queue", "help", "quit", NULL};
+    static const char *const list[] = {"up", "down", "refresh", "doctor", "pause-queue", "help", "quit", NULL};
     (void)s;
     for (int i = 0; list[i]; i++)
         names[i] = list[i];
@@ -224,6 +348,7 @@ static const struct action engine_actions[] = {
     {"up", "Up k", WHERE_LIST, NULL, "older lines of the log", do_up},
     {"down", "Down j", WHERE_LIST, NULL, "newer lines of the log", do_down},
     {"refresh", "r", WHERE_LIST, NULL, "ask the engine again", do_refresh},
+    {"doctor", "d", WHERE_LIST, NULL, "what danaus doctor finds, or the log again", do_doctor},
     {0},
 };
 
@@ -236,6 +361,7 @@ const struct screen screen_engine_entry = {
     .close = engine_close,
     .enter = engine_enter,
     .draw = engine_draw,
+    .frames = engine_frames,
     .tick = engine_tick,
     .due = engine_due,
     .hint = engine_hint,

@@ -231,6 +231,14 @@ static void do_edit(struct studio *s, const char *argument)
         cancel(s, id);
 }
 
+static void do_show(struct studio *s, const char *argument)
+{
+    const struct link_job *job = chosen(s);
+    (void)argument;
+    if (job)
+        player_open(s, job->id);
+}
+
 static void do_up(struct studio *s, const char *argument)
 {
     (void)argument;
@@ -278,6 +286,7 @@ static void queue_hint(struct studio *s, const char **names)
 }
 
 static const struct action queue_actions[] = {
+    {"show", "Enter", WHERE_LIST, NULL, "what is made of it by now, in the player", do_show},
     {"up", "Up k", WHERE_LIST, NULL, "the job above", do_up},
     {"down", "Down j", WHERE_LIST, NULL, "the job below", do_down},
     {"first", "g Home", WHERE_LIST, NULL, "the first job", do_first},

@@ -413,6 +413,7 @@ static void start(struct studio *s)
     strbuf_append_text(&s->out, enter_bytes);
     if (s->options->config->mouse)
         strbuf_append_text(&s->out, mouse_bytes);
+    ensure_open(s, screen_table[SCREEN_ENGINE]); /* it counts frames from the start */
     studio_show(s, SCREEN_STUDIO);
     draw(s); /* first of all something to see */
     flush(s);
