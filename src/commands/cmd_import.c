@@ -23,6 +23,7 @@
 
 struct import_args {
     char *prompt, *file, *tag;
+    bool json;
 };
 
 #define AT(field) .offset = offsetof(struct import_args, field)
@@ -51,6 +52,12 @@ static const struct option own_rows[] = {
      .max = 100,
      .argument = "TAG",
      .help = "Give them this tag."},
+    {.name = "json",
+     .type = OPTION_BOOL,
+     .group = GROUP_COMMAND,
+     AT(json),
+     .fallback = "false",
+     .help = "Tell each clip as JSON, one object a line."},
 };
 #define OWN_COUNT (sizeof own_rows / sizeof own_rows[0])
 
@@ -149,6 +156,23 @@ static json_t *message_of(const struct import *im, const char *path,
     return message;
 }
 
+static void tell(const struct import *im, const char *path, int64_t clip,
+                 const struct media_info *info)
+{
+    if (!im->args->json) {
+        printf("clip %lld is %s\n", (long long)clip, path);
+        return;
+    }
+    /* a name that is not UTF-8 has no JSON */
+    json_t *line = json_pack("{s:I, s:s, s:i, s:i, s:I}", "clip", (json_int_t)clip, "path",
+                             dn_utf8_valid(path, strlen(path)) ? path : "", "width", info->width,
+                             "height", info->height, "frames", (json_int_t)info->frames);
+    char *text = json_dumps(line, JSON_COMPACT);
+    printf("%s\n", text);
+    free(text);
+    json_decref(line);
+}
+
 static bool import_file(struct import *im, const char *path, struct dn_error *err)
 {
     struct clip_import staged;
@@ -156,7 +180,7 @@ static bool import_file(struct import *im, const char *path, struct dn_error *er
     bool ok = clip_import_stage(im->catalog, path, &staged, err) &&
               client_ask(im->client, message_of(im, path, &staged), &reply, err);
     if (ok)
-        printf("clip %lld is %s\n", (long long)protocol_int(reply, "clip", 0), path);
+        tell(im, path, protocol_int(reply, "clip", 0), &staged.info);
     json_decref(reply);
     clip_import_done(im->catalog, &staged);
     return ok;

@@ -45,6 +45,33 @@ check "five clips" test "$(cat "$log/out")" = 5
 works list 'say'
 check "the prompt that is given" grep -q 'as I say$' "$log/out"
 
+# as JSON, with a name that is no text for a terminal
+works $g "a moon" --seed 9 -o moon.mp4
+cp moon.mp4 "$(printf 'moon\033[2J.mp4')"
+works import "$(printf 'moon\033[2J.mp4')" --json
+check "told as JSON" grep -q '^{"clip":[0-9]*,"path":"moon.u001B\[2J.mp4","width":64,"height":64,"frames":5}$' "$log/out"
+run import moon.mp4
+check "the same content under another name" test $status -eq 1
+works rm last
+works trash empty
+
+# hostile files: one line each, at once, and nothing is left
+mkfifo pipe.mp4
+refuses 1 'no ordinary file' import pipe.mp4
+printf '#EXTM3U\n#EXTINF:1,\n/etc/passwd\n' >list.mp4
+refuses 1 'no image or video' import list.mp4
+printf "ffconcat version 1.0\nfile 'ours.mp4'\n" >concat.mp4
+refuses 1 'no image or video' import concat.mp4
+head -c 1500 ours.mp4 >short.mp4
+refuses 1 'short.mp4' import short.mp4
+: >nothing.mp4
+refuses 1 'it is empty' import nothing.mp4
+# no box of an mp4
+LC_ALL=C awk 'BEGIN {for (i = 0; i < 400; i++) printf "AAAA"}' >zeros.mp4
+refuses 1 'zeros.mp4' import zeros.mp4
+ln -s /dev/zero endless.mp4
+refuses 1 'no ordinary file' import endless.mp4
+
 # no videos
 echo nonsense >bad.mp4
 refuses 1 'bad.mp4' import bad.mp4

@@ -13,12 +13,21 @@
 #include "ui/studio/studio_internal.h"
 
 enum row { ROW_FORMAT, ROW_FILE, ROW_QUALITY, ROW_FIRST, ROW_LAST, ROW_HOW, ROW_RECIPE, ROW_COUNT };
-enum { SHOW_MS = 200, FORMATS = 4 };
+enum { SHOW_MS = 200, HOWS = 4 };
 
 static const struct {
     const char *name, *extension;
-} formats[FORMATS] = {{"mp4, H.264", ".mp4"}, {"webm, VP9", ".webm"}, {"gif", ".gif"},
-                      {"png frames in a folder", ""}};
+} formats[] = {
+    {"mp4, H.264", ".mp4"},
+    {"webm, VP9", ".webm"},
+    {"mov, ProRes 422 HQ", ".mov"},
+    {"gif", ".gif"},
+    {"animated png", ".apng"},
+    {"animated webp", ".webp"},
+    {"png frames in a folder", ""},
+    {"float frames, safetensors", ".safetensors"},
+};
+enum { FORMATS = sizeof formats / sizeof formats[0] };
 
 struct export_dialog {
     int64_t clips[EXPORT_CLIPS];
@@ -124,7 +133,8 @@ static struct editor *export_editor(struct studio *s)
 
 static void value_text(const struct export_dialog *d, enum row row, char *out, size_t size)
 {
-    static const char *const hows[] = {"a file each", "joined into one", "side by side"};
+    static const char *const hows[] = {"a file each", "joined into one", "side by side",
+                                       "a grid that plays them all"};
     switch (row) {
     case ROW_FORMAT:
         snprintf(out, size, "%s", formats[d->format].name);
@@ -322,7 +332,7 @@ static void change(struct studio *s, int by)
         d->last = d->last >= 0 && d->last < d->first ? d->first : d->last;
         break;
     case ROW_HOW:
-        d->how = (enum export_how)(((int)d->how + by + 3) % 3);
+        d->how = (enum export_how)(((int)d->how + by + HOWS) % HOWS);
         break;
     case ROW_RECIPE:
         d->recipe = !d->recipe;
