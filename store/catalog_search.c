@@ -100,6 +100,7 @@ static void add_where(struct plan *p, const struct clip_query *q, const char *wo
 static void add_arms(struct plan *p, const struct clip_query *q, const char *words)
 {
     struct strbuf before = p->b.sql;
+    size_t count = p->b.count;
     p->b.sql = (struct strbuf){0};
     add_where(p, q, words, "", "c.id");
     char *where = strbuf_take(&p->b.sql);
@@ -110,8 +111,10 @@ static void add_arms(struct plan *p, const struct clip_query *q, const char *wor
         builder_add(&p->b, " = ?", p->leader.values[i]);
         strbuf_append_text(&p->b.sql, where);
     }
-    if (p->leader.value_count == 0)
+    if (p->leader.value_count == 0) { /* nothing to ask, so no values for it */
+        p->b.count = count;
         strbuf_append_text(&p->b.sql, "SELECT 0 AS id WHERE 0");
+    }
     free(where);
 }
 

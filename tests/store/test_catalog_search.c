@@ -136,6 +136,8 @@ TEST(filters)
     FINDS("rating>=4", "6 5");
     FINDS("rating<=1 fox", "1");
     FINDS("rating>1 rating<4", "4 3");
+    FINDS("rating>9 tag:best fox", ""); /* no value is that high */
+    FINDS("tag:best rating>9", "");
     FINDS("-rating>=1", "1");
     FINDS("favourite:yes", "3");
     FINDS("favourite:no fox", "6 1");
