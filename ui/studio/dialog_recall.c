@@ -1,6 +1,7 @@
 /* dialog_recall: what a file was made from, and how much of that is wanted. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "ui/studio/clip_text.h"
@@ -66,7 +67,9 @@ static void recall_draw(struct studio *s, struct rect area)
     struct recall_dialog *d = get(s);
     const struct request *q = &d->request;
     struct canvas *c = s->canvas;
-    int cols = area.cols - 8 > 80 ? 80 : area.cols - 8, rows = area.rows < 18 ? 12 : 16;
+    int cols = area.cols - 8 > 80 ? 80 : area.cols - 8;
+    int lines = 2 + canvas_width(c, q->prompt, strlen(q->prompt)) / (cols - 6);
+    int most = area.rows < 18 ? 2 : 6, rows = 10 + (lines > most ? most : lines);
     struct rect box = {area.row + (area.rows - rows) / 2, area.col + (area.cols - cols) / 2, rows,
                        cols};
     canvas_fill(c, box, ROLE_TEXT);

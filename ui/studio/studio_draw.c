@@ -164,6 +164,7 @@ void studio_draw_screens(struct studio *s)
         for (int above = i + 1; above < s->depth; above++)
             covered = covered || !s->stack[above]->small;
         painter_hide(s->painter, covered);
+        canvas_cursor(s->canvas, -1, -1); /* of the text below nothing is typed now */
         if (s->stack[i]->draw)
             s->stack[i]->draw(s, area);
     }
