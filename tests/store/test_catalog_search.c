@@ -131,6 +131,9 @@ TEST(filters)
     FINDS("fox tag:BEST", "6 1");
     FINDS("-tag:best", "5 4 3 2");
     FINDS("tag:none", "");
+    FINDS("tag:best frames>100000", ""); /* a filter that holds for no value, beside another */
+    FINDS("fox tag:best model:absent", "");
+    FINDS("-fox -tag:best width:1 seed<100", "");
     FINDS("collection:\"two words\"", "6");
     FINDS("rating:4", "5");
     FINDS("rating>=4", "6 5");
