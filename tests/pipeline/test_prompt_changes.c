@@ -42,7 +42,7 @@ static bool on_latents(void *user, const struct event_latents *e, struct dn_erro
 
 static void open_demo(void)
 {
-    struct exec_options options = {.dtype = DTYPE_F32};
+    struct exec_options options = {.dtype = DTYPE_F32, .threads = 1}; /* no turns to wait for */
     struct pipeline_needs needs = {.text = true};
     struct model_dir dir;
     struct dn_error err;
