@@ -41,8 +41,10 @@ TEST(ranges)
     static const char *const none[] = {"", "1", "1..", "..2", "1...3", "a..b", "1..2..0", "1..2..-1",
                                        "1..1000", "1..2..3..4", "1 ..2", "1e3..2", "nan..inf",
                                        "99999999999999999999..1", "0x1..0x3", "1.5.2"};
-    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
-        range_is(none[i], "");
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        struct number_range range;
+        CHECK_MSG(!number_range_parse(none[i], strlen(none[i]), &range), "%s", none[i]);
+    }
 }
 
 TEST(ranges_in_prompts)
@@ -226,6 +228,9 @@ TEST(cells_lie_inside)
     CHECK(l.columns == 3 && l.rows == 2 && l.cell_rows == 10);
     l = sheet_layout_for(12, (struct rect){1, 0, 56, 199}, 3.5, 4, 32);
     CHECK(l.columns == 4 && l.rows == 3); /* four seeds of each prompt: a column each */
+    l = sheet_layout_for(24, (struct rect){1, 0, 57, 199}, 3.33, 4, 32);
+    CHECK(l.columns == 4 && l.rows == 6);
+    CHECK(sheet_layout_for(24, (struct rect){1, 0, 57, 199}, 3.33, 0, 32).columns == 5);
     l = sheet_layout_for(200, (struct rect){1, 0, 20, 79}, 3.5, 0, 32);
     CHECK_MSG(l.columns * l.rows >= 8 && l.cell_cols >= 15, "%dx%d", l.columns, l.rows);
 }
