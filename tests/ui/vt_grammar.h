@@ -37,7 +37,9 @@ static size_t vt_foreign(const char *bytes, size_t length)
             n = 1;
         } else if (c >= 0x80) {
             n = dn_utf8_decode(bytes + i, left, &codepoint);
-            n = n && codepoint >= 0xA0 ? n : 0;
+            bool turns = (codepoint >= 0x202A && codepoint <= 0x202E) || /* what follows, round */
+                         (codepoint >= 0x2066 && codepoint <= 0x2069);
+            n = n && codepoint >= 0xA0 && !turns ? n : 0;
         } else if (c == 0x1B && left > 1 && bytes[i + 1] == '[') {
             for (n = 2; n < left && (bytes[i + n] < 0x40 || bytes[i + n] > 0x7E);)
                 n++;

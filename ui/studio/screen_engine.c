@@ -221,8 +221,9 @@ static void draw_facts(struct studio *s, struct rect r)
             line(s, r, &row, "why", link_why(s->link));
     } else {
         long long up = (long long)st->seconds;
-        snprintf(text, sizeof text, "process %lld, up %lldh %02lldm %02llds, %lld connections",
-                 (long long)st->pid, up / 3600, up / 60 % 60, up % 60, (long long)st->clients);
+        snprintf(text, sizeof text, "process %lld, up %lldh %02lldm %02llds, %lld connection%s",
+                 (long long)st->pid, up / 3600, up / 60 % 60, up % 60, (long long)st->clients,
+                 st->clients == 1 ? "" : "s");
         line(s, r, &row, "engine", text);
         snprintf(text, sizeof text, "%lld running, %lld waiting%s", (long long)st->running,
                  (long long)st->queued, link_queue_paused(s->link) ? ", paused" : "");
