@@ -159,7 +159,7 @@ $(BUILD)/obj/src/commands/bench_scripts.o: src/commands/bench_torch.py src/comma
 TEST_PACKAGES := libvterm-dev
 VT_TESTS := $(basename $(notdir $(shell grep -l vt_session.h tests/ui/test_*.c)))
 $(foreach t,$(VT_TESTS),$(eval LIBS_$(t) := -lvterm))
-$(VT_TESTS:%=$(BUILD)/tests/ui/%): $(BUILD)/danaus
+$(VT_TESTS:%=$(BUILD)/tests/ui/%) $(BUILD)/tests/ui/test_picture_numbers: $(BUILD)/danaus
 define test_rule
 TESTS_$(1) := $$(patsubst tests/%.c,$(BUILD)/tests/%,$$(wildcard tests/$(1)/test_*.c))
 $$(TESTS_$(1)): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call archives,$(1))

@@ -25,7 +25,7 @@ struct graphics_caps {
     bool utf8;
     int colours;                    /* of text: 0, 256 or 1 << 24 */
     bool tmux;                      /* pictures reach the terminal through tmux's passthrough */
-    int quality; /* asked for: 0 best, 1 fewer colours, 2 also half the size */
+    int quality; /* asked for: 0 best, 1 fewer colours, 2 also half the size, 3 a quarter */
 };
 
 /* Where the picture encoded last may be cut: other output may come there, when the cursor is put
@@ -49,10 +49,12 @@ struct graphics {
     int scale, divide; /* screen px per px (sixel), px per px sent; one of them is 1 */
     size_t piece;      /* cuts are wished for so many bytes apart; 0 = none */
     struct graphics_cuts cuts;
+    size_t budget;     /* bytes that pictures should not have more of, as far as that can be; 0 = none */
     struct graphics_palette *palette; /* sixel: one for the clip */
-    uint8_t *indexed;                 /* sixel: scratch, scaled picture */
+    uint8_t *indexed;                 /* sixel: scratch, the divided picture in colours of palette */
     uint8_t *reduced;                 /* sixel: scratch, one row of pixels */
-    uint8_t *shown;                   /* sixel: what the terminal shows, as indexed; NULL = unknown */
+    uint8_t *shown; /* what the terminal shows, as indexed or as cells of blocks; NULL = unknown */
+    int near;       /* sixel and blocks: differences a channel that are let be */
     bool full; /* the next picture must not build on the last: set by the caller, then false */
 };
 

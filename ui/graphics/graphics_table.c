@@ -44,6 +44,7 @@ struct graphics *graphics_open(const struct graphics_entry *entry, const struct 
     g->caps = *caps;
     g->width = width;
     g->height = height;
+    g->scale = g->divide = 1;
     if (entry->open(g, samples, count))
         return g;
     graphics_close(g);

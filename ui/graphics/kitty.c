@@ -30,7 +30,8 @@ static bool kitty_open(struct graphics *g, const uint8_t *samples, int64_t count
     factor = factor * g->height > room_y ? room_y / g->height : factor;
     g->cols = (int)(factor * g->width / cell_width);
     g->rows = (int)(factor * g->height / cell_height);
-    g->divide = g->caps.quality > 1 && g->width > 1 && g->height > 1 ? 2 : 1;
+    for (int i = 1; i < g->caps.quality; i++)
+        g->divide *= g->width > 2 * g->divide && g->height > 2 * g->divide ? 2 : 1;
     return g->cols > 0 && g->rows > 0;
 }
 

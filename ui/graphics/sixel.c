@@ -10,15 +10,17 @@
 #include "ui/graphics/palette.h"
 #include "ui/graphics/sixel_changes.h"
 
-/* NEAR: a pixel that is as near to the colour shown keeps it: noise that nobody sees costs nothing. */
-enum { COLOURS = 128, FEW_COLOURS = 64, NEAR = 8 };
+/* NEAR: a pixel that is as near to the colour shown keeps it: noise that nobody sees costs nothing.
+ * A clip whose pictures of changes are longer than ENOUGH bytes is given more of it, up to NEAR_MOST,
+ * which leaves 30 dB of a meadow that pans (tests/ui/test_picture_numbers). */
+enum { COLOURS = 128, FEW_COLOURS = 64, NEAR = 8, NEAR_MOST = 25, ENOUGH = 64000 };
 
 static bool supported(const struct graphics_caps *caps)
 {
     return caps->sixel;
 }
 
-/* Size on the screen, the height cut to whole bands of 6 rows. */
+/* Size on the screen, the height cut to whole bands of 6 rows; and in pixels of the picture. */
 static int screen_width(const struct graphics *g)
 {
     return g->width / g->divide * g->scale;
@@ -26,6 +28,14 @@ static int screen_width(const struct graphics *g)
 static int screen_height(const struct graphics *g)
 {
     return g->height / g->divide * g->scale / 6 * 6;
+}
+static int picture_columns(const struct graphics *g)
+{
+    return g->width / g->divide;
+}
+static int picture_lines(const struct graphics *g)
+{
+    return (screen_height(g) + g->scale - 1) / g->scale;
 }
 
 /* The largest whole factor, at most 4, that fits, else the smallest whole divisor. One row stays
@@ -36,7 +46,7 @@ static bool sixel_open(struct graphics *g, const uint8_t *samples, int64_t count
     int room_x = caps->cols * caps->cell_width, room_y = (caps->rows - 2) * caps->cell_height;
     room_x = caps->sixel_width > 0 && caps->sixel_width < room_x ? caps->sixel_width : room_x;
     room_y = caps->sixel_height > 0 && caps->sixel_height < room_y ? caps->sixel_height : room_y;
-    if (caps->quality > 1) {
+    for (int i = 1; i < caps->quality; i++) {
         room_x /= 2;
         room_y /= 2;
     }
@@ -56,8 +66,9 @@ static bool sixel_open(struct graphics *g, const uint8_t *samples, int64_t count
     int colours = caps->quality > 0 ? FEW_COLOURS : COLOURS;
     colours = caps->registers >= 2 && caps->registers < colours ? caps->registers : colours;
     g->palette = palette_new(samples, count * g->width * g->height, colours);
-    g->indexed = dn_malloc(dn_mul_or_abort((size_t)width, (size_t)height + 6));
-    g->reduced = dn_malloc((size_t)width * 4); /* 3 bytes a pixel, then its index */
+    g->indexed = dn_malloc((size_t)picture_columns(g) * (size_t)picture_lines(g));
+    g->reduced = dn_malloc((size_t)picture_columns(g) * 3);
+    g->near = NEAR;
     return true;
 }
 
@@ -74,37 +85,60 @@ static int take_bytes(char *data, int size, void *context)
     return size;
 }
 
-/* Pixels [columns] of a row that differ little from the colour shown keep it. */
-static void keep_near(const struct graphics *g, int y, int columns, uint8_t *index)
+static bool is_near(const uint8_t *rgb, const uint8_t *colour, int near)
 {
-    const uint8_t *shown = g->shown + (int64_t)y * screen_width(g);
-    for (int x = 0; x < columns; x++) {
-        int before = shown[x * g->scale];
-        const uint8_t *colour = g->palette->colours[before], *rgb = g->reduced + x * 3;
-        if (index[x] != before && abs(rgb[0] - colour[0]) <= NEAR &&
-            abs(rgb[1] - colour[1]) <= NEAR && abs(rgb[2] - colour[2]) <= NEAR)
-            index[x] = (uint8_t)before;
+    return abs(rgb[0] - colour[0]) <= near && abs(rgb[1] - colour[1]) <= near &&
+           abs(rgb[2] - colour[2]) <= near;
+}
+
+/* Pixels of line y that differ little from the colour shown keep it. */
+static void keep_near(const struct graphics *g, int y, uint8_t *index)
+{
+    const uint8_t *shown = g->shown + (int64_t)y * picture_columns(g);
+    for (int x = 0; x < picture_columns(g); x++)
+        if (index[x] != shown[x] &&
+            is_near(g->reduced + x * 3, g->palette->colours[shown[x]], g->near))
+            index[x] = shown[x];
+}
+
+/* And where that is not enough, pixels take the colour of the one before them: fewer, longer runs. */
+static void join_near(const struct graphics *g, uint8_t *index)
+{
+    for (int x = 1; x < picture_columns(g); x++)
+        if (index[x] != index[x - 1] &&
+            is_near(g->reduced + x * 3, g->palette->colours[index[x - 1]], g->near - NEAR / 2))
+            index[x] = index[x - 1];
+}
+
+/* Fills g->indexed. */
+static void map(struct graphics *g, const uint8_t *rgb, bool full)
+{
+    for (int y = 0; y < picture_lines(g); y++) {
+        uint8_t *index = g->indexed + (int64_t)y * picture_columns(g);
+        graphics_reduce_row(g, rgb, y, g->reduced);
+        palette_map(g->palette, g->reduced, picture_columns(g), index);
+        if (g->near > NEAR)
+            join_near(g, index);
+        if (!full)
+            keep_near(g, y, index);
     }
 }
 
-/* Fills g->indexed, each pixel scale x scale times. */
-static void map_scaled(struct graphics *g, const uint8_t *rgb, bool full)
+/* g->indexed with each pixel scale x scale times, and room for libsixel's last band. The caller
+ * frees. */
+static uint8_t *scale_up(const struct graphics *g)
 {
-    int width = screen_width(g), height = screen_height(g), columns = g->width / g->divide;
-    uint8_t *index = g->reduced + (int64_t)columns * 3;
+    int width = screen_width(g), height = screen_height(g);
+    uint8_t *out = dn_malloc(dn_mul_or_abort((size_t)width, (size_t)height + 6));
     for (int y = 0; y < height; y++) {
-        uint8_t *to = g->indexed + (int64_t)y * width;
-        if (y % g->scale) {
+        const uint8_t *from = g->indexed + (int64_t)(y / g->scale) * picture_columns(g);
+        uint8_t *to = out + (int64_t)y * width;
+        for (int x = 0; y % g->scale == 0 && x < width; x++)
+            to[x] = from[x / g->scale];
+        if (y % g->scale)
             memcpy(to, to - width, (size_t)width);
-            continue;
-        }
-        graphics_reduce_row(g, rgb, y / g->scale, g->reduced);
-        palette_map(g->palette, g->reduced, columns, index);
-        if (!full)
-            keep_near(g, y, columns, index);
-        for (int x = 0; x < width; x++)
-            to[x] = index[x / g->scale];
     }
+    return out;
 }
 
 /* All of g->indexed. */
@@ -112,6 +146,7 @@ static bool full_frame(struct graphics *g, struct strbuf *out, struct dn_error *
 {
     sixel_dither_t *dither = NULL;
     sixel_output_t *output = NULL;
+    uint8_t *pixels = scale_up(g);
     SIXELSTATUS status = sixel_dither_new(&dither, g->palette->count, NULL);
     if (SIXEL_SUCCEEDED(status))
         status = sixel_output_new(&output, take_bytes, out, NULL);
@@ -119,10 +154,11 @@ static bool full_frame(struct graphics *g, struct strbuf *out, struct dn_error *
         sixel_dither_set_palette(dither, &g->palette->colours[0][0]);
         sixel_dither_set_pixelformat(dither, SIXEL_PIXELFORMAT_PAL8);
         sixel_dither_set_diffusion_type(dither, SIXEL_DIFFUSE_NONE);
-        status = sixel_encode(g->indexed, screen_width(g), screen_height(g), 8, dither, output);
+        status = sixel_encode(pixels, screen_width(g), screen_height(g), 8, dither, output);
     }
     sixel_output_unref(output);
     sixel_dither_unref(dither);
+    free(pixels);
     if (SIXEL_FAILED(status))
         return dn_fail(err, DN_E_BACKEND, "cannot draw a frame as sixel: %s",
                        sixel_helper_format_error(status));
@@ -132,13 +168,23 @@ static bool full_frame(struct graphics *g, struct strbuf *out, struct dn_error *
 static bool sixel_frame(struct graphics *g, const uint8_t *rgb, struct strbuf *out,
                         struct dn_error *err)
 {
-    size_t size = (size_t)screen_width(g) * (size_t)screen_height(g);
+    size_t size = (size_t)picture_columns(g) * (size_t)picture_lines(g), before = out->length;
     bool full = g->full || !g->shown || !g->caps.sixel_keeps, ok = true;
-    map_scaled(g, rgb, full);
+    if (!g->shown && g->budget && g->budget < ENOUGH / 2)
+        g->near = NEAR_MOST; /* the line is known to be slow */
+    map(g, rgb, full);
     if (full && g->piece == 0)
         ok = full_frame(g, out, err);
     else
-        sixel_changes(g, g->indexed, full ? NULL : g->shown, screen_width(g), screen_height(g), out);
+        sixel_changes(g, g->indexed, full ? NULL : g->shown, out);
+    size_t bytes = out->length - before, enough = g->budget ? g->budget : ENOUGH;
+    enough = enough < ENOUGH ? enough : ENOUGH;
+    if (!full && bytes > 2 * enough)
+        g->near = NEAR_MOST;
+    else if (!full && bytes > enough)
+        g->near = g->near + 3 < NEAR_MOST ? g->near + 3 : NEAR_MOST;
+    else if (!full && bytes < enough * 3 / 4)
+        g->near -= g->near > NEAR;
     g->shown = g->shown ? g->shown : dn_malloc(size);
     memcpy(g->shown, g->indexed, size);
     g->full = false;

@@ -10,25 +10,30 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "ui/graphics/palette.h"
 
 /* The band being written, and what the terminal knows of this picture's piece. */
 struct band {
-    int width;
-    uint8_t *sixels; /* [PALETTE_MAX, width] bits of 6 rows, zero between bands */
+    int width, scale; /* in pixels of the picture; each is so many of the screen */
+    uint8_t *sixels;  /* [PALETTE_MAX, width] bits of 6 rows, zero between bands */
     int first[PALETTE_MAX], last[PALETTE_MAX]; /* columns in use */
     uint8_t used[PALETTE_MAX];                 /* colours, in the order of their first column */
     int count;
     bool defined[PALETTE_MAX]; /* colours, in this piece */
 };
 
-/* Fills band with the pixels of 6 rows that are not as before. */
-static void collect(struct band *band, const uint8_t *now, const uint8_t *before)
+/* Fills band with the pixels of band number that are not as before. */
+static void collect(struct band *band, int number, const uint8_t *now, const uint8_t *before)
 {
     bool seen[PALETTE_MAX] = {false};
+    uint8_t bits[6] = {0}; /* of each line of the picture: its rows of the six */
+    int top = number * 6 / band->scale, lines = (number * 6 + 5) / band->scale - top + 1;
+    for (int k = 0; k < 6; k++)
+        bits[(number * 6 + k) / band->scale - top] |= (uint8_t)(1 << k);
     band->count = 0;
     for (int x = 0; x < band->width; x++)
-        for (int y = 0; y < 6; y++) {
-            int64_t i = (int64_t)y * band->width + x;
+        for (int y = 0; y < lines; y++) {
+            int64_t i = (int64_t)(top + y) * band->width + x;
             int colour = now[i];
             if (before && before[i] == colour)
                 continue;
@@ -38,7 +43,7 @@ static void collect(struct band *band, const uint8_t *now, const uint8_t *before
                 band->first[colour] = x;
             }
             band->last[colour] = x;
-            band->sixels[(int64_t)colour * band->width + x] |= (uint8_t)(1 << y);
+            band->sixels[(int64_t)colour * band->width + x] |= bits[y];
         }
 }
 
@@ -89,12 +94,12 @@ static int put_sixels(struct band *band, int colour, int x, struct strbuf *out)
     int last = band->last[colour], start = band->first[colour];
     uint8_t *bits = band->sixels + (int64_t)colour * band->width;
     if (start > x)
-        p = put_run(p, 0, start - x);
+        p = put_run(p, 0, (start - x) * band->scale);
     while (start <= last) {
         int end = start + 1;
         while (end <= last && bits[end] == bits[start])
             end++;
-        p = put_run(p, bits[start], end - start);
+        p = put_run(p, bits[start], (end - start) * band->scale);
         start = end;
         if (p > text + sizeof text - 16) {
             strbuf_append(out, text, (size_t)(p - text));
@@ -130,7 +135,7 @@ static void put_band(struct band *band, const struct graphics_palette *palette, 
 static void begin_piece(struct band *band, int height, int bands, bool first, struct strbuf *out)
 {
     strbuf_append_text(out, first ? "\033P0;1;0q" : "\033P0;1q");
-    strbuf_printf(out, "\"1;1;%d;%d", band->width, height);
+    strbuf_printf(out, "\"1;1;%d;%d", band->width * band->scale, height);
     for (int i = 0; i < bands; i++)
         strbuf_append_text(out, "-");
     memset(band->defined, 0, sizeof band->defined);
@@ -146,19 +151,18 @@ static bool may_end_piece(struct graphics *g, struct strbuf *out)
     return true;
 }
 
-void sixel_changes(struct graphics *g, const uint8_t *now, const uint8_t *before, int width,
-                   int height, struct strbuf *out)
+void sixel_changes(struct graphics *g, const uint8_t *now, const uint8_t *before, struct strbuf *out)
 {
-    struct band band = {.width = width};
+    struct band band = {.width = g->width / g->divide, .scale = g->scale};
+    int bands = g->height / g->divide * g->scale / 6;
     int skipped = 0; /* ends of bands that are written when more follows */
-    band.sixels = dn_calloc(PALETTE_MAX, (size_t)width);
-    begin_piece(&band, height, 0, true, out);
-    for (int i = 0; i < height / 6; i++) {
-        int64_t at = (int64_t)i * 6 * width;
-        collect(&band, now + at, before ? before + at : NULL);
+    band.sixels = dn_calloc(PALETTE_MAX, (size_t)band.width);
+    begin_piece(&band, bands * 6, 0, true, out);
+    for (int i = 0; i < bands; i++) {
+        collect(&band, i, now, before);
         if (band.count > 0) {
             if (may_end_piece(g, out)) {
-                begin_piece(&band, height, i, false, out);
+                begin_piece(&band, bands * 6, i, false, out);
                 skipped = 0;
             }
             for (; skipped > 0; skipped--)

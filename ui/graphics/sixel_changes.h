@@ -11,11 +11,10 @@
 
 #include "base/strbuf.h"
 #include "ui/graphics/graphics.h"
-#include "ui/graphics/palette.h"
 
-/* now, before: colours [height, width] as numbers in palette; height a multiple of 6. before NULL:
- * all of now. Cuts as g->piece wishes. */
-void sixel_changes(struct graphics *g, const uint8_t *now, const uint8_t *before, int width,
-                   int height, struct strbuf *out);
+/* now, before: the picture divided by g->divide, as numbers in g->palette; before NULL: all of now.
+ * Each pixel is drawn g->scale x g->scale times, down to the last whole band of 6 rows. Cuts as
+ * g->piece wishes. */
+void sixel_changes(struct graphics *g, const uint8_t *now, const uint8_t *before, struct strbuf *out);
 
 #endif

@@ -6,12 +6,15 @@
 
 #include "base/mem.h"
 #include "ui/graphics/probe.h"
+#include "ui/studio/flow.h"
 
-/* FULL_MS: between pictures that do not build on the one before. LATE_MS: an answer that comes so
- * much later than the quickest one is a sign of a line that is too slow for these pictures;
- * LATE_ANSWERS in a row lower the quality, and QUICK_MS without one raises it again. */
-enum { FRAMES_OUT = 2, ANSWER_MS = 2000, STILL_MS = 1000, FULL_MS = 2000 };
-enum { LATE_MS = 250, LATE_ANSWERS = 4, QUICK_MS = 15000, LEVELS = 4 };
+/* FULL_MS: between pictures that do not build on the one before, on quick lines and on slow ones. GOAL_MS: for which the line should be
+ * busy with a picture, 14 a second; its bytes are bounded to that. LATE_MS: when it is busy for so long,
+ * bounds did not help; LATE_ANSWERS in a row, or two that are far too late, lower the quality, and it is raised again when for QUICK_MS
+ * none was late and there is room for SPARE times as much. */
+enum { PICTURES_OUT = 2, ANSWER_MS = 2000, STILL_MS = 1000, FULL_MS = 2000, SLOW_FULL_MS = 30000 };
+enum { GOAL_MS = 70, LATE_MS = 110, LATE_ANSWERS = 6, QUICK_MS = 15000, SPARE = 4, LEVELS = 5 };
+enum { LEAST_BUDGET = 1000, MOST_BUDGET = 64000 };
 
 struct place {
     struct painter_picture wanted; /* frames held; frame NULL = empty */
@@ -26,6 +29,16 @@ struct place {
     struct rect covered;           /* cells that show a picture now; rows 0 = none */
 };
 
+/* An encoded picture that waits to be sent, or is sent in part. */
+struct ready {
+    struct strbuf bytes;
+    struct graphics_cuts cuts;
+    int sent;              /* pieces */
+    int place;             /* -1 = none */
+    struct rect covered;
+    int64_t began_ms;      /* its first piece was sent */
+};
+
 struct painter {
     struct tasks *tasks;
     struct canvas *canvas;
@@ -34,15 +47,13 @@ struct painter {
     struct place places[PAINTER_PLACES];
     int next;              /* place to be looked at first */
     bool encoding;
-    struct strbuf ready;   /* an encoded picture that waits to be sent */
-    int ready_place;       /* -1 = none */
-    struct rect ready_covered;
-    int out;               /* unanswered pictures */
-    int64_t sent_ms, first_sent_ms; /* the newest, the oldest unanswered one */
+    struct ready ready;
+    struct flow flow;
+    size_t budget;         /* bytes that a picture may have */
+    int64_t picture_ms;    /* when the last one was there to its end */
     int64_t now_ms;
     int level;             /* of quality: 0 best, see open_graphics */
     int late;              /* answers in a row */
-    int64_t quickest_ms;   /* -1 = none came */
     int64_t level_ms;      /* when the level was changed, or an answer was late */
     bool silent;           /* the terminal does not answer */
     bool hidden;           /* painter_hide */
@@ -57,6 +68,7 @@ struct encoding {
     struct graphics_caps caps;
     const struct graphics_entry *entry;
     int level;
+    size_t piece, budget;
     struct strbuf bytes;
     bool ok;
 };
@@ -66,8 +78,9 @@ struct painter *painter_new(struct tasks *tasks, struct canvas *canvas)
     struct painter *p = dn_calloc(1, sizeof *p);
     p->canvas = canvas;
     p->tasks = tasks;
-    p->ready_place = -1;
-    p->quickest_ms = -1;
+    p->ready.place = -1;
+    p->budget = MOST_BUDGET;
+    flow_init(&p->flow);
     return p;
 }
 
@@ -85,6 +98,24 @@ static void hold_picture(struct painter_picture *to, const struct painter_pictur
     frame_hold(to->frame);
     for (int i = 0; i < to->sample_count; i++)
         frame_hold(to->samples[i]);
+}
+
+static void drop_ready(struct painter *p)
+{
+    strbuf_done(&p->ready.bytes);
+    free(p->ready.cuts.at);
+    p->ready = (struct ready){.place = -1};
+}
+
+/* What is left of it will not be sent: the terminal shows who knows which part. */
+static void give_up_ready(struct painter *p)
+{
+    if (p->ready.place < 0)
+        return;
+    struct place *place = &p->places[p->ready.place];
+    place->full = true;
+    place->stale = place->wanted.frame != NULL;
+    drop_ready(p);
 }
 
 /* Whether or not a thread has its graphics just now. */
@@ -105,7 +136,7 @@ void painter_free(struct painter *p, struct strbuf *out)
         drop_picture(&place->wanted);
         graphics_close(place->graphics);
     }
-    strbuf_done(&p->ready);
+    drop_ready(p);
     free(p);
 }
 
@@ -137,6 +168,7 @@ void painter_room(const struct painter *p, struct rect area, int *width, int *he
 
 void painter_forget(struct painter *p)
 {
+    give_up_ready(p);
     for (int i = 0; i < PAINTER_PLACES; i++) {
         p->places[i].stale = p->places[i].wanted.frame != NULL;
         p->places[i].full = true;
@@ -183,6 +215,8 @@ static void uncover(struct painter *p, struct place *place, struct strbuf *out)
     struct rect r = place->covered;
     if (r.rows == 0)
         return;
+    if (p->entry && p->entry->remove && p->ready.sent > 0)
+        give_up_ready(p); /* kitty takes nothing else between the pieces of a picture */
     remove_picture(p, place, out);
     canvas_damage(p->canvas, r.row, r.rows);
     place->covered = (struct rect){0};
@@ -254,13 +288,9 @@ static void encode(void *data)
     g->number = e->place;
     g->row = e->picture.area.row + (e->picture.area.rows - g->rows) / 2 + 1;
     g->col = e->picture.area.col + (e->picture.area.cols - g->cols) / 2 + 1;
-    if (e->caps.sync)
-        strbuf_append_text(&e->bytes, "\033[?2026h");
-    /* foot keeps ncurses' scroll region of before when its window grows */
-    strbuf_printf(&e->bytes, "\0337\033[r\033[%d;%dH", g->row, g->col);
+    g->piece = e->piece;
+    g->budget = e->budget;
     e->ok = graphics_encode(g, e->picture.frame->rgb24, &e->bytes, &err);
-    strbuf_append_text(&e->bytes, e->caps.sync ? "\0338\033[?2026l" : "\0338");
-    strbuf_append_text(&e->bytes, probe_acknowledge());
 }
 
 static void encoded(void *data, bool dropped)
@@ -276,12 +306,12 @@ static void encoded(void *data, bool dropped)
         place->full = place->full || !(e->ok && fits);
         place->stale = place->stale || (place->wanted.frame && !fits);
         if (e->ok && fits) {
-            strbuf_done(&p->ready);
-            p->ready = e->bytes;
+            p->ready = (struct ready){
+                .bytes = e->bytes, .cuts = e->graphics->cuts, .place = e->place,
+                .covered = {e->graphics->row - 1, e->graphics->col - 1, e->graphics->rows,
+                            e->graphics->cols}};
             e->bytes = (struct strbuf){0};
-            p->ready_place = e->place;
-            p->ready_covered = (struct rect){e->graphics->row - 1, e->graphics->col - 1,
-                                             e->graphics->rows, e->graphics->cols};
+            e->graphics->cuts = (struct graphics_cuts){0};
         }
     } else {
         graphics_close(e->graphics);
@@ -309,7 +339,10 @@ static void start_encoding(struct painter *p, int number)
     e->caps = p->caps;
     e->entry = p->level + 1 < LEVELS ? p->entry : &graphics_blocks_entry;
     e->level = p->level;
-    if (place->graphics && (place->full || p->now_ms >= place->full_ms + FULL_MS))
+    e->budget = p->budget;
+    e->piece = p->silent ? 0 : flow_piece_bytes(&p->flow);
+    int64_t full_ms = p->budget < MOST_BUDGET ? SLOW_FULL_MS : FULL_MS;
+    if (place->graphics && (place->full || p->now_ms >= place->full_ms + full_ms))
         place->graphics->full = true;
     if (!place->graphics || place->graphics->full)
         place->full_ms = p->now_ms;
@@ -328,41 +361,80 @@ static void start_encoding(struct painter *p, int number)
 
 /* --- sending --- */
 
-static void send_ready(struct painter *p, int64_t now_ms, struct strbuf *out)
+/* Sends the next piece of the picture, in its place, with its question. */
+static void send_piece(struct painter *p, int64_t now_ms, struct strbuf *out)
 {
-    struct place *place = &p->places[p->ready_place];
-    bool fits = place->wanted.frame && covers(place->wanted.area, p->ready_covered);
-    if (fits) { /* the cursor would be seen where the picture begins */
-        bool cursor = canvas_cursor_shown(p->canvas);
-        strbuf_append_text(out, cursor ? "\033[?25l" : "");
-        strbuf_append(out, p->ready.data, p->ready.length);
-        strbuf_append_text(out, cursor ? "\033[?25h" : "");
-        place->covered = p->ready_covered;
-        p->first_sent_ms = p->out == 0 ? now_ms : p->sent_ms;
-        p->out++;
-        p->sent_ms = now_ms;
-    } else {
-        place->full = true;
+    struct ready *r = &p->ready;
+    const struct graphics_cuts *cuts = &r->cuts;
+    size_t start = r->sent ? cuts->at[r->sent - 1] : 0, before = out->length;
+    bool cursor = canvas_cursor_shown(p->canvas), last = r->sent + 1 == cuts->count;
+    if (r->sent == 0) {
+        p->places[r->place].covered = r->covered;
+        r->began_ms = now_ms;
     }
-    p->ready_place = -1;
-    strbuf_done(&p->ready);
+    /* the cursor would be seen where the picture begins */
+    strbuf_append_text(out, cursor ? "\033[?25l" : "");
+    strbuf_append_text(out, p->caps.sync ? "\033[?2026h" : "");
+    /* foot keeps ncurses' scroll region of before when its window grows */
+    strbuf_printf(out, "\0337\033[r\033[%d;%dH", r->covered.row + 1, r->covered.col + 1);
+    strbuf_append(out, r->bytes.data + start, cuts->at[r->sent] - start);
+    strbuf_append_text(out, p->caps.sync ? "\0338\033[?2026l" : "\0338");
+    strbuf_append_text(out, probe_acknowledge());
+    strbuf_append_text(out, cursor ? "\033[?25h" : "");
+    struct flow_piece *piece = flow_sent(&p->flow, out->length - before, now_ms);
+    if (last) {
+        piece->began_ms = r->began_ms;
+        piece->whole = r->bytes.length;
+        drop_ready(p);
+    }
+    else {
+        r->sent++;
+    }
+}
+
+/* Pictures begun and not answered to their end. */
+static int pictures_out(const struct painter *p)
+{
+    int out = p->ready.sent > 0;
+    for (int i = 0; i < p->flow.count; i++)
+        out += p->flow.pieces[i].began_ms >= 0;
+    return out;
 }
 
 static bool may_send(const struct painter *p, int64_t now_ms)
 {
-    return p->silent ? now_ms >= p->sent_ms + STILL_MS : p->out < FRAMES_OUT;
+    const struct ready *r = &p->ready;
+    if (p->silent)
+        return r->sent > 0 || now_ms >= p->flow.last_sent_ms + STILL_MS;
+    size_t start = r->sent ? r->cuts.at[r->sent - 1] : 0;
+    return (r->sent > 0 || pictures_out(p) < PICTURES_OUT) &&
+           flow_may_send(&p->flow, r->cuts.at[r->sent] - start);
+}
+
+static void send_ready(struct painter *p, int64_t now_ms, struct strbuf *out)
+{
+    if (p->ready.place >= 0 && p->flow.count == 0 && may_send(p, now_ms)) {
+        strbuf_append_text(out, probe_acknowledge()); /* alone: how long is the way? */
+        flow_sent(&p->flow, strlen(probe_acknowledge()), now_ms);
+    }
+    while (p->ready.place >= 0 && may_send(p, now_ms)) {
+        const struct place *place = &p->places[p->ready.place];
+        if (place->wanted.frame && covers(place->wanted.area, p->ready.covered))
+            send_piece(p, now_ms, out);
+        else
+            give_up_ready(p);
+    }
 }
 
 void painter_pump(struct painter *p, int64_t now_ms, struct strbuf *out)
 {
     p->now_ms = now_ms;
-    if (p->out > 0 && now_ms >= p->sent_ms + ANSWER_MS) {
+    if (p->flow.count > 0 && now_ms >= p->flow.last_sent_ms + ANSWER_MS) {
         p->silent = true;
-        p->out = 0;
+        flow_forget(&p->flow);
     }
-    if (p->ready_place >= 0 && may_send(p, now_ms))
-        send_ready(p, now_ms, out);
-    if (p->encoding || p->ready_place >= 0 || !p->entry)
+    send_ready(p, now_ms, out);
+    if (p->encoding || p->ready.place >= 0 || !p->entry)
         return;
     for (int i = 0; i < PAINTER_PLACES; i++) {
         int number = (p->next + i) % PAINTER_PLACES;
@@ -389,30 +461,42 @@ static void set_level(struct painter *p, int level, int64_t now_ms)
     }
 }
 
+/* A picture is there to its end. How long did the line have it, and was that too long? */
+static void judge(struct painter *p, const struct flow_piece *last, int64_t now_ms)
+{
+    int64_t from = last->began_ms + p->flow.way_ms;
+    int64_t took = now_ms - (from > p->picture_ms ? from : p->picture_ms);
+    p->picture_ms = now_ms;
+    if (took > GOAL_MS)
+        p->budget = (size_t)((int64_t)last->whole * GOAL_MS / took) + LEAST_BUDGET;
+    else if (p->budget < MOST_BUDGET)
+        p->budget += p->budget / 4;
+    if (took > LATE_MS) {
+        p->level_ms = now_ms;
+        p->late += took > 4 * GOAL_MS ? LATE_ANSWERS / 2 : 1;
+        if (p->late >= LATE_ANSWERS)
+            set_level(p, p->level + 1, now_ms);
+        return;
+    }
+    p->late = 0;
+    if (p->level > 0 && now_ms > p->level_ms + QUICK_MS && took * SPARE <= GOAL_MS)
+        set_level(p, p->level - 1, now_ms);
+}
+
 bool painter_acknowledge(struct painter *p, int count, int64_t now_ms)
 {
-    int64_t took = now_ms - p->first_sent_ms;
     int before = p->level;
-    if (p->out > 0 && (p->quickest_ms < 0 || took < p->quickest_ms))
-        p->quickest_ms = took;
-    if (p->out > 0 && took > p->quickest_ms + LATE_MS) {
-        p->level_ms = now_ms;
-        if (++p->late >= LATE_ANSWERS)
-            set_level(p, p->level + 1, now_ms);
-    } else if (p->out > 0) {
-        p->late = 0;
-        if (p->level > 0 && now_ms > p->level_ms + QUICK_MS)
-            set_level(p, p->level - 1, now_ms);
-    }
-    p->out = p->out > count ? p->out - count : 0;
-    p->first_sent_ms = p->sent_ms;
+    struct flow_piece piece;
     p->silent = false;
+    while (count-- > 0 && flow_answered(&p->flow, now_ms, &piece))
+        if (piece.began_ms >= 0)
+            judge(p, &piece, now_ms);
     return p->level != before;
 }
 
 bool painter_has_work(const struct painter *p)
 {
-    if (p->ready_place >= 0)
+    if (p->ready.place >= 0)
         return may_send(p, p->now_ms);
     for (int i = 0; i < PAINTER_PLACES && p->entry && !p->encoding; i++)
         if (p->places[i].stale && p->places[i].wanted.frame)
@@ -422,7 +506,7 @@ bool painter_has_work(const struct painter *p)
 
 int64_t painter_due(const struct painter *p)
 {
-    if (p->ready_place >= 0 && p->silent)
-        return p->sent_ms + STILL_MS;
-    return p->out > 0 ? p->sent_ms + ANSWER_MS : -1;
+    if (p->ready.place >= 0 && p->silent)
+        return p->flow.last_sent_ms + STILL_MS;
+    return p->flow.count > 0 ? p->flow.last_sent_ms + ANSWER_MS : -1;
 }

@@ -6,9 +6,10 @@
  * A picture owns its cells: nothing else is drawn there while it is placed. When it goes or moves,
  * kitty is told to delete it, and the rows are drawn anew as text, which removes sixels and blocks.
  *
- * Each picture sent ends with a question (CSI 5 n); at most two are unanswered. So a slow line shows
- * fewer pictures, and keys wait for two at most. A terminal that does not answer gets stills. Answers
- * that come late lower the quality: fewer colours, half the size, half blocks; quick ones raise it.
+ * Each picture is sent in pieces that end with a question (CSI 5 n); how much may be unanswered is
+ * flow.h's affair, and never more than two pictures. So a slow line shows fewer pictures, and keys do
+ * not wait. A terminal that does not answer gets stills. Pictures that come late lower the quality:
+ * fewer colours, half the size, half blocks; quick ones raise it.
  * Belongs to the main thread. */
 #ifndef DANAUS_UI_STUDIO_PAINTER_H
 #define DANAUS_UI_STUDIO_PAINTER_H
