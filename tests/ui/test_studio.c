@@ -200,6 +200,8 @@ TEST(collections_and_tags)
     CHECK(vt_wait(v, "odd", 3000) && vt_wait(v, "2 clips", 3000));
     vt_type(v, "u\t");
     CHECK(vt_wait(v, "Collections  0", 3000));
+    vt_type(v, ESCAPE);
+    vt_serve(v, 150);
     quit(v);
 }
 
