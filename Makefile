@@ -331,13 +331,13 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(wildcard tests/
 FUZZ_MODEL := codepoints mojibake text_fix html_ prompt_clean protobuf_reader piece_trie \
               sentencepiece unigram tokenizer
 FUZZ_ROOMS := $(foreach r,base config format,$(call sources,$(r))) $(wildcard src/engine/protocol*.c) \
-              ui/graphics/probe.c $(wildcard ui/studio/input*.c) ui/studio/action.c \
+              $(wildcard ui/graphics/*.c ui/studio/input*.c) ui/studio/action.c \
               ui/studio/keymap.c ui/studio/keymap_print.c ui/studio/studio_config.c \
               $(foreach m,$(FUZZ_MODEL),$(wildcard src/model/$(m)*.c))
 # clang 14 has no _Float16 on x86, so the compiler of the program makes dtype.o.
 $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c $(filter-out src/base/dtype.c,$(FUZZ_ROOMS)) $(BUILD)/obj/src/base/dtype.o
 	@mkdir -p $(@D)
-	clang $(FUZZ_FLAGS) -o $@ $^ -ljansson -lyaml -lz -lcrypto -lutf8proc -lm
+	clang $(FUZZ_FLAGS) -o $@ $^ -ljansson -lyaml -lz -lcrypto -lutf8proc -lsixel -lm
 fuzz: $(FUZZ_TARGETS)
 	@for t in $(FUZZ_TARGETS); do n=$$(basename $$t); mkdir -p $(BUILD)/corpus/$$n; \
 	    $$t -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 \
