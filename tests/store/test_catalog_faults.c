@@ -319,7 +319,7 @@ TEST(small_disks)
 {
     const char *text = getenv("DISK_SIZES");
     int sizes = text ? atoi(text) : 12, enough = 0, full = 0;
-    enum { NEED_KIB = 300 }; /* about what a life takes, log included */
+    enum { NEED_KIB = 700 }; /* about what a life takes, log included */
     for (int i = 1; i <= sizes; i++) {
         *said = (struct acknowledged){0};
         pid_t pid = fork();
