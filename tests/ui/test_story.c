@@ -121,6 +121,22 @@ static bool wait_moving(struct vt_session *v, int least)
     return false;
 }
 
+/* Waits until the row with text is another than before; NULL: until there is none. */
+static bool wait_change(struct vt_session *v, const char *text, const char *before)
+{
+    char row[VT_ROW_SIZE];
+    for (int64_t end = dn_now_ms() + SHORT_MS; dn_now_ms() < end && !v->ended; vt_serve(v, 10)) {
+        int at = vt_find(v, text);
+        if (at >= 0)
+            vt_row(v, at, row);
+        if (before ? at >= 0 && strcmp(row, before) != 0 : at < 0)
+            return true;
+    }
+    fprintf(stderr, "\"%s\" stays:\n", text);
+    vt_print(v);
+    return false;
+}
+
 /* Moves to the row of the dialog that has label. */
 static void to_row(struct vt_session *v, const char *label)
 {
@@ -203,11 +219,15 @@ static void export(struct vt_session *v)
     write_file(v, "both.mp4", &info);
     CHECK_MSG(info.frames == 2 * FRAMES, "%d frames", (int)info.frames);
     vt_type(v, "\033");
-    vt_serve(v, 200); /* an Escape of its own */
+    CHECK(wait_change(v, "marked", NULL)); /* else it would be Alt with what comes next */
     vt_type(v, "go");
     CHECK(vt_wait(v, "Export #", SHORT_MS));
-    for (int i = 0; i < 12 && vt_find(v, ".gif") < 0; i++)
+    for (int i = 0; i < 20 && vt_find(v, ".gif") < 0; i++) {
+        char before[VT_ROW_SIZE];
+        vt_row(v, vt_find(v, "format "), before);
         vt_type(v, "\033[C");
+        CHECK(wait_change(v, "format ", before));
+    }
     to_row(v, "file ");
     write_file(v, "one.gif", &info);
     CHECK_MSG(info.frames == FRAMES, "%d frames", (int)info.frames);
