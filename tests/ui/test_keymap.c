@@ -146,6 +146,9 @@ TEST(settings)
     CHECK(!config.mouse);
     CHECK_STR(config.graphics, "blocks");
     CHECK_STR(config.notify, "bell");
+    CHECK(!config.clipboard);
+    taken("  clipboard: on\n");
+    CHECK(config.clipboard);
     taken("  keys:\n");
     CHECK(config.mouse);
     CHECK_STR(config.notify, "none");

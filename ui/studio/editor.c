@@ -318,6 +318,12 @@ void editor_delete(struct editor *e, const struct canvas *c, enum editor_move mo
     replace(e, from, to, "", 0);
 }
 
+void editor_keep(struct editor *e, const char *text)
+{
+    e->killed.length = 0;
+    strbuf_append_text(&e->killed, text);
+}
+
 void editor_yank(struct editor *e)
 {
     editor_insert(e, strbuf_text(&e->killed), e->killed.length);

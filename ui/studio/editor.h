@@ -43,6 +43,8 @@ bool editor_move(struct editor *e, const struct canvas *c, enum editor_move move
 /* Deletes from the cursor to where move would go; kill keeps it for editor_yank. */
 void editor_delete(struct editor *e, const struct canvas *c, enum editor_move move, bool kill);
 void editor_yank(struct editor *e);
+/* Text for editor_yank from elsewhere. */
+void editor_keep(struct editor *e, const char *text);
 
 /* Draws in r, scrolled so that the cursor is seen; focused also places it. empty: what is shown
  * instead of no text, or NULL. */

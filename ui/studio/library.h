@@ -67,6 +67,7 @@ void library_do_mark(struct studio *s, const char *argument);
 void library_do_recall_all(struct studio *s, const char *argument);
 void library_do_remix(struct studio *s, const char *argument);
 void library_do_recall_prompt(struct studio *s, const char *argument);
+void library_do_copy_prompt(struct studio *s, const char *argument);
 void library_do_repeat(struct studio *s, const char *argument);
 void library_do_vary(struct studio *s, const char *argument);
 void library_do_compare(struct studio *s, const char *argument);

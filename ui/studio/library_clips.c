@@ -2,6 +2,7 @@
  * compared, made again, exported. */
 #include <stdlib.h>
 
+#include "ui/studio/clipboard.h"
 #include "ui/studio/library.h"
 #include "ui/studio/recall_file.h"
 
@@ -58,6 +59,14 @@ void library_do_recall_prompt(struct studio *s, const char *argument)
 {
     (void)argument;
     recall(s, RECALL_PROMPT);
+}
+
+void library_do_copy_prompt(struct studio *s, const char *argument)
+{
+    const struct clip *clip = library_chosen(s);
+    (void)argument;
+    if (clip)
+        clipboard_copy(s, clip->prompt);
 }
 
 static void again(struct studio *s, bool new_seed, const char *relation)

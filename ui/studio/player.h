@@ -64,6 +64,7 @@ void player_do_branch(struct studio *s, const char *argument);
 void player_do_continue(struct studio *s, const char *argument);
 void player_do_vary(struct studio *s, const char *argument);
 void player_do_recall(struct studio *s, const char *argument);
+void player_do_copy_prompt(struct studio *s, const char *argument);
 void player_do_export(struct studio *s, const char *argument);
 
 /* player_still.c */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "ui/studio/clipboard.h"
 #include "ui/studio/player.h"
 #include "ui/studio/recall_file.h"
 
@@ -96,6 +97,13 @@ void player_do_recall(struct studio *s, const char *argument)
         recall_file_command(s, argument);
     else if (has_clip(s))
         studio_recall(s, player_side(player_get(s))->clip.id, RECALL_ALL);
+}
+
+void player_do_copy_prompt(struct studio *s, const char *argument)
+{
+    (void)argument;
+    if (has_clip(s))
+        clipboard_copy(s, player_side(player_get(s))->clip.prompt);
 }
 
 void player_do_export(struct studio *s, const char *argument)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "ui/studio/clipboard.h"
 #include "ui/studio/list_view.h"
 #include "ui/studio/preview.h"
 #include "ui/studio/studio_internal.h"
@@ -231,6 +232,14 @@ static void do_edit(struct studio *s, const char *argument)
         cancel(s, id);
 }
 
+static void do_copy_prompt(struct studio *s, const char *argument)
+{
+    const struct link_job *job = chosen(s);
+    (void)argument;
+    if (job)
+        clipboard_copy(s, job->prompt);
+}
+
 static void do_show(struct studio *s, const char *argument)
 {
     const struct link_job *job = chosen(s);
@@ -298,6 +307,7 @@ static const struct action queue_actions[] = {
     {"retry", "R", WHERE_LIST, NULL, "queue it again where it stopped", do_retry},
     {"duplicate", "D", WHERE_LIST, NULL, "the same with a new seed", do_duplicate},
     {"edit", "e", WHERE_LIST, NULL, "its words and settings into the studio", do_edit},
+    {"copy-prompt", "y", WHERE_LIST, NULL, "copy the prompt, for Ctrl-Y; see --clipboard", do_copy_prompt},
     {0},
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "config/option_value.h"
+#include "ui/studio/clipboard.h"
 #include "ui/studio/dropped_path.h"
 #include "ui/studio/making.h"
 #include "ui/studio/preview.h"
@@ -335,6 +336,17 @@ void studio_insert_text(struct studio *s, const char *text)
     editor_insert(&get(s)->prompt.editor, text, strlen(text));
 }
 
+void studio_keep_cut(struct studio *s, const char *text)
+{
+    editor_keep(&get(s)->prompt.editor, text);
+}
+
+static void do_copy_prompt(struct studio *s, const char *argument)
+{
+    (void)argument;
+    clipboard_copy(s, prompt_pane_text(&get(s)->prompt));
+}
+
 static void do_recall(struct studio *s, const char *argument)
 {
     if (argument)
@@ -597,6 +609,7 @@ static const struct action screen_actions[] = {
      "an earlier prompt with the text left of the cursor", do_history_search},
     {"edit-outside", "Ctrl-X~Ctrl-E", WHERE_TEXT, NULL, "the prompt in your editor ($EDITOR)",
      do_edit_outside},
+    {"copy-prompt", "y", WHERE_LIST, NULL, "copy the prompt; see --clipboard", do_copy_prompt},
     {"undo", "u", WHERE_LIST, NULL, "take the last change of the prompt back", do_undo},
     {"negative", "N Alt-m", WHERE_ANY, "[TEXT]", "what should not be seen: the negative prompt",
      do_negative},

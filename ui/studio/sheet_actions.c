@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ui/studio/clipboard.h"
 #include "ui/studio/recall_file.h"
 #include "ui/studio/sheet_screen.h"
 
@@ -64,6 +65,14 @@ void sheet_do_recall_prompt(struct studio *s, const char *argument)
 {
     (void)argument;
     recall(s, RECALL_PROMPT);
+}
+
+void sheet_do_copy_prompt(struct studio *s, const char *argument)
+{
+    const struct clip *clip = chosen(s);
+    (void)argument;
+    if (clip)
+        clipboard_copy(s, clip->prompt);
 }
 
 /* The new clip belongs to the sheet of the one that it comes from. */

@@ -43,6 +43,7 @@ void sheet_do_play(struct studio *s, const char *argument);
 void sheet_do_recall(struct studio *s, const char *argument);
 void sheet_do_remix(struct studio *s, const char *argument);
 void sheet_do_recall_prompt(struct studio *s, const char *argument);
+void sheet_do_copy_prompt(struct studio *s, const char *argument);
 void sheet_do_branch(struct studio *s, const char *argument);
 void sheet_do_vary(struct studio *s, const char *argument);
 void sheet_do_favourite(struct studio *s, const char *argument);

@@ -38,6 +38,14 @@ const struct option studio_option_rows[STUDIO_OPTIONS] = {
      .choices = "none|bell|osc9",
      .help = "What tells that a clip is done or failed: the terminal's bell, or a notice of the "
              "desktop by OSC 9, which some terminals know."},
+    {.name = "clipboard",
+     .type = OPTION_BOOL,
+     .group = GROUP_COMMAND,
+     AT(clipboard),
+     .fallback = "false",
+     .help = "Prompts copied with y also go to the terminal's clipboard, by OSC 52: over SSH to the "
+             "one of the machine you sit at. In tmux that takes its set-clipboard on, or "
+             "allow-passthrough."},
 };
 
 struct section {

@@ -11,10 +11,11 @@ struct studio_config {
     char *graphics; /* "auto" */
     char *notify;   /* "none", "bell", "osc9" */
     bool mouse;
+    bool clipboard; /* copied prompts also by OSC 52 */
 };
 
 /* Rows of struct studio_config, for the command line, --help and the file. */
-enum { STUDIO_OPTIONS = 3 };
+enum { STUDIO_OPTIONS = 4 };
 extern const struct option studio_option_rows[STUDIO_OPTIONS];
 
 /* Takes the section out of YAML bytes; name stands for them in errors ("NAME:LINE:COLUMN: ..."). On
