@@ -151,11 +151,17 @@ bool tty_take_suspend(void)
     return was;
 }
 
+/* Answers that were not read must not be typed into what has the terminal next. */
+static void give_back(void)
+{
+    tty_write_last(restore_bytes, strlen(restore_bytes));
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &saved);
+}
+
 void tty_suspend(void)
 {
     struct sigaction ours, usual = {.sa_handler = SIG_DFL};
-    tty_write_all(restore_bytes, strlen(restore_bytes));
-    tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
+    give_back();
     sigaction(SIGTSTP, &usual, &ours);
     kill(0, SIGTSTP); /* the whole job, as the terminal driver does */
     sigaction(SIGTSTP, &ours, NULL);
@@ -167,8 +173,7 @@ void tty_suspend(void)
 bool tty_run(char *const argv[], int *status)
 {
     int wait_status = 0;
-    tty_write_all(restore_bytes, strlen(restore_bytes));
-    tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
+    give_back();
     pid_t child = fork();
     if (child == 0) {
         for (int i = 0; i < STOPS; i++)
@@ -215,7 +220,7 @@ int tty_output_fd(void)
     return output_fd;
 }
 
-bool tty_write_all(const char *bytes, size_t size)
+static bool write_all(const char *bytes, size_t size, bool stops)
 {
     int waits = 0; /* of 0.1 s in a row: a terminal that takes nothing must not hold us */
     while (size > 0 && waits < 30) {
@@ -228,9 +233,19 @@ bool tty_write_all(const char *bytes, size_t size)
         if (size > 0 && n == 0) {
             struct pollfd output = {.fd = output_fd, .events = POLLOUT};
             poll(&output, 1, 100);
-            if (stop_signal)
+            if (stop_signal && stops)
                 return true;
         }
     }
     return true;
+}
+
+bool tty_write_all(const char *bytes, size_t size)
+{
+    return write_all(bytes, size, true);
+}
+
+bool tty_write_last(const char *bytes, size_t size)
+{
+    return write_all(bytes, size, false);
 }

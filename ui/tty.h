@@ -29,7 +29,7 @@ void tty_clear_events(void);
 bool tty_take_resize(void);  /* true once after each change of the size (and after a suspension) */
 bool tty_take_suspend(void); /* true once after each SIGTSTP */
 /* Gives the terminal back, stops the process group as Ctrl-Z does, and takes the terminal again
- * when it is continued. */
+ * when it is continued. Answers that were not read are thrown away, here and in tty_run. */
 void tty_suspend(void);
 
 /* Gives the terminal to a program, waits for its end and takes it again. *status is its exit status,
@@ -51,5 +51,7 @@ int tty_output_fd(void);
 /* Writes all; gives up when a stop signal comes, or after 3 s in which nothing was taken. False:
  * the terminal is gone. */
 bool tty_write_all(const char *bytes, size_t size);
+/* The same for what sets the terminal back: a stop signal is no reason not to write it. */
+bool tty_write_last(const char *bytes, size_t size);
 
 #endif

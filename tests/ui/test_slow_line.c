@@ -86,6 +86,99 @@ TEST(a_quarter_megabit)
     play_over(256, 40, false);
 }
 
+/* --- the terminal is wanted back in the middle of a picture --- */
+
+static struct vt_session *start_playing(char *const *arguments)
+{
+    struct vt_session *v = vt_start(50, 160, arguments[0], arguments);
+    v->sixel = true;
+    CHECK(vt_wait(v, "Prompt", 10000));
+    vt_type(v, "\033OR");
+    CHECK(vt_wait(v, "frame ", 20000));
+    for (int i = 0; i < 500 && sixels_after(v, 0) < 5; i++)
+        vt_serve(v, 20);
+    CHECK(sixels_after(v, 0) >= 5);
+    return v;
+}
+
+/* Takes nothing from the program until it has to wait: then part of a picture has left. */
+static void hold_back(struct vt_session *v)
+{
+    int there = 0, before = -1;
+    for (int i = 0; i < 100 && (there == 0 || there != before); i++) {
+        before = there;
+        usleep(200000);
+        ioctl(v->master, FIONREAD, &there);
+    }
+    CHECK_MSG(there >= 3000, "%d bytes", there);
+}
+
+/* Where text ends in what was written from start on, 0 = nowhere. */
+static size_t behind(const struct vt_session *v, size_t start, const char *text)
+{
+    const char *p = memmem(v->bytes.data + start, v->bytes.length - start, text, strlen(text));
+    return p ? (size_t)(p - v->bytes.data) + strlen(text) : 0;
+}
+
+/* From start to end there is no more than a shell's few words. */
+static bool is_quiet(const struct vt_session *v, size_t start, size_t end)
+{
+    for (size_t i = start; i < end; i++)
+        if (strchr("#~_", v->bytes.data[i])) /* in every sixel there are some of them */
+            return false;
+    return end - start < 200;
+}
+
+/* Ctrl-Z, and fg: what is left of the picture must not come to the shell's screen. */
+TEST(suspended_in_a_picture)
+{
+    char line[512];
+    snprintf(line, sizeof line, "%s studio -m configs/demo --graphics sixel; echo mine; sleep 1; fg",
+             vt_program());
+    char *arguments[] = {"sh", "-m", "-c", line, NULL};
+    struct vt_session *v = start_playing(arguments);
+    hold_back(v);
+    size_t start = v->bytes.length, left = 0, mine = 0, back = 0;
+    if (write(v->master, "\032", 1) < 0)
+        perror("pty");
+    usleep(300000); /* the key is read while the program cannot write */
+    for (int i = 0; i < 1000 && !back; i++) {
+        vt_serve(v, 20);
+        left = behind(v, start, "\033[?1049l");
+        mine = left ? behind(v, left, "mine\r\n") : 0;
+        back = mine ? behind(v, mine, "\033[?1049h") : 0;
+    }
+    CHECK(left && mine && back);
+    CHECK(is_quiet(v, left, mine) && is_quiet(v, mine, back));
+    CHECK(vt_wait(v, "frame ", 20000));
+    vt_type(v, "\021");
+    CHECK(vt_end(v, 10000) && vt_restored(v));
+    vt_free(v);
+}
+
+/* A key or a signal ends the studio: it does not wait until the picture has left. */
+TEST(left_in_a_picture)
+{
+    char *arguments[] = {(char *)vt_program(), "studio", "-m", "configs/demo", "--graphics", "sixel",
+                         NULL};
+    for (int with_key = 0; with_key < 2; with_key++) {
+        struct vt_session *v = start_playing(arguments);
+        hold_back(v);
+        size_t start = v->bytes.length;
+        if (!with_key)
+            kill(v->pid, SIGTERM);
+        else if (write(v->master, "\021", 1) < 0)
+            perror("pty");
+        usleep(500000);
+        CHECK(vt_end(v, 10000) && vt_restored(v));
+        size_t left = behind(v, start, "\033[?1049l");
+        CHECK(left && vt_find(v, "frame ") < 0);
+        /* what the line holds, and the text that sets the terminal back */
+        CHECK_MSG(v->bytes.length - start < 24000, "%zu bytes", v->bytes.length - start);
+        vt_free(v);
+    }
+}
+
 /* A scene of many colours and much motion, as a clip of the library. */
 static void make_clip(void)
 {
@@ -122,4 +215,4 @@ static void end(void)
     vt_end_home();
 }
 
-TESTS(T(begin), T(twenty_megabit), T(two_megabit), T(a_quarter_megabit), T(end))
+TESTS(T(begin), T(suspended_in_a_picture), T(left_in_a_picture), T(twenty_megabit), T(two_megabit), T(a_quarter_megabit), T(end))

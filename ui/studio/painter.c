@@ -48,6 +48,7 @@ struct painter {
     int next;              /* place to be looked at first */
     bool encoding;
     struct ready ready;
+    bool broken;           /* a picture was begun and not ended */
     struct flow flow;
     size_t budget;         /* bytes that a picture may have */
     int64_t picture_ms;    /* when the last one was there to its end */
@@ -115,6 +116,7 @@ static void give_up_ready(struct painter *p)
     struct place *place = &p->places[p->ready.place];
     place->full = true;
     place->stale = place->wanted.frame != NULL;
+    p->broken = p->broken || p->ready.sent > 0;
     drop_ready(p);
 }
 
@@ -122,7 +124,7 @@ static void give_up_ready(struct painter *p)
 static void remove_picture(const struct painter *p, const struct place *place, struct strbuf *out)
 {
     struct graphics g = {.entry = p->entry, .number = (int)(place - p->places)};
-    if (p->entry && place->covered.rows > 0)
+    if (p->entry)
         graphics_remove(&g, out);
 }
 
@@ -132,7 +134,8 @@ void painter_free(struct painter *p, struct strbuf *out)
         return;
     for (int i = 0; i < PAINTER_PLACES; i++) {
         struct place *place = &p->places[i];
-        remove_picture(p, place, out);
+        if (place->covered.rows > 0)
+            remove_picture(p, place, out);
         drop_picture(&place->wanted);
         graphics_close(place->graphics);
     }
@@ -173,6 +176,13 @@ void painter_forget(struct painter *p)
         p->places[i].stale = p->places[i].wanted.frame != NULL;
         p->places[i].full = true;
     }
+}
+
+void painter_interrupt(struct painter *p)
+{
+    flow_forget(&p->flow);
+    p->broken = true;
+    painter_forget(p);
 }
 
 /* --- placing --- */
@@ -369,6 +379,9 @@ static void send_piece(struct painter *p, int64_t now_ms, struct strbuf *out)
     size_t start = r->sent ? cuts->at[r->sent - 1] : 0, before = out->length;
     bool cursor = canvas_cursor_shown(p->canvas), last = r->sent + 1 == cuts->count;
     if (r->sent == 0) {
+        if (p->broken) /* kitty would take this one for the rest of that one */
+            remove_picture(p, &p->places[r->place], out);
+        p->broken = false;
         p->places[r->place].covered = r->covered;
         r->began_ms = now_ms;
     }

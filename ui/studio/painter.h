@@ -54,6 +54,8 @@ void painter_pump(struct painter *p, int64_t now_ms, struct strbuf *out);
 bool painter_acknowledge(struct painter *p, int count, int64_t now_ms);
 /* All is to be drawn again: the terminal was cleared. */
 void painter_forget(struct painter *p);
+/* What was handed out last was not sent to its end, and of what was sent no answer will come. */
+void painter_interrupt(struct painter *p);
 /* painter_pump would do something now. */
 bool painter_has_work(const struct painter *p);
 /* When painter_pump wants to be called next, -1 = only when something happens. */

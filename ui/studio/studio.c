@@ -238,13 +238,24 @@ static void resize(struct studio *s)
     s->forget = s->dirty = true;
 }
 
+/* What has not left yet is not for the terminal that there is now. Of a sequence that has left in
+ * part, restore_bytes begins with the end. */
+static void drop_output(struct studio *s)
+{
+    s->out.length = s->out_start = 0;
+    painter_interrupt(s->painter);
+}
+
 void studio_reenter(struct studio *s)
 {
+    drop_output(s);
     strbuf_append_text(&s->out, enter_bytes);
     if (s->options->config->mouse)
         strbuf_append_text(&s->out, mouse_bytes);
     strbuf_append_text(&s->out, "\033[?1049h");
     resize(s);
+    if (!s->probe.done)
+        ask_terminal(s); /* what was asked before may have been lost */
 }
 
 static void suspend(struct studio *s)
@@ -394,11 +405,13 @@ static bool open_terminal(struct studio *s, struct dn_error *err)
 
 static void close_terminal(struct studio *s)
 {
+    drop_output(s);
+    strbuf_append_text(&s->out, "\033\\");
     painter_free(s->painter, &s->out);
     canvas_close(s->canvas, &s->out);
     strbuf_append_text(&s->out, restore_bytes);
     if (!s->hung_up)
-        tty_write_all(s->out.data + s->out_start, s->out.length - s->out_start);
+        tty_write_last(s->out.data, s->out.length);
     tty_leave();
 }
 
