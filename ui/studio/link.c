@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "config/prompt_changes.h"
 #include "engine/client.h"
 
 /* RETRY_MS: between tries to reach an engine that was lost. */
@@ -126,6 +127,7 @@ static void job_free(struct link_job *job)
     free(job->prompt);
     free(job->reason);
     free(job->path);
+    free(job->changes);
 }
 
 void link_free(struct link *l)
@@ -228,7 +230,7 @@ static struct link_job *need_job(struct link *l, int64_t id)
     l->jobs = dn_realloc(l->jobs, l->job_count + 1, sizeof *l->jobs);
     job = &l->jobs[l->job_count++];
     *job = (struct link_job){.id = id, .prompt = dn_strdup(""), .reason = dn_strdup(""),
-                             .path = dn_strdup("")};
+                             .path = dn_strdup(""), .changes = dn_strdup("")};
     return job;
 }
 
@@ -241,6 +243,17 @@ static void take_text(char **to, const json_t *message, const char *key)
     }
 }
 
+static void take_changes(struct link_job *job, const json_t *m)
+{
+    const json_t *list = json_object_get(m, "prompt_changes");
+    struct strbuf text = {0};
+    if (list && prompt_changes_read_json(list, &text)) {
+        free(job->changes);
+        job->changes = strbuf_take(&text);
+    }
+    strbuf_done(&text);
+}
+
 static void read_job(struct link_job *job, const json_t *m)
 {
     const char *state = protocol_text(m, "state");
@@ -249,6 +262,7 @@ static void read_job(struct link_job *job, const json_t *m)
     take_text(&job->prompt, m, "prompt");
     take_text(&job->reason, m, "reason");
     take_text(&job->path, m, "path");
+    take_changes(job, m);
     job->seed = (uint64_t)protocol_int(m, "seed", (int64_t)job->seed);
     job->width = protocol_int(m, "width", job->width);
     job->height = protocol_int(m, "height", job->height);
@@ -406,6 +420,9 @@ static void take_reply(struct link *l, enum message_type type, const json_t *m, 
     } else if (type == MESSAGE_QUEUED) {
         l->sink.queued(l->sink.context, protocol_int(m, "job", 0), w.tag);
         ask_jobs(l);
+    } else if (type == MESSAGE_STEERED) {
+        l->sink.steered(l->sink.context, protocol_int(m, "job", 0), protocol_int(m, "chunk", 0),
+                        protocol_int(m, "frame", 0));
     } else if (w.type == MESSAGE_EDIT && !edits_wait(l)) {
         l->sink.edited(l->sink.context);
     } else if (w.type == MESSAGE_PAUSE || w.type == MESSAGE_RESUME || w.type == MESSAGE_MOVE) {
@@ -491,6 +508,14 @@ void link_send_edit(struct link *l, const struct link_edit *edit)
     else
         json_object_set_new(message, "number", json_integer(edit->number));
     send_request(l, message, MESSAGE_EDIT, 0);
+}
+
+void link_send_steer(struct link *l, int64_t job, const char *prompt)
+{
+    json_t *message = protocol_new(MESSAGE_STEER);
+    json_object_set_new(message, "job", json_integer(job));
+    json_object_set_new(message, "prompt", json_string(prompt));
+    send_request(l, message, MESSAGE_STEER, 0);
 }
 
 void link_send_move(struct link *l, int64_t job, int64_t other)

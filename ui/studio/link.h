@@ -16,6 +16,7 @@ struct link_job {
     int64_t id; /* also its clip's */
     enum job_state state;
     char *prompt, *reason, *path; /* never NULL */
+    char *changes;                /* of its prompt, see prompt_changes.h; never NULL */
     uint64_t seed;
     int64_t width, height, frames;
     int64_t chunks, chunks_done;
@@ -56,6 +57,8 @@ struct link_sink {
     void (*job)(void *context, const struct link_job *job);
     void (*frames)(void *context, const struct link_frames *frames);
     void (*queued)(void *context, int64_t job, int tag); /* an enqueue was accepted */
+    /* another prompt holds from this chunk and frame on, from 0 */
+    void (*steered)(void *context, int64_t job, int64_t chunk, int64_t frame);
     void (*edited)(void *context);               /* an edit was done: the catalog has changed */
     void (*trouble)(void *context, const char *text);    /* a request was refused, in words */
     void (*changed)(void *context);                      /* state, queue or status */
@@ -106,6 +109,8 @@ struct link_edit {
     const char *to;    /* NULL = none */
 };
 void link_send_edit(struct link *l, const struct link_edit *edit);
+/* Gives a running job another prompt from its next chunk on. */
+void link_send_steer(struct link *l, int64_t job, const char *prompt);
 /* Moves a waiting job before another one; other 0: to the end. */
 void link_send_move(struct link *l, int64_t job, int64_t other);
 

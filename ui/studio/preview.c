@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/prompt_changes.h"
+
 /* SIDE: longer side of a kept frame; MOST_BYTES: of all kept frames, larger clips are kept smaller. */
 enum { SIDE = 960, ROUNDS_MS = 30000 };
 #define MOST_BYTES (48 * 1024 * 1024)
@@ -119,6 +121,16 @@ static void time_text(double seconds, char *out, size_t size)
         snprintf(out, size, "%d:%02d", whole / 60, whole % 60);
 }
 
+/* Where another prompt begins. */
+static void draw_changes(struct canvas *c, const struct link_job *job, int row, int col, int cols)
+{
+    const char *text = job->changes;
+    struct prompt_change change;
+    while (prompt_changes_next(&text, &change) && change.chunk < job->chunks)
+        canvas_symbol(c, row, col + (int)(change.chunk * cols / job->chunks), ROLE_ACCENT,
+                      SYMBOL_MARK);
+}
+
 void progress_draw(struct studio *s, const struct link_job *job, int row, int col, int cols)
 {
     struct canvas *c = s->canvas;
@@ -145,6 +157,7 @@ void progress_draw(struct studio *s, const struct link_job *job, int row, int co
     if (bar >= 6) {
         bar = bar > 60 ? 60 : bar;
         canvas_bar(c, row, col, bar, share, ROLE_ACCENT);
+        draw_changes(c, job, row, col, bar);
         col += bar + 1;
     }
     canvas_text(c, row, col, end - col, ROLE_TEXT, words);

@@ -49,7 +49,8 @@ struct screen {
     void (*edited)(struct studio *s);                           /* the catalog has changed */
     void (*tick)(struct studio *s);                             /* after anything happened */
     int64_t (*due)(struct studio *s); /* when tick wants to be called, ms, -1 = not */
-    void (*hint)(struct studio *s, const char **names); /* NULL-terminated actions for the bottom line */
+    /* NULL-terminated actions for the bottom line; "make:queue" is make, shown as queue */
+    void (*hint)(struct studio *s, const char **names);
 };
 
 extern const struct screen *const screen_table[SCREEN_COUNT];

@@ -14,6 +14,7 @@
 #include "ui/studio/prompt_pane.h"
 #include "ui/studio/recall_file.h"
 #include "ui/studio/settings_pane.h"
+#include "ui/studio/steering.h"
 #include "ui/studio/work_strip.h"
 
 enum pane { PANE_PROMPT, PANE_SETTINGS, PANE_PREVIEW };
@@ -200,6 +201,40 @@ static void do_sweep(struct studio *s, const char *argument)
         studio_tell(s, ROLE_WARN, "a sweep has 1 to %d seeds", SWEEP_MAX);
     else
         make(s, (struct making){.count = count});
+}
+
+/* With a key of its own: what Enter does must not hang on whether a clip has ended just now. */
+static void do_steer(struct studio *s, const char *argument)
+{
+    struct studio_screen *v = get(s);
+    struct dn_error err;
+    const char *prompt = argument ? argument : prompt_pane_text(&v->prompt);
+    if (!steering_send(s, v->preview.job, prompt, &err))
+        studio_tell_error(s, &err);
+    else if (!argument)
+        report(s, prompt_pane_used(&v->prompt, &err), &err);
+}
+
+static void set_transition(struct studio *s, const char *chunks)
+{
+    struct dn_error err;
+    char *set = dn_asprintf("transition %s", chunks);
+    if (settings_pane_set(&get(s)->settings, set, &err))
+        studio_tell(s, ROLE_TEXT, "transition of the next clips: %lld chunk%s",
+                    (long long)s->settings->request.transition,
+                    s->settings->request.transition == 1 ? "" : "s");
+    else
+        studio_tell_error(s, &err);
+    free(set);
+}
+
+/* Without a number: 0, 1, 2, 4, 8, and 0 again. */
+static void do_transition(struct studio *s, const char *argument)
+{
+    int64_t now = s->settings->request.transition;
+    char next[32];
+    snprintf(next, sizeof next, "%lld", (long long)(now == 0 ? 1 : now >= 8 ? 0 : now * 2));
+    set_transition(s, argument ? argument : next);
 }
 
 static void make_grid(struct studio *s, int64_t data, const char *text)
@@ -559,9 +594,12 @@ static void screen_hint(struct studio *s, const char **names)
 {
     static const char *const text[] = {"make", "next-pane", "newline", "history-search",
                                        "seed-mode", "help", "quit", NULL};
+    static const char *const busy[] = {"make:queue", "steer", "next-pane", "newline",
+                                       "history-search", "seed-mode", "help", "quit", NULL};
     static const char *const list[] = {"enter", "more", "less", "prompt", "sweep", "grid", "stop",
                                        "command", "help", "quit", NULL};
-    const char *const *from = screen_editor(s) == &get(s)->prompt.editor ? text : list;
+    const char *const *from = screen_editor(s) != &get(s)->prompt.editor ? list
+                              : making_running_job(s) ? busy : text;
     for (int i = 0; from[i]; i++)
         names[i] = from[i];
 }
@@ -591,6 +629,10 @@ static const struct action screen_actions[] = {
     {"make", "Enter", WHERE_TEXT, NULL, "make the clip that prompt and settings describe", do_make},
     {"enter", "Enter", WHERE_LIST, NULL, "type the setting's value; play the preview's clip", do_enter},
     {"take", "Alt-n", WHERE_ANY, NULL, "one more take, before all that wait", do_take},
+    {"steer", "Alt-s", WHERE_ANY, "[TEXT]",
+     "the clip that is being made goes on with this prompt from its next chunk on", do_steer},
+    {"transition", "Alt-t", WHERE_ANY, "[N]",
+     "chunks that the next clips take to another prompt: 0, 1, 2, 4, 8", do_transition},
     {"sweep", "x", WHERE_LIST, "[N]", "N clips with seeds one after the other (4)", do_sweep},
     {"grid", "g Alt-g", WHERE_ANY, "[NAME=VALUES]...",
      "a clip of every combination: guidance=1..5 seed=1,2", do_grid},

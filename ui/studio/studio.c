@@ -155,6 +155,13 @@ static void on_queued(void *context, int64_t job, int tag)
                     (long long)job);
 }
 
+/* Counted from 1, as everywhere on the screen. */
+static void on_steered(void *context, int64_t job, int64_t chunk, int64_t frame)
+{
+    studio_tell(context, ROLE_GOOD, "#%lld goes on with it from chunk %lld, frame %lld",
+                (long long)job, (long long)chunk + 1, (long long)frame + 1);
+}
+
 static void on_edited(void *context)
 {
     struct studio *s = context;
@@ -417,7 +424,9 @@ static void close_terminal(struct studio *s)
 
 static void start(struct studio *s)
 {
-    struct link_sink sink = {s, on_job, on_frames, on_queued, on_edited, on_trouble, on_changed};
+    struct link_sink sink = {.context = s, .job = on_job, .frames = on_frames, .queued = on_queued,
+                             .steered = on_steered, .edited = on_edited, .trouble = on_trouble,
+                             .changed = on_changed};
     s->now_ms = dn_now_ms();
     s->tasks = tasks_new();
     s->painter = painter_new(s->tasks, s->canvas);

@@ -86,7 +86,7 @@ static void draw_top(struct studio *s)
 
 static const struct action *find_action(const struct studio *s, const char *name)
 {
-    size_t length = strlen(name);
+    size_t length = strcspn(name, ":");
     const struct action *a = action_named(studio_top(s)->actions, name, length);
     return a ? a : action_named(global_actions, name, length);
 }
@@ -120,11 +120,12 @@ static void draw_hints(struct studio *s, int row)
         if (!a)
             continue;
         hint_key(s, a, text, key, sizeof key);
-        int width = canvas_width(c, key, strlen(key)) + 1 + canvas_width(c, a->name, strlen(a->name));
+        const char *word = strchr(names[i], ':') ? strchr(names[i], ':') + 1 : a->name;
+        int width = canvas_width(c, key, strlen(key)) + 1 + canvas_width(c, word, strlen(word));
         if (!key[0] || col + width + 1 > cols)
             continue;
         col += canvas_text(c, row, col, cols - col, ROLE_KEY, key) + 1;
-        col += canvas_text(c, row, col, cols - col, ROLE_DIM, a->name) + 2;
+        col += canvas_text(c, row, col, cols - col, ROLE_DIM, word) + 2;
     }
 }
 
