@@ -6,7 +6,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/json.h"
+#include "base/mem.h"
 #include "base/safetext.h"
+#include "config/prompt_changes.h"
 #include "store/catalog_labels.h"
 
 void clip_date_text(int64_t ms, char *out, size_t size)
@@ -75,6 +78,16 @@ char *clip_tags_text(struct catalog *catalog, int64_t id)
     return strbuf_take(&text);
 }
 
+char *clip_changes_text(const struct clip *clip)
+{
+    struct strbuf text = {0};
+    json_t *request = json_loads(clip->request_json ? clip->request_json : "", 0, NULL);
+    if (!prompt_changes_read_json(json_object_get(request, "prompt_changes"), &text))
+        text.length = 0;
+    json_decref(request);
+    return strbuf_take(&text);
+}
+
 static void fact(struct studio *s, struct rect r, int *row, const char *label, const char *value)
 {
     if (*row >= r.rows || !value || !value[0])
@@ -111,6 +124,27 @@ static void origin_fact(struct studio *s, struct rect r, int *row, const struct 
     fact(s, r, row, clip_origin_name(clip->origin), text);
 }
 
+/* At most three of them: the other facts want room too. */
+static void change_facts(struct studio *s, struct rect r, int *row, const struct clip *clip)
+{
+    char *changes = clip_changes_text(clip), label[32];
+    const char *text = changes;
+    struct prompt_change c;
+    int count = 0;
+    while (prompt_changes_next(&text, &c)) {
+        if (++count > 3)
+            continue;
+        char *prompt = dn_strndup(c.prompt, c.length);
+        snprintf(label, sizeof label, "chunk %lld", (long long)c.chunk + 1);
+        fact(s, r, row, label, prompt);
+        free(prompt);
+    }
+    snprintf(label, sizeof label, "and %d more", count - 3);
+    if (count > 3)
+        fact(s, r, row, "", label);
+    free(changes);
+}
+
 void clip_draw_facts(struct studio *s, struct rect r, const struct clip *clip, const char *tags)
 {
     char text[160], length[32];
@@ -123,6 +157,7 @@ void clip_draw_facts(struct studio *s, struct rect r, const struct clip *clip, c
             canvas_symbol(s->canvas, r.row + row, col, ROLE_BAD, SYMBOL_HEART);
         row++;
     }
+    change_facts(s, r, &row, clip);
     if (clip->status != JOB_DONE)
         fact(s, r, &row, "state", job_state_name(clip->status));
     fact(s, r, &row, "tags", tags);

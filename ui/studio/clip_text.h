@@ -14,6 +14,8 @@ int clip_draw_stars(struct studio *s, int row, int col, int rating, bool selecte
 int clip_draw_wrapped(struct studio *s, struct rect r, enum role role, const char *text);
 /* Everything about a clip, prompt first. tags may be NULL. */
 void clip_draw_facts(struct studio *s, struct rect r, const struct clip *clip, const char *tags);
+/* Where its prompt changes, as prompt_changes.h has it; the caller frees. */
+char *clip_changes_text(const struct clip *clip);
 /* The clip's tags with spaces between; the caller frees. */
 char *clip_tags_text(struct catalog *catalog, int64_t id);
 

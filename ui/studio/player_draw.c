@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/prompt_changes.h"
 #include "ui/studio/clip_text.h"
 #include "ui/studio/player.h"
 #include "ui/studio/player_zoom.h"
@@ -13,11 +14,14 @@ static void side_title(const struct player *p, int number, bool label, char *out
     const struct player_side *side = &p->sides[number];
     int64_t at = player_frame_of(p, side, p->clock.at);
     bool ended = side->playback.count > 0 && at >= side->playback.count;
-    if (p->count < 2)
-        snprintf(out, size, "#%lld  %s", (long long)side->clip.id, side->clip.prompt);
-    else
+    if (p->count < 2) {
+        size_t length;
+        const char *prompt = side_prompt_at(side, at, &length);
+        snprintf(out, size, "#%lld  %.*s", (long long)side->clip.id, (int)length, prompt);
+    } else {
         snprintf(out, size, "%c  #%lld%s%s%s", 'A' + number, (long long)side->clip.id,
                  ended ? "  ended" : "", label ? "  " : "", label ? side->label : "");
+    }
 }
 
 /* The picture, or why there is none. */
@@ -61,6 +65,21 @@ static void draw_side(struct studio *s, int number, struct rect box)
     draw_picture(s, number, r);
 }
 
+/* Where another prompt begins. */
+static void draw_changes(struct studio *s, struct rect r, int64_t count)
+{
+    struct player *p = player_get(s);
+    const struct player_side *side = player_side(p);
+    const char *text = side->changes ? side->changes : "";
+    struct prompt_change c;
+    while (prompt_changes_next(&text, &c) &&
+           side_chunk_start(side, c.chunk) < side->playback.count) {
+        int64_t tick = player_tick_of(p, side, side_chunk_start(side, c.chunk));
+        canvas_symbol(s->canvas, r.row, r.col + (int)(tick * (r.cols - 1) / count), ROLE_ACCENT,
+                      SYMBOL_MARK);
+    }
+}
+
 /* Ticks where chunks of the clip that keys mean begin, its end, marks, and the place shown. */
 static void draw_scrub(struct studio *s, struct rect r)
 {
@@ -78,6 +97,7 @@ static void draw_scrub(struct studio *s, struct rect r)
         canvas_symbol(s->canvas, r.row, r.col + (int)(tick * (r.cols - 1) / count), ROLE_DIM,
                       SYMBOL_TICK);
     }
+    draw_changes(s, r, count);
     int64_t end = player_tick_of(p, side, side->playback.count);
     if (end > 0 && end < p->clock.count)
         canvas_text(s->canvas, r.row, r.col + (int)(end * (r.cols - 1) / count), 1, ROLE_DIM, "|");

@@ -2,11 +2,14 @@
 #include "ui/studio/player_side.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "config/prompt_changes.h"
 #include "store/catalog.h"
 #include "ui/studio/clip_loader.h"
+#include "ui/studio/clip_text.h"
 #include "ui/studio/player_zoom.h"
 
 void side_clear(struct player_side *side)
@@ -14,6 +17,8 @@ void side_clear(struct player_side *side)
     clip_loader_forget(side);
     playback_clear(&side->playback);
     clip_done(&side->clip);
+    free(side->changes);
+    side->changes = NULL;
     player_cut_clear(&side->cut);
     side->loading = side->fresh = false;
     side->why[0] = side->label[0] = '\0';
@@ -53,6 +58,7 @@ bool side_load(struct studio *s, struct player_side *side, int64_t id, int64_t m
         return false;
     }
     read_chunks(side);
+    side->changes = clip_changes_text(&side->clip);
     side->loading = clip_loader_start(s, &side->clip, max_bytes, side, take_loaded, &err);
     if (!side->loading)
         snprintf(side->why, sizeof side->why, "%.500s", err.message);
@@ -81,4 +87,16 @@ int64_t side_chunk_at(const struct player_side *side, int64_t frame)
     while (side_chunk_start(side, n + 1) <= frame)
         n++;
     return n;
+}
+
+const char *side_prompt_at(const struct player_side *side, int64_t frame, size_t *length)
+{
+    const char *text = side->changes ? side->changes : "", *prompt = side->clip.prompt;
+    struct prompt_change c;
+    *length = strlen(prompt);
+    while (prompt_changes_next(&text, &c) && side_chunk_start(side, c.chunk) <= frame) {
+        prompt = c.prompt;
+        *length = c.length;
+    }
+    return prompt;
 }

@@ -20,6 +20,7 @@ struct player_side {
     char why[512];
     int64_t block;       /* latent frames in a chunk */
     bool single_first;   /* the first chunk is one latent frame */
+    char *changes;       /* of its prompt, see prompt_changes.h; NULL = no clip */
     char label[256];     /* what differs from those beside it */
     struct player_cut cut;
 };
@@ -32,6 +33,9 @@ void side_clear(struct player_side *side);
 int64_t side_chunk_start(const struct player_side *side, int64_t chunk);
 int64_t side_chunk_count(const struct player_side *side);
 int64_t side_chunk_at(const struct player_side *side, int64_t frame);
+
+/* The prompt that holds at a frame; [*length] of a borrowed text. */
+const char *side_prompt_at(const struct player_side *side, int64_t frame, size_t *length);
 
 /* player_labels.c: labels of sides that are compared: seed, words of the prompt, settings. */
 void sides_label(struct player_side *sides, int count);
