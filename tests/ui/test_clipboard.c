@@ -139,7 +139,7 @@ TEST(only_when_wished)
     vt_type(v, "\033OQ");
     CHECK(vt_wait(v, "1 clip", SHORT_MS));
     vt_type(v, "y");
-    CHECK(vt_wait(v, "Ctrl-Y puts it", SHORT_MS));
+    CHECK(vt_wait(v, "Ctrl-Y puts it in", SHORT_MS));
     vt_type(v, "\033OP\031"); /* the prompt: Ctrl-Y */
     CHECK(vt_wait(v, "another" "a red square", SHORT_MS));
     CHECK(!vt_wrote(v, "\033]52"));
@@ -166,6 +166,7 @@ static void try_tmux(const char *options, const char *expected)
     struct vt_session *v = vt_start(24, 80, "tmux", arguments);
     CHECK(vt_wait(v, "engine ready", SHORT_MS));
     copy_in_studio(v);
+    CHECK(vt_wait(v, strstr(options, "passthrough on") ? "terminal's clipboard" : "sent to tmux", SHORT_MS));
     if (expected) {
         CHECK_MSG(wait_wrote(v, expected), "%s", options);
     } else {

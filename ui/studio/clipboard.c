@@ -54,8 +54,12 @@ static void ask(void *data)
 static void asked(void *data, bool dropped)
 {
     struct copy *copy = data;
-    if (!dropped)
+    if (!dropped) {
         clipboard_append(&copy->studio->out, copy->text, copy->passes);
+        if (!copy->passes)
+            studio_tell(copy->studio, ROLE_GOOD,
+                        "copied, and sent to tmux; it needs set-clipboard on to hand it on");
+    }
     free(copy->text);
     free(copy);
 }
@@ -80,12 +84,9 @@ void clipboard_copy(struct studio *s, const char *prompt)
 {
     studio_keep_cut(s, prompt);
     if (!s->options->config->clipboard)
-        studio_tell(s, ROLE_GOOD, "copied: Ctrl-Y puts it into the prompt");
+        studio_tell(s, ROLE_GOOD, "copied: Ctrl-Y puts it in; --clipboard is for other programs");
     else if (reach_terminal(s, prompt))
         studio_tell(s, ROLE_GOOD, "copied, and sent to the terminal's clipboard");
     else
-        studio_tell(s, ROLE_WARN,
-                    "copied: Ctrl-Y puts it into the prompt; a terminal's clipboard "
-                    "takes no more than %d bytes",
-                    CLIPBOARD_MOST);
+        studio_tell(s, ROLE_WARN, "copied: Ctrl-Y puts it in; it is too long for a terminal");
 }

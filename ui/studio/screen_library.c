@@ -214,7 +214,7 @@ static const struct action library_actions[] = {
     {"recall", "e", WHERE_LIST, "[FILE]", "prompt, settings and seed into the studio", library_do_recall_all},
     {"remix", "r", WHERE_LIST, NULL, "the same without the seed", library_do_remix},
     {"recall-prompt", "p", WHERE_LIST, NULL, "only the prompt", library_do_recall_prompt},
-    {"copy-prompt", "y", WHERE_LIST, NULL, "copy the prompt, for Ctrl-Y; see --clipboard", library_do_copy_prompt},
+    {"copy-prompt", "y", WHERE_LIST, NULL, "copy the prompt, for Ctrl-Y", library_do_copy_prompt},
     {"repeat", "R", WHERE_LIST, NULL, "make exactly this again", library_do_repeat},
     {"vary", "V", WHERE_LIST, NULL, "make it with a new seed", library_do_vary},
     {"compare", "c", WHERE_LIST, NULL, "two to four marked clips at once, or it and its parent",

@@ -277,7 +277,7 @@ static const struct action player_actions[] = {
     {"continue", "C", WHERE_LIST, "[CHUNKS]", "go on behind its end", player_do_continue},
     {"vary", "V", WHERE_LIST, "[N]", "the same with a new seed", player_do_vary},
     {"recall", "e", WHERE_LIST, "[FILE]", "prompt, settings and seed into the studio", player_do_recall},
-    {"copy-prompt", "y", WHERE_LIST, NULL, "copy the prompt, for Ctrl-Y; see --clipboard", player_do_copy_prompt},
+    {"copy-prompt", "y", WHERE_LIST, NULL, "copy the prompt, for Ctrl-Y", player_do_copy_prompt},
     {"flip", "c", WHERE_LIST, NULL, "compared clips together, each alone; or with the parent", do_flip},
     {"next-side", "Tab", WHERE_LIST, NULL, "keys mean the next of the compared clips", do_next},
     {"previous-side", "Shift-Tab", WHERE_LIST, NULL, "keys mean the one before", do_previous},

@@ -307,7 +307,7 @@ static const struct action queue_actions[] = {
     {"retry", "R", WHERE_LIST, NULL, "queue it again where it stopped", do_retry},
     {"duplicate", "D", WHERE_LIST, NULL, "the same with a new seed", do_duplicate},
     {"edit", "e", WHERE_LIST, NULL, "its words and settings into the studio", do_edit},
-    {"copy-prompt", "y", WHERE_LIST, NULL, "copy the prompt, for Ctrl-Y; see --clipboard", do_copy_prompt},
+    {"copy-prompt", "y", WHERE_LIST, NULL, "copy the prompt, for Ctrl-Y", do_copy_prompt},
     {0},
 };
 

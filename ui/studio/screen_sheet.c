@@ -346,7 +346,7 @@ static const struct action sheet_table[] = {
     {"recall", "e", WHERE_LIST, "[FILE]", "prompt, settings and seed into the studio", sheet_do_recall},
     {"remix", "r", WHERE_LIST, NULL, "the same without the seed", sheet_do_remix},
     {"recall-prompt", "p", WHERE_LIST, NULL, "only the prompt", sheet_do_recall_prompt},
-    {"copy-prompt", "y", WHERE_LIST, NULL, "copy the prompt, for Ctrl-Y; see --clipboard", sheet_do_copy_prompt},
+    {"copy-prompt", "y", WHERE_LIST, NULL, "copy the prompt, for Ctrl-Y", sheet_do_copy_prompt},
     {"branch", "b", WHERE_LIST, "[CHUNKS]", "keep its first chunks (1), then another prompt",
      sheet_do_branch},
     {"vary", "V", WHERE_LIST, NULL, "the same with a new seed, into this sheet", sheet_do_vary},

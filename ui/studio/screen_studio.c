@@ -651,7 +651,7 @@ static const struct action screen_actions[] = {
      "an earlier prompt with the text left of the cursor", do_history_search},
     {"edit-outside", "Ctrl-X~Ctrl-E", WHERE_TEXT, NULL, "the prompt in your editor ($EDITOR)",
      do_edit_outside},
-    {"copy-prompt", "y", WHERE_LIST, NULL, "copy the prompt; see --clipboard", do_copy_prompt},
+    {"copy-prompt", "y", WHERE_LIST, NULL, "copy the prompt", do_copy_prompt},
     {"undo", "u", WHERE_LIST, NULL, "take the last change of the prompt back", do_undo},
     {"negative", "N Alt-m", WHERE_ANY, "[TEXT]", "what should not be seen: the negative prompt",
      do_negative},
