@@ -109,7 +109,8 @@ deps:
 PROMPT ?= a red butterfly flying to the right over a meadow
 run: deps
 	@$(MAKE) --no-print-directory all
-	@$(BUILD)/danaus generate --local "$$PROMPT" -m configs/demo --show --force
+	@if [ -t 0 ] && [ -t 1 ]; then $(BUILD)/danaus studio "$$PROMPT" -m configs/demo; \
+	else $(BUILD)/danaus generate --local "$$PROMPT" -m configs/demo --show --force; fi
 export PROMPT
 
 # The demo model on held-out prompts, in three attention modes; exits 1 below the bars.

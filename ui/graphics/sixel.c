@@ -13,7 +13,7 @@
 /* NEAR: a pixel that is as near to the colour shown keeps it: noise that nobody sees costs nothing.
  * A clip whose pictures of changes are longer than ENOUGH bytes is given more of it, up to NEAR_MOST,
  * which leaves 30 dB of a meadow that pans (tests/ui/test_picture_numbers). */
-enum { COLOURS = 128, FEW_COLOURS = 64, NEAR = 8, NEAR_MOST = 25, ENOUGH = 64000 };
+enum { COLOURS = 128, FEW_COLOURS = 64, NEAR = 8, NEAR_MOST = 27, ENOUGH = 64000 };
 
 static bool supported(const struct graphics_caps *caps)
 {
@@ -85,8 +85,18 @@ static int take_bytes(char *data, int size, void *context)
     return size;
 }
 
+/* In the dark less is seen as a difference (Weber): a quarter of near at black, all of it from
+ * half bright on. */
+static int near_of(const uint8_t *rgb, int near)
+{
+    int most = rgb[0] > rgb[1] ? rgb[0] : rgb[1];
+    most = most > rgb[2] ? most : rgb[2];
+    return most >= 128 ? near : near * (128 + 3 * most) / 512;
+}
+
 static bool is_near(const uint8_t *rgb, const uint8_t *colour, int near)
 {
+    near = near_of(rgb, near);
     return abs(rgb[0] - colour[0]) <= near && abs(rgb[1] - colour[1]) <= near &&
            abs(rgb[2] - colour[2]) <= near;
 }
