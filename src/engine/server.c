@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/paths.h"
 #include "engine/server_internal.h"
+#include "store/catalog_snapshot.h"
 #include "store/clip_import.h"
 
 enum { TICK_MS = 1000 };
@@ -90,6 +91,9 @@ static bool open_catalog(struct server *s, struct dn_error *err)
     if (!jobs_sweep(s, err) || !catalog_recover_jobs(s->catalog, s->boot, &recovered, err) ||
         !clip_files_sweep(s->catalog, &removed, err) || !clip_import_sweep(s->catalog, err))
         return false;
+    struct dn_error why;
+    if (!catalog_snapshot(s->catalog, catalog_now_ms(), &why))
+        dn_warn("no snapshot of the catalog: %s", why.message);
     if (recovered)
         dn_info("%lld jobs that were interrupted go on", (long long)recovered);
     return true;
