@@ -17,6 +17,7 @@
 #include "base/paths.h"
 #include "store/atomic_file.h"
 #include "store/catalog_internal.h"
+#include "store/library_rebuild.h"
 
 enum { BUSY_TIMEOUT_MS = 5000 };
 
@@ -51,13 +52,13 @@ int catalog_version(const struct catalog *c)
 }
 
 /* Held for life by the writer, released by the kernel when the process ends, however it ends. */
-static bool take_lock(struct catalog *c, struct dn_error *err)
+bool catalog_take_lock(const char *library, int *fd, struct dn_error *err)
 {
-    char *path = dn_path_join(c->library, "catalog.lock");
-    c->lock_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    bool ok = c->lock_fd >= 0 && flock(c->lock_fd, LOCK_EX | LOCK_NB) == 0;
-    if (!ok && c->lock_fd >= 0 && errno == EWOULDBLOCK) {
-        dn_fail(err, DN_E_EXISTS, "the library %s is in use by another engine", c->library);
+    char *path = dn_path_join(library, "catalog.lock");
+    *fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    bool ok = *fd >= 0 && flock(*fd, LOCK_EX | LOCK_NB) == 0;
+    if (!ok && *fd >= 0 && errno == EWOULDBLOCK) {
+        dn_fail(err, DN_E_EXISTS, "the library %s is in use by another engine", library);
         dn_error_hint(err, "danaus engine status tells which; danaus engine stop ends it");
     } else if (!ok) {
         dn_fail(err, DN_E_IO, "cannot lock %s: %s", path, strerror(errno));
@@ -264,9 +265,15 @@ static bool read_version(struct catalog *c, struct dn_error *err)
 
 static bool open_for_writing(struct catalog *c, struct dn_error *err)
 {
-    if (!dn_make_dirs(c->library, err) || !take_lock(c, err))
+    if (!dn_make_dirs(c->library, err) || !catalog_take_lock(c->library, &c->lock_fd, err))
         return false;
-    return dn_path_exists(c->path) || make_new(c, err);
+    if (dn_path_exists(c->path))
+        return true;
+    if (library_has_clips(c->library)) { /* an empty one would give their numbers anew */
+        dn_fail(err, DN_E_FORMAT, "%s holds clips, but their catalog is gone", c->library);
+        return dn_error_hint(err, "danaus library rebuild makes it from their files");
+    }
+    return make_new(c, err);
 }
 
 bool catalog_open(const char *library, enum catalog_mode mode, struct catalog **out,

@@ -178,17 +178,17 @@ static bool insert_row(struct catalog *c, const struct clip *clip, int64_t model
                        int64_t *id, struct dn_error *err)
 {
     static const char sql[] =
-        "INSERT INTO clips(status, origin, created_ms, started_ms, finished_ms, rating, favourite,"
+        "INSERT INTO clips(id, status, origin, created_ms, started_ms, finished_ms, rating, favourite,"
         " width, height, frames, fps, chunks, chunks_done, seed, noise, model_id, sampler,"
         " attention, backend, parent_id, parent_chunk, folder, prompt, negative, notes)"
-        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'',?,?,?)";
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'',?,?,?)";
     struct value parent_chunk = value_int(clip->parent_chunk);
     if (!clip->parent_id)
         parent_chunk.type = VALUE_NULL;
     if (!catalog_run(
             c, sql,
-            VALUES(value_text(state_names[clip->status]), value_text(origin_names[clip->origin]),
-                   value_int(created), value_int_or_null(clip->started_ms),
+            VALUES(value_int_or_null(clip->id), value_text(state_names[clip->status]),
+                   value_text(origin_names[clip->origin]), value_int(created), value_int_or_null(clip->started_ms),
                    value_int_or_null(clip->finished_ms), value_int(clip->rating),
                    value_int(clip->favourite), value_int(clip->width), value_int(clip->height),
                    value_int(clip->frames), value_real(clip->fps), value_int(clip->chunks),
@@ -237,9 +237,13 @@ bool catalog_add_clip(struct catalog *c, const struct clip *clip, int64_t *id,
                                  value_text(clip->timings_json)),
                           NULL, err);
     if (ok) {
-        char *folder = clip_choose_folder(new_id, created, clip->prompt ? clip->prompt : "");
-        ok = catalog_run(c, "UPDATE clips SET folder = ? WHERE id = ?",
-                         VALUES(value_text(folder), value_int(new_id)), NULL, err);
+        char *folder = clip->folder ? dn_strdup(clip->folder)
+                                    : clip_choose_folder(new_id, created,
+                                                         clip->prompt ? clip->prompt : "");
+        ok = catalog_run(c, "UPDATE clips SET folder = ?, trashed_ms = ? WHERE id = ?",
+                         VALUES(value_text(folder), value_int_or_null(clip->trashed_ms),
+                                value_int(new_id)),
+                         NULL, err);
         free(folder);
     }
     if (!catalog_leave(c, ok, err))

@@ -36,7 +36,7 @@ const char *clip_origin_name(enum clip_origin origin);
 /* A clip to be added (strings borrowed, NULL counts as "") or as read (strings its own, never NULL,
  * freed by clip_done). Times are milliseconds since 1970, 0 = not yet. */
 struct clip {
-    int64_t id; /* given by catalog_add_clip() and catalog_enqueue() */
+    int64_t id; /* 0 when adding = given by catalog_add_clip() and catalog_enqueue() */
     enum job_state status;
     enum clip_origin origin;
     const char *prompt, *negative;
@@ -55,7 +55,7 @@ struct clip {
     int rating;              /* 0 (none) to 5 */
     bool favourite;
     const char *notes;
-    const char *folder;      /* relative to the library; given when added */
+    const char *folder;      /* relative to the library; NULL when adding = chosen */
     const char *request_json, *timings_json; /* "" in lists */
 };
 
@@ -68,7 +68,7 @@ struct clip_list {
 
 void clip_list_done(struct clip_list *list);
 
-/* Adds a clip without a job (imports, --local); its folder is chosen, not made. */
+/* Adds a clip without a job (imports, --local, rebuilt rows); its folder is not made. */
 bool catalog_add_clip(struct catalog *catalog, const struct clip *clip, int64_t *id,
                       struct dn_error *err);
 

@@ -61,6 +61,10 @@ struct values {
                     sizeof((const struct value[]){__VA_ARGS__}) / sizeof(struct value)}
 #define NO_VALUES (struct values){NULL, 0}
 
+/* The writer's lock of a library, which lasts until *fd is closed (by the caller, also after false:
+ * -1 when there is none). DN_E_EXISTS: another process writes. */
+bool catalog_take_lock(const char *library, int *fd, struct dn_error *err);
+
 /* "cannot WHAT: why" with a hint, from the connection's last error. False. */
 bool catalog_failed(struct catalog *c, const char *what, struct dn_error *err);
 

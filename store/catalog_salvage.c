@@ -216,6 +216,8 @@ bool catalog_salvage(const char *library, const char *path, int64_t *clips, int6
               dn_fail(err, DN_E_IO, "cannot open %s: %s", old, sqlite3_errmsg(from));
     if (ok) {
         sqlite3_db_config(from, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        /* also of a file that was cut short, and beside entries of the schema that are damaged */
+        sqlite3_exec(from, "PRAGMA writable_schema = ON", NULL, NULL, NULL);
         ok = fill(from, part, &saved, &gone, err);
     }
     sqlite3_close(from);

@@ -14,7 +14,7 @@ static const char *hint_for(int code)
         return "free some space; nothing was lost";
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return "danaus library check tells what is damaged; backups lie beside the catalog";
+        return "danaus library rebuild makes a new catalog of what can be saved";
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return "another program holds the catalog; try again";

@@ -1,4 +1,5 @@
-/* cmd_library: the folder that holds every clip: where it is, how full, whether whole; its move. */
+/* cmd_library: the folder that holds every clip: where it is, how full, whether whole; its move, and
+ * its catalog made anew. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,15 +8,26 @@
 #include "commands/clip_words.h"
 #include "commands/command.h"
 #include "commands/print_usage.h"
+#include "commands/recall_clip.h"
 #include "store/clip_files.h"
 #include "store/library.h"
+#include "store/library_rebuild.h"
 
 struct library_args {
+    char *model;
     bool hash, json;
 };
 
 #define AT(field) .offset = offsetof(struct library_args, field)
 static const struct option own_rows[] = {
+    {.name = "model",
+     .letter = 'm',
+     .type = OPTION_PATH,
+     .group = GROUP_COMMAND,
+     AT(model),
+     .argument = "DIR",
+     .help = "rebuild: where the model lies whose name the recipes have, so that its clips can be "
+             "branched and extended again."},
     {.name = "hash",
      .type = OPTION_BOOL,
      .group = GROUP_COMMAND,
@@ -112,10 +124,47 @@ static bool do_backup(const struct library_args *args, const char *to, struct dn
     return ok;
 }
 
+static void print_unread(void *user, const char *path, const char *what)
+{
+    char line[1024];
+    (void)user;
+    dn_safetext(line, sizeof line, path, strlen(path));
+    printf("%s: ", line);
+    dn_safetext(line, sizeof line, what, strlen(what));
+    printf("%s\n", line);
+}
+
+static bool do_rebuild(const struct library_args *args, const char *word, struct dn_error *err)
+{
+    struct rebuild r = {.recall = recall_clip, .report = print_unread};
+    (void)word;
+    char *path = library_find(NULL, err);
+    r.user = args->model ? realpath(args->model, NULL) : NULL;
+    if (args->model && !r.user)
+        dn_fail(err, DN_E_ARG, "there is no model in %s", args->model);
+    bool ok = path && (!args->model || r.user) && library_rebuild(path, &r, err);
+    if (ok && r.base == REBUILD_SALVAGE)
+        printf("%lld rows saved of the damaged catalog, %lld places in it lost\n",
+               (long long)r.kept, (long long)r.lost);
+    if (ok && r.base == REBUILD_SNAPSHOT)
+        printf("%lld rows from %s\n", (long long)r.kept, r.snapshot);
+    if (ok)
+        printf("%lld rows made of files, %lld things that could not be used\n", (long long)r.added,
+               (long long)r.unread);
+    if (ok && r.aside)
+        printf("the damaged catalog is kept as %s\n", r.aside);
+    free(r.snapshot);
+    free(r.aside);
+    free(r.user);
+    free(path);
+    return ok;
+}
+
 static const struct {
     const char *name;
     bool (*act)(const struct library_args *args, const char *word, struct dn_error *err);
-} actions[] = {{"show", do_tell}, {"move", do_move}, {"check", do_check}, {"backup", do_backup}};
+} actions[] = {{"show", do_tell}, {"move", do_move}, {"check", do_check}, {"backup", do_backup},
+             {"rebuild", do_rebuild}};
 
 static bool act(const struct library_args *args, char **words, int count, struct dn_error *err)
 {
@@ -124,7 +173,7 @@ static bool act(const struct library_args *args, char **words, int count, struct
         if (strcmp(name, actions[i].name) == 0)
             return actions[i].act(args, count > 1 ? words[1] : NULL, err);
     dn_fail(err, DN_E_ARG, "there is no action \"%s\"", name);
-    return dn_error_hint(err, "danaus library show, move, check or backup");
+    return dn_error_hint(err, "danaus library show, move, check, backup or rebuild");
 }
 
 static int run_library(int argc, char **argv)
@@ -137,6 +186,7 @@ static int run_library(int argc, char **argv)
     settings_init(&settings, NULL, NULL);
     bool ok = options_parse_argv(&settings, &usage, &args, argc, argv, 1, &words, &err) &&
               act(&args, argv + 1, words, &err);
+    option_free(own_rows, OWN_COUNT, &args);
     settings_done(&settings);
     return ok ? EXIT_DONE : command_fail("library", &err);
 }
@@ -148,15 +198,29 @@ static void print_options(FILE *out, bool man)
 
 const struct command cmd_library_entry = {
     .name = "library",
-    .summary = "Where the clips are: look, move, check",
-    .synopsis = "[show | move FOLDER | check | backup FILE] [OPTIONS]",
+    .summary = "Where the clips are: look, move, check, rebuild",
+    .synopsis = "[show | move FOLDER | check | backup FILE | rebuild] [OPTIONS]",
     .details = "The library is $DANAUS_LIBRARY, else where it was moved to, else danaus in "
                "$XDG_DATA_HOME.\n"
                "move takes everything along, also to another disk, where each copied file is "
                "compared; it\n"
                "wants the engine stopped. check reads the catalog and every file. backup writes "
                "the catalog,\n"
-               "not the clips, as one file.",
+               "not the clips, as one file.\n"
+               "rebuild makes a new catalog where it is gone or damaged; a sound one is left alone. "
+               "It\n"
+               "takes what can be read of the damaged one, which is kept as "
+               "catalog-damaged-DATE.db, else\n"
+               "the newest sound snapshot; then each clip's folder that has no row gets one from "
+               "its files:\n"
+               "number and day of the folder, sizes of the video, and prompt, seed and settings of "
+               "the\n"
+               "recipe in it. Stars, tags, collections, notes and which clip came from which are in "
+               "the\n"
+               "catalog only: the engine copies it when it starts, once a week, to "
+               "backups/catalog-DATE.db\n"
+               "in the library, and keeps the last ten. What is newer comes back without them.\n"
+               "rebuild wants the engine stopped.",
     .print_options = print_options,
     .run = run_library,
 };
