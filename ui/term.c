@@ -63,7 +63,7 @@ static bool ask(struct term *term, struct graphics_caps *caps)
 {
     if (!term_may_ask())
         return false;
-    const char *questions = probe_questions();
+    const char *questions = probe_questions(term_is_multiplexer());
     send_bytes(term, questions, strlen(questions));
     int64_t deadline = now_ms() + ANSWER_MS;
     while (!term->probe.done && !wants_to_end(term) && now_ms() < deadline)

@@ -38,6 +38,12 @@ int term_text_colours(const struct probe *probe)
     return strstr(environment("TERM"), "256color") || probe->version[0] ? 256 : 0;
 }
 
+bool term_is_multiplexer(void)
+{
+    const char *name = environment("TERM");
+    return strncmp(name, "tmux", 4) == 0 || strncmp(name, "screen", 6) == 0;
+}
+
 bool term_may_ask(void)
 {
     const char *name = environment("TERM");

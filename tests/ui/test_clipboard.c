@@ -148,8 +148,8 @@ TEST(only_when_wished)
 
 static bool ask_tmux(const char *command)
 {
-    char line[64];
-    snprintf(line, sizeof line, "tmux -L danaus %s >/dev/null 2>&1", command);
+    char line[128];
+    snprintf(line, sizeof line, "{ tmux -L danaus %s; } >/dev/null 2>&1", command);
     return system(line) == 0;
 }
 
@@ -173,6 +173,7 @@ static void try_tmux(const char *options, const char *expected)
         vt_serve(v, 3000);
         CHECK(!vt_wrote(v, PROMPT_DIGITS));
     }
+    CHECK(!ask_tmux("display -p '#{pane_title}' | grep Gi=")); /* no question became the title */
     quit(v);
     /* it leaves with its last window; the next one reads its own file */
     for (int64_t by = dn_now_ms() + SHORT_MS; dn_now_ms() < by && ask_tmux("list-sessions");)

@@ -188,6 +188,19 @@ TEST(terminals_that_must_not_be_asked)
     strbuf_done(&out.bytes);
 }
 
+/* tmux takes kitty's question for the title of its pane. */
+TEST(multiplexers_keep_their_titles)
+{
+    static const char *const names[] = {"xterm-256color", "tmux-256color", "screen.xterm-256color"};
+    for (int i = 0; i < 3; i++) {
+        struct outcome out = play_on(&(struct terminal){.name = names[i], .answers = "\033[?62;4c",
+                                                        .acknowledges = true});
+        CHECK(WIFEXITED(out.status) && out.frames > 0 && count_text(&out.bytes, "\033[>0q") == 1);
+        CHECK_MSG(count_text(&out.bytes, "\033_") == (i == 0), "%s", names[i]);
+        strbuf_done(&out.bytes);
+    }
+}
+
 TEST(ended_early)
 {
     static const char *const keys[] = {"q", "\003"};
@@ -215,4 +228,5 @@ TEST(signals_restore_the_terminal)
 }
 
 TESTS(T(every_way_to_draw), T(silent_terminals), T(terminals_that_must_not_be_asked),
-      T(ended_early), T(signals_restore_the_terminal))
+      T(multiplexers_keep_their_titles), T(ended_early),
+      T(signals_restore_the_terminal))

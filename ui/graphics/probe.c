@@ -6,14 +6,17 @@
 
 enum { GROUND, ESCAPE, CSI, STRING, STRING_ESCAPE };
 
-const char *probe_questions(void)
+#define NAME "\033[>0q"                                    /* XTVERSION */
+#define KITTY "\033_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\033\\" /* kitty: may I send a pixel? */
+#define OTHERS                                                                                     \
+    "\033[?1;1;0S\033[?2;1;0S\033[?2;4;0S" /* registers, size now, largest size */                 \
+    "\033[14t\033[16t"                     /* window and cell, px */                               \
+    "\033[?2026$p"                         /* synchronised output */                               \
+    "\033[c"                               /* DA1, the fence */
+
+const char *probe_questions(bool multiplexer)
 {
-    return "\033[>0q"                                     /* XTVERSION */
-           "\033_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\033\\"   /* kitty: may I send a pixel? */
-           "\033[?1;1;0S\033[?2;1;0S\033[?2;4;0S"         /* registers, size now, largest size */
-           "\033[14t\033[16t"                             /* window and cell, px */
-           "\033[?2026$p"                                 /* synchronised output */
-           "\033[c";                                      /* DA1, the fence */
+    return multiplexer ? NAME OTHERS : NAME KITTY OTHERS;
 }
 
 const char *probe_acknowledge(void)

@@ -31,8 +31,8 @@ struct probe {
     char text[PROBE_STRING_MAX];
 };
 
-/* The questions. */
-const char *probe_questions(void);
+/* The questions. multiplexer: without kitty's, which tmux and screen take for a window's title. */
+const char *probe_questions(bool multiplexer);
 /* Asks for the acknowledgement that probe.acknowledged counts. */
 const char *probe_acknowledge(void);
 

@@ -231,7 +231,7 @@ static void ask_terminal(struct studio *s)
     }
     /* the background first: the fence, which comes last, must come last */
     strbuf_append_text(&s->out, probe_background_question());
-    strbuf_append_text(&s->out, probe_questions());
+    strbuf_append_text(&s->out, probe_questions(term_is_multiplexer()));
     s->answer_by_ms = s->now_ms + ANSWER_MS;
 }
 
