@@ -151,6 +151,28 @@ TEST(branch_continue_and_tree)
 }
 
 /* Another order, kept for the next time; the clip made first stands at the top, then at the bottom. */
+/* A picture that moves leaves nothing behind, also where its new area is. */
+TEST(a_picture_moves)
+{
+    struct vt_session *v = vt_studio(30, 200, prompt);
+    vt_type(v, F("R"));
+    CHECK(vt_wait(v, "/9", 5000));
+    vt_type(v, " ");
+    vt_serve(v, 500);
+    int before = count_blocks(v);
+    CHECK(before > 100);
+    for (int i = 0; i < 2; i++) {
+        vt_type(v, "i");
+        vt_serve(v, 300);
+        CHECK((vt_find(v, "Details") >= 0) == (i == 0));
+        int now = 0;
+        for (int64_t end = dn_now_ms() + 10000; dn_now_ms() < end && (now = count_blocks(v)) != before;)
+            vt_serve(v, 50);
+        CHECK_MSG(now == before, "%d cells, then %d", before, now);
+    }
+    quit(v);
+}
+
 TEST(sorted_and_kept)
 {
     struct vt_session *v = vt_studio(24, 80, prompt);
@@ -623,7 +645,7 @@ static void end(void)
 }
 
 TESTS(T(begin), T(first_screen_comes_at_once), T(a_clip_from_start_to_end), T(branch_continue_and_tree),
-      T(compare_at_once), T(saves_a_frame), T(sorted_and_kept), T(collections_and_tags), T(exports), T(another_engine), T(suspended_and_continued),
+      T(a_picture_moves), T(compare_at_once), T(saves_a_frame), T(sorted_and_kept), T(collections_and_tags), T(exports), T(another_engine), T(suspended_and_continued),
       T(the_users_editor), T(what_was_typed_is_kept),
       T(signals_give_the_terminal_back), T(hostile_text_stays_text), T(resizes), T(keys_of_the_users),
       T(late_answers_are_no_keys), T(without_utf8_and_without_colours), T(odd_names_of_terminals),

@@ -19,7 +19,7 @@ enum { LEAST_BUDGET = 1000, MOST_BUDGET = 64000 };
 struct place {
     struct painter_picture wanted; /* frames held; frame NULL = empty */
     bool mentioned, stale;
-    bool drop;                     /* another quality: the picture shown goes first */
+    bool drop;                     /* another quality, place or size: the picture shown goes first */
     bool full;                     /* the cells may show something else than was sent last */
     int64_t full_ms;               /* when a full one was encoded */
     struct graphics *graphics;     /* NULL while a thread has it, or none was made */
@@ -204,6 +204,11 @@ static bool same_rect(struct rect a, struct rect b)
     return a.row == b.row && a.col == b.col && a.rows == b.rows && a.cols == b.cols;
 }
 
+static bool same_size(const struct frame *a, const struct frame *b)
+{
+    return a->width == b->width && a->height == b->height;
+}
+
 void painter_place(struct painter *p, int number, const struct painter_picture *picture)
 {
     struct place *place = &p->places[number];
@@ -213,6 +218,11 @@ void painter_place(struct painter *p, int number, const struct painter_picture *
     canvas_claim(p->canvas, picture->area);
     place->mentioned = true;
     place->full = place->full || moved;
+    if (moved || (place->wanted.frame && !same_size(place->wanted.frame, picture->frame))) {
+        place->drop = true; /* it lies elsewhere, maybe still inside the new area */
+        if (p->ready.place == number)
+            give_up_ready(p);
+    }
     place->stale = place->stale || moved || place->wanted.frame != picture->frame;
     struct painter_picture before = place->wanted;
     hold_picture(&place->wanted, picture);
@@ -312,7 +322,7 @@ static void encoded(void *data, bool dropped)
         p->encoding = false;
         place->graphics = e->graphics;
         bool fits = same_rect(place->wanted.area, e->picture.area) && place->wanted.frame &&
-                    e->level == p->level;
+                    same_size(place->wanted.frame, e->picture.frame) && e->level == p->level;
         place->full = place->full || !(e->ok && fits);
         place->stale = place->stale || (place->wanted.frame && !fits);
         if (e->ok && fits) {
