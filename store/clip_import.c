@@ -2,6 +2,7 @@
 #include "store/clip_import.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "base/paths.h"
 #include "store/atomic_file.h"
 #include "store/catalog_internal.h"
+#include "store/fault.h"
 #include "store/file_hash.h"
 #include "store/file_tree.h"
 #include "store/thumbnail.h"
@@ -132,7 +134,7 @@ void clip_import_done(struct catalog *c, struct clip_import *import)
  * clip; its number is given anew. It makes room, and library check tells of it. */
 static bool rename_folder(const char *from, const char *to, struct dn_error *err)
 {
-    if (rename(from, to) == 0)
+    if (fault_rename(AT_FDCWD, from, AT_FDCWD, to, 0) == 0)
         return true;
     if (errno == ENOTEMPTY || errno == EEXIST) {
         char *aside = dn_asprintf("%s.orphan-%" PRId64, to, catalog_now_ms());

@@ -18,6 +18,7 @@
 #include "store/catalog_snapshot.h"
 #include "store/clip_files.h"
 #include "store/clip_latents.h"
+#include "store/fault.h"
 #include "store/file_tree.h"
 #include "store/media_probe.h"
 #include "store/thumbnail.h"
@@ -466,7 +467,7 @@ static bool swap(const char *library, const char *part, struct rebuild *r, struc
     bool ok =
         set_aside(log, aside_log, err) && set_aside(path, aside, err) && tree_sync(library, err);
     if (ok && ((unlink(log) != 0 && errno != ENOENT) || (unlink(index) != 0 && errno != ENOENT) ||
-               rename(new, path) != 0))
+               fault_rename(AT_FDCWD, new, AT_FDCWD, path, 0) != 0))
         ok = dn_fail(err, DN_E_IO, "cannot put %s into its place: %s", path, strerror(errno));
     ok = ok && tree_sync(library, err);
     if (ok && damaged)
