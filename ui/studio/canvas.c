@@ -63,6 +63,8 @@ static bool start_screen(struct canvas *c, const char *term, struct dn_error *er
     /* a name that nobody knows is most likely one of xterm's many relatives */
     bool known = term && term[0] && strlen(term) < 64;
     use_env(FALSE);
+    /* nothing of ours needs them, and a broken table of them ends ncurses 6.4 in tigetstr */
+    use_extended_names(FALSE);
     if (known)
         c->screen = new_screen(term, c->out, c->in);
     if (!c->screen && !(known && strcmp(term, "dumb") == 0))
