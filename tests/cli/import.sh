@@ -85,6 +85,33 @@ works export 1 -o again.mp4
 works library check
 check "whole" grep -q '^the library is whole$' "$log/out"
 
+# a recipe that lies is only text: the pictures say how large and how many, no parent is taken, and no
+# control character reaches the terminal
+works export 1 -o lies.gif --no-recipe
+cat >lies.gif.json <<'LIES'
+{"danaus":"9","model":{"name":"../../\u001b[31mred","sha256":"x"},
+ "request":{"prompt":"hi there","frames":81,"size":"832x480","seed":7}}
+LIES
+works import lies.gif --json
+check "the pictures' size" grep -q '"width":64,"height":64,' "$log/out"
+check "and number" grep -q '"frames":5}' "$log/out"
+works show last
+check "its words" grep -q 'there' "$log/out"
+check "as text" lacks "$escape" "$log/out"
+check "the true size" lacks 832 "$log/out"
+works list
+check "in lists too" lacks "$escape" "$log/out"
+works rm last
+works trash empty
+works export 1 -o parent.gif --no-recipe --size 32x32
+echo '{"request":{"prompt":"mine","seed":7,"parent":1,"relation":"branch"}}' >parent.gif.json
+works import parent.gif
+works show last --json
+check "no parent from outside" grep -q '"parent":0,' "$log/out"
+check "a recipe with more than it may have is none" grep -q '"prompt":"parent"' "$log/out"
+works rm last
+works trash empty
+
 # what a killed import leaves goes when an engine starts
 works engine stop
 mkdir "$XDG_DATA_HOME/danaus/incoming/left"
