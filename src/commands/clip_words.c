@@ -8,6 +8,7 @@
 #include "base/number.h"
 #include "store/catalog_search.h"
 #include "store/library.h"
+#include "store/library_rebuild.h"
 
 bool library_read(struct catalog **out, struct dn_error *err)
 {
@@ -16,7 +17,9 @@ bool library_read(struct catalog **out, struct dn_error *err)
     bool ok = path != NULL;
     if (ok && !catalog_exists(path)) {
         ok = dn_fail(err, DN_E_IO, "there is no library in %s yet", path);
-        dn_error_hint(err, "danaus generate \"a red butterfly\" makes its first clip");
+        dn_error_hint(err, "%s", library_has_clips(path)
+                                     ? "danaus library rebuild makes a catalog for its clips"
+                                     : "danaus generate \"a red butterfly\" makes its first clip");
     }
     ok = ok && catalog_open(path, CATALOG_READ, out, err);
     free(path);

@@ -23,6 +23,7 @@ for n in 1 2 3; do facts $n >"$home/facts$n"; done
 cp "$lib/catalog.db" "$home/kept.db"
 rm "$lib/catalog.db"
 printf 'a stale log' >"$lib/catalog.db-wal"
+refuses 1 'danaus library rebuild' list
 refuses 1 'danaus library rebuild' engine start
 refuses 2 'no model' library rebuild -m nowhere
 works library rebuild -m "$demo"
