@@ -223,6 +223,23 @@ TEST(changes_of_the_prompt_are_taken_back)
     quit(v);
 }
 
+/* The player waits for a clip that is not done, and then plays it. */
+TEST(a_clip_asked_for_too_early)
+{
+    char *arguments[] = {"danaus", "studio", "-m",        "configs/demo", "--frames",   "481", "--size",
+                         "160x96", "--seed", "4",         "--threads",    "1", "a red square", NULL};
+    struct vt_session *v = vt_start(24, 80, vt_program(), arguments);
+    CHECK(vt_wait(v, "engine ready", 20000));
+    vt_type(v, "\r");
+    CHECK(vt_wait(v, "making a clip", 20000));
+    vt_type(v, ESCAPE "OS"); /* F4 */
+    CHECK(vt_wait(v, "481f", 5000));
+    vt_type(v, "\r");
+    CHECK(vt_wait(v, "it is running", 3000));
+    CHECK(vt_wait(v, "/481 ", 120000));
+    quit(v);
+}
+
 static void begin(void)
 {
     vt_make_home();
@@ -238,4 +255,5 @@ static void end(void)
 }
 
 TESTS(T(begin), T(a_sheet_fills), T(a_sweep_that_is_cancelled), T(a_grid_of_settings),
-      T(recall_from_a_file), T(changes_of_the_prompt_are_taken_back), T(end))
+      T(recall_from_a_file), T(a_clip_asked_for_too_early),
+      T(changes_of_the_prompt_are_taken_back), T(end))

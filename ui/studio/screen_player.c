@@ -86,6 +86,20 @@ static void player_enter(struct studio *s)
     clip_query_free(query);
 }
 
+/* A clip that could not be shown while it was being made is whole now. */
+static void player_job(struct studio *s, const struct link_job *job)
+{
+    struct player *p = player_get(s);
+    int64_t clips[PLAYER_SIDES];
+    bool waits = false;
+    for (int i = 0; i < p->count; i++) {
+        clips[i] = p->sides[i].clip.id;
+        waits = waits || (clips[i] == job->id && p->sides[i].why[0]);
+    }
+    if (waits && job->state == JOB_DONE)
+        load_clips(s, clips, p->count);
+}
+
 /* --- time --- */
 
 static bool is_shown(const struct studio *s)
@@ -303,6 +317,7 @@ const struct screen screen_player_entry = {
     .enter = player_enter,
     .draw = player_draw,
     .click = player_click,
+    .job = player_job,
     .tick = player_tick,
     .due = player_due,
     .hint = player_hint,
