@@ -133,6 +133,7 @@ static bool blocks_encode(struct graphics *g, const uint8_t *rgb, struct strbuf 
         g->near = g->near + 3 < NEAR_MOST ? g->near + 3 : NEAR_MOST;
     else if (!all && (!g->budget || bytes < g->budget * 3 / 4))
         g->near -= g->near > NEAR;
+    g->exact = all && g->caps.quality == 0;
     g->full = false;
     return true;
 }

@@ -55,6 +55,7 @@ struct graphics {
     uint8_t *reduced;                 /* sixel: scratch, one row of pixels */
     uint8_t *shown; /* what the terminal shows, as indexed or as cells of blocks; NULL = unknown */
     int near;       /* sixel and blocks: differences a channel that are let be */
+    bool exact; /* the picture encoded last has the best colour for each pixel: set by the way */
     bool full; /* the next picture must not build on the last: set by the caller, then false */
 };
 

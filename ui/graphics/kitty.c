@@ -109,6 +109,7 @@ static bool kitty_encode(struct graphics *g, const uint8_t *rgb, struct strbuf *
     }
     free(small);
     free(pixels);
+    g->exact = g->caps.quality == 0;
     return true;
 }
 

@@ -182,6 +182,7 @@ static bool sixel_frame(struct graphics *g, const uint8_t *rgb, struct strbuf *o
     bool full = g->full || !g->shown || !g->caps.sixel_keeps, ok = true;
     if (!g->shown && g->budget && g->budget < ENOUGH / 2)
         g->near = NEAR_MOST; /* the line is known to be slow */
+    bool exact = g->near <= NEAR;
     map(g, rgb, full);
     if (full && g->piece == 0)
         ok = full_frame(g, out, err);
@@ -197,6 +198,7 @@ static bool sixel_frame(struct graphics *g, const uint8_t *rgb, struct strbuf *o
         g->near -= g->near > NEAR;
     g->shown = g->shown ? g->shown : dn_malloc(size);
     memcpy(g->shown, g->indexed, size);
+    g->exact = full && exact && g->caps.quality == 0;
     g->full = false;
     return ok;
 }

@@ -23,7 +23,7 @@ struct flow_piece {
     size_t bytes, under_way; /* under_way: with it, when it was sent */
     int64_t sent_ms;
     int64_t began_ms; /* of the last piece of a picture: when its first one was sent; else -1 */
-    size_t whole;     /* and the bytes of all of it */
+    size_t whole;     /* and the bytes of all of it, 0 = as many as it needed */
 };
 
 struct flow {

@@ -13,6 +13,8 @@
  * bounds did not help; LATE_ANSWERS in a row, or two that are far too late, lower the quality, and it is raised again when for QUICK_MS
  * none was late and there is room for SPARE times as much. */
 enum { PICTURES_OUT = 2, ANSWER_MS = 2000, STILL_MS = 1000, FULL_MS = 2000, SLOW_FULL_MS = 30000 };
+/* SHARP_MS: a picture that stays so long is sent as good as it can be. */
+enum { SHARP_MS = 300 };
 enum { GOAL_MS = 70, LATE_MS = 110, LATE_ANSWERS = 6, QUICK_MS = 15000, SPARE = 4, LEVELS = 5 };
 enum { LEAST_BUDGET = 1000, MOST_BUDGET = 64000 };
 
@@ -22,6 +24,9 @@ struct place {
     bool drop;                     /* another quality, place or size: the picture shown goes first */
     bool full;                     /* the cells may show something else than was sent last */
     int64_t full_ms;               /* when a full one was encoded */
+    int64_t changed_ms;            /* when another frame was wanted */
+    bool sharp;                    /* what was encoded last is as good as it can be */
+    int level;                     /* what graphics was made for */
     struct graphics *graphics;     /* NULL while a thread has it, or none was made */
     struct rect graphics_area;     /* what graphics was made for */
     uint64_t graphics_clip;
@@ -36,6 +41,7 @@ struct ready {
     int sent;              /* pieces */
     int place;             /* -1 = none */
     struct rect covered;
+    bool sharp;            /* sent without haste */
     int64_t began_ms;      /* its first piece was sent */
 };
 
@@ -70,6 +76,7 @@ struct encoding {
     const struct graphics_entry *entry;
     int level;
     size_t piece, budget;
+    bool sharp;
     struct strbuf bytes;
     bool ok;
 };
@@ -192,8 +199,9 @@ void painter_hide(struct painter *p, bool hidden)
     p->hidden = hidden;
 }
 
-void painter_begin(struct painter *p)
+void painter_begin(struct painter *p, int64_t now_ms)
 {
+    p->now_ms = now_ms;
     p->hidden = false;
     for (int i = 0; i < PAINTER_PLACES; i++)
         p->places[i].mentioned = false;
@@ -223,7 +231,10 @@ void painter_place(struct painter *p, int number, const struct painter_picture *
         if (p->ready.place == number)
             give_up_ready(p);
     }
-    place->stale = place->stale || moved || place->wanted.frame != picture->frame;
+    if (moved || place->wanted.frame != picture->frame) {
+        place->stale = true;
+        place->changed_ms = p->now_ms;
+    }
     struct painter_picture before = place->wanted;
     hold_picture(&place->wanted, picture);
     drop_picture(&before);
@@ -310,7 +321,10 @@ static void encode(void *data)
     g->col = e->picture.area.col + (e->picture.area.cols - g->cols) / 2 + 1;
     g->piece = e->piece;
     g->budget = e->budget;
+    int near = g->near; /* what the line can take is known for when it moves again */
+    g->near = e->sharp ? 0 : near;
     e->ok = graphics_encode(g, e->picture.frame->rgb24, &e->bytes, &err);
+    g->near = e->sharp ? near : g->near;
 }
 
 static void encoded(void *data, bool dropped)
@@ -322,12 +336,14 @@ static void encoded(void *data, bool dropped)
         p->encoding = false;
         place->graphics = e->graphics;
         bool fits = same_rect(place->wanted.area, e->picture.area) && place->wanted.frame &&
-                    same_size(place->wanted.frame, e->picture.frame) && e->level == p->level;
+                    same_size(place->wanted.frame, e->picture.frame) &&
+                    (e->sharp || e->level == p->level);
+        place->sharp = e->sharp || !e->ok || e->graphics->exact;
         place->full = place->full || !(e->ok && fits);
         place->stale = place->stale || (place->wanted.frame && !fits);
         if (e->ok && fits) {
             p->ready = (struct ready){
-                .bytes = e->bytes, .cuts = e->graphics->cuts, .place = e->place,
+                .bytes = e->bytes, .cuts = e->graphics->cuts, .place = e->place, .sharp = e->sharp,
                 .covered = {e->graphics->row - 1, e->graphics->col - 1, e->graphics->rows,
                             e->graphics->cols}};
             e->bytes = (struct strbuf){0};
@@ -341,14 +357,14 @@ static void encoded(void *data, bool dropped)
     free(e);
 }
 
-static void start_encoding(struct painter *p, int number)
+static void start_encoding(struct painter *p, int number, bool sharp)
 {
     struct place *place = &p->places[number];
     struct frame *f = place->wanted.frame;
     struct encoding *e = dn_calloc(1, sizeof *e);
     bool fits = same_rect(place->graphics_area, place->wanted.area) &&
                 place->graphics_clip == place->wanted.clip && place->graphics_width == f->width &&
-                place->graphics_height == f->height;
+                place->graphics_height == f->height && place->level == (sharp ? 0 : p->level);
     if (!fits) {
         graphics_close(place->graphics);
         place->graphics = NULL;
@@ -357,12 +373,13 @@ static void start_encoding(struct painter *p, int number)
     e->place = number;
     e->graphics = place->graphics;
     e->caps = p->caps;
-    e->entry = p->level + 1 < LEVELS ? p->entry : &graphics_blocks_entry;
-    e->level = p->level;
-    e->budget = p->budget;
+    e->sharp = sharp;
+    e->level = place->level = sharp ? 0 : p->level;
+    e->entry = e->level + 1 < LEVELS ? p->entry : &graphics_blocks_entry;
+    e->budget = sharp ? 0 : p->budget;
     e->piece = p->silent ? 0 : flow_piece_bytes(&p->flow);
     int64_t full_ms = p->budget < MOST_BUDGET ? SLOW_FULL_MS : FULL_MS;
-    if (place->graphics && (place->full || p->now_ms >= place->full_ms + full_ms))
+    if (place->graphics && (place->full || sharp || p->now_ms >= place->full_ms + full_ms))
         place->graphics->full = true;
     if (!place->graphics || place->graphics->full)
         place->full_ms = p->now_ms;
@@ -407,7 +424,7 @@ static void send_piece(struct painter *p, int64_t now_ms, struct strbuf *out)
     struct flow_piece *piece = flow_sent(&p->flow, out->length - before, now_ms);
     if (last) {
         piece->began_ms = r->began_ms;
-        piece->whole = r->bytes.length;
+        piece->whole = r->sharp ? 0 : r->bytes.length;
         drop_ready(p);
     }
     else {
@@ -434,38 +451,58 @@ static bool may_send(const struct painter *p, int64_t now_ms)
            flow_may_send(&p->flow, r->cuts.at[r->sent] - start);
 }
 
-static void send_ready(struct painter *p, int64_t now_ms, struct strbuf *out)
+/* False: the screen must be drawn first. */
+static bool send_ready(struct painter *p, int64_t now_ms, struct strbuf *out)
 {
     if (p->ready.place >= 0 && p->flow.count == 0 && may_send(p, now_ms)) {
         strbuf_append_text(out, probe_acknowledge()); /* alone: how long is the way? */
         flow_sent(&p->flow, strlen(probe_acknowledge()), now_ms);
     }
     while (p->ready.place >= 0 && may_send(p, now_ms)) {
-        const struct place *place = &p->places[p->ready.place];
-        if (place->wanted.frame && covers(place->wanted.area, p->ready.covered))
-            send_piece(p, now_ms, out);
-        else
+        struct place *place = &p->places[p->ready.place];
+        bool late = p->ready.sharp && place->stale; /* it moves again */
+        if (late || !place->wanted.frame || !covers(place->wanted.area, p->ready.covered)) {
             give_up_ready(p);
+        } else if (p->ready.sent == 0 && place->covered.rows > 0 &&
+                   !covers(p->ready.covered, place->covered)) {
+            place->drop = true; /* it was a larger one */
+            return false;
+        } else {
+            send_piece(p, now_ms, out);
+        }
     }
+    return true;
 }
 
-void painter_pump(struct painter *p, int64_t now_ms, struct strbuf *out)
+/* When the picture there is to be sent once more, -1 = never. */
+static int64_t sharp_due(const struct place *place)
+{
+    bool still = place->wanted.frame && !place->stale && !place->sharp;
+    return still ? place->changed_ms + SHARP_MS : -1;
+}
+
+bool painter_pump(struct painter *p, int64_t now_ms, struct strbuf *out)
 {
     p->now_ms = now_ms;
     if (p->flow.count > 0 && now_ms >= p->flow.last_sent_ms + ANSWER_MS) {
         p->silent = true;
         flow_forget(&p->flow);
     }
-    send_ready(p, now_ms, out);
+    if (!send_ready(p, now_ms, out))
+        return true;
     if (p->encoding || p->ready.place >= 0 || !p->entry)
-        return;
-    for (int i = 0; i < PAINTER_PLACES; i++) {
+        return false;
+    for (int i = 0; i < 2 * PAINTER_PLACES; i++) {
         int number = (p->next + i) % PAINTER_PLACES;
-        if (p->places[number].stale && p->places[number].wanted.frame) {
-            start_encoding(p, number);
-            return;
+        const struct place *place = &p->places[number];
+        int64_t due = sharp_due(place);
+        bool sharpen = i >= PAINTER_PLACES; /* when nothing else is to be done */
+        if (sharpen ? due >= 0 && now_ms >= due : place->stale && place->wanted.frame) {
+            start_encoding(p, number, sharpen);
+            return false;
         }
     }
+    return false;
 }
 
 /* Another quality: everything is made anew, and what is shown goes when the screen is drawn next. */
@@ -490,6 +527,8 @@ static void judge(struct painter *p, const struct flow_piece *last, int64_t now_
     int64_t from = last->began_ms + p->flow.way_ms;
     int64_t took = now_ms - (from > p->picture_ms ? from : p->picture_ms);
     p->picture_ms = now_ms;
+    if (last->whole == 0)
+        return;
     if (took > GOAL_MS)
         p->budget = (size_t)((int64_t)last->whole * GOAL_MS / took) + LEAST_BUDGET;
     else if (p->budget < MOST_BUDGET)
@@ -531,5 +570,11 @@ int64_t painter_due(const struct painter *p)
 {
     if (p->ready.place >= 0 && p->silent)
         return p->flow.last_sent_ms + STILL_MS;
-    return p->flow.count > 0 ? p->flow.last_sent_ms + ANSWER_MS : -1;
+    int64_t due = p->flow.count > 0 ? p->flow.last_sent_ms + ANSWER_MS : -1;
+    bool idle = p->entry && !p->encoding && p->ready.place < 0;
+    for (int i = 0; i < PAINTER_PLACES && idle; i++) {
+        int64_t sharp = sharp_due(&p->places[i]);
+        due = sharp >= 0 && (due < 0 || sharp < due) ? sharp : due;
+    }
+    return due;
 }

@@ -9,7 +9,8 @@
  * Each picture is sent in pieces that end with a question (CSI 5 n); how much may be unanswered is
  * flow.h's affair, and never more than two pictures. So a slow line shows fewer pictures, and keys do
  * not wait. A terminal that does not answer gets stills. Pictures that come late lower the quality:
- * fewer colours, half the size, half blocks; quick ones raise it.
+ * fewer colours, half the size, half blocks; quick ones raise it. A picture that stays for 0.3 s is
+ * sent once more as good as it can be, however long that takes, unless another is wanted meanwhile.
  * Belongs to the main thread. */
 #ifndef DANAUS_UI_STUDIO_PAINTER_H
 #define DANAUS_UI_STUDIO_PAINTER_H
@@ -41,15 +42,16 @@ struct painter_picture {
     struct frame *samples[PAINTER_SAMPLES];
     int sample_count;
 };
-void painter_begin(struct painter *p);
+void painter_begin(struct painter *p, int64_t now_ms);
 /* Whether what is placed from here on is left out: something will lie over it. */
 void painter_hide(struct painter *p, bool hidden);
 void painter_place(struct painter *p, int place, const struct painter_picture *picture);
 /* Places that were not mentioned since painter_begin are emptied, before the canvas ends. */
 void painter_end(struct painter *p, struct strbuf *out);
 
-/* Appends a picture if one is ready and the terminal has time for it, and prepares the next. */
-void painter_pump(struct painter *p, int64_t now_ms, struct strbuf *out);
+/* Appends a picture if one is ready and the terminal has time for it, and prepares the next. True:
+ * what is ready leaves part of the picture shown uncovered, draw the screen. */
+bool painter_pump(struct painter *p, int64_t now_ms, struct strbuf *out);
 /* The terminal has drawn so many more. True: the quality is another one now, draw the screen. */
 bool painter_acknowledge(struct painter *p, int count, int64_t now_ms);
 /* All is to be drawn again: the terminal was cleared. */

@@ -280,7 +280,7 @@ static void draw(struct studio *s)
     }
     s->dirty = false;
     canvas_begin(s->canvas);
-    painter_begin(s->painter);
+    painter_begin(s->painter, s->now_ms);
     studio_draw_screens(s);
     painter_end(s->painter, &s->out);
     canvas_end(s->canvas, &s->out);
@@ -387,7 +387,7 @@ static void loop(struct studio *s)
         if (s->out.length == 0) {
             if (s->dirty)
                 draw(s);
-            painter_pump(s->painter, s->now_ms, &s->out);
+            s->dirty = painter_pump(s->painter, s->now_ms, &s->out);
         }
         flush(s);
     }
