@@ -284,9 +284,9 @@ static void add_bounds(struct builder *b, const struct reading *r, enum part par
     }
     if (part == PART_SAME_KEY || part == PART_BOTH) {
         strbuf_append_text(&b->sql, key);
-        builder_add(b, " = ? AND ", r->key);
+        builder_add(b, part == PART_BOTH ? " = ? AND " : " = ?", r->key);
     }
-    if (part != PART_BEYOND) {
+    if (part == PART_BOTH) {
         strbuf_printf(&b->sql, "c.id %s%s", sign, equal);
         builder_add(b, " ?", value_int(r->bound));
     }
@@ -296,14 +296,19 @@ static void add_bounds(struct builder *b, const struct reading *r, enum part par
 #define PAGE "SELECT " CLIP_COLUMNS " FROM clips c "
 #define MODELS "CROSS JOIN models m ON m.id = c.model_id WHERE "
 
+static void set_bounds(struct plan *p, int64_t low, int64_t high)
+{
+    p->b.values[p->low - 1] = value_int(low);
+    p->b.values[p->high - 1] = value_int(high);
+}
+
 /* The clips whose numbers the plan gives, which it gives between low and high. */
 static void wrap(struct plan *p, int64_t low, int64_t high, int64_t limit)
 {
     char *ids = strbuf_take(&p->b.sql);
     strbuf_printf(&p->b.sql, PAGE MODELS "c.id IN (%s)", ids);
     free(ids);
-    p->b.values[p->low - 1] = value_int(low);
-    p->b.values[p->high - 1] = value_int(high);
+    set_bounds(p, low, high);
     p->b.values[p->limit - 1] = value_int(limit);
 }
 
@@ -326,18 +331,22 @@ static bool read_part(struct catalog *c, const struct reading *r, enum part part
     struct clip_list more = {0};
     const char *way = r->upward ? "ASC" : "DESC";
     int64_t edge = r->bound + (r->upward ? !r->with : -!r->with);
+    int64_t low = r->bound && r->upward ? edge : 1;
+    int64_t high = r->bound && !r->upward ? edge : INT64_MAX;
     bool by_number = part == PART_NUMBER, sorted = by_number || part == PART_BOTH;
     if (sorted && !make_plan(c, r->query, by_number && r->upward, &p, err)) {
         plan_done(&p);
         return false;
     }
     if (by_number)
-        wrap(&p, r->bound && r->upward ? edge : 1, r->bound && !r->upward ? edge : INT64_MAX,
-             limit);
+        wrap(&p, low, high, limit);
     else if (sorted)
         wrap(&p, 1, INT64_MAX, INT64_MAX);
     else
         ask_each(&p, r->query, r->order->index);
+    /* the only bounds of the number: of two the planner may take the one that bounds nothing */
+    if (part == PART_SAME_KEY)
+        set_bounds(&p, low, high);
     if (!by_number)
         add_bounds(&p.b, r, part);
     strbuf_append_text(&p.b.sql, " ORDER BY ");
