@@ -68,3 +68,9 @@ void strbuf_done(struct strbuf *s)
     free(s->data);
     *s = (struct strbuf){0};
 }
+
+bool dn_ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}

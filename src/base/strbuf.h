@@ -2,6 +2,7 @@
 #ifndef DANAUS_BASE_STRBUF_H
 #define DANAUS_BASE_STRBUF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct strbuf {
@@ -18,5 +19,8 @@ const char *strbuf_text(const struct strbuf *s);
 /* Hands the content over (never NULL, the caller frees) and empties s. */
 char *strbuf_take(struct strbuf *s);
 void strbuf_done(struct strbuf *s);
+
+/* Does text end like that? */
+bool dn_ends_with(const char *text, const char *end);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "commands/verify_model.h"
 #include "commands/verify_tensors.h"
 #include "pipeline/solver.h"
@@ -416,7 +417,7 @@ static enum verify_claim claim(const struct verify_file *file)
     if (is_model_file(file))
         return VERIFY_SUPPORT;
     if (strcmp(verify_folder_name(file->path, 0, folder, sizeof folder), "dit") != 0 ||
-        !verify_ends_with(file->name, ".safetensors") || !weights_open(file->path, &w, NULL))
+        !dn_ends_with(file->name, ".safetensors") || !weights_open(file->path, &w, NULL))
         return VERIFY_NOT_MINE;
     bool mine = form_of(w) != NULL;
     weights_close(w);

@@ -28,7 +28,7 @@ static enum verify_claim claim(const struct verify_file *file)
 {
     struct weights *w = NULL;
     enum verify_claim result = VERIFY_NOT_MINE;
-    if (verify_ends_with(file->folder, suffix)) {
+    if (dn_ends_with(file->folder, suffix)) {
         if (weights_open(file->path, &w, NULL) && weights_find(w, "noise") &&
             weights_find(w, "flow") && weights_metadata(w, "prompt"))
             result = VERIFY_RUN;
@@ -281,7 +281,7 @@ static void run_file(struct verify_run *run, const struct verify_file *file)
     struct dn_error err;
     struct weights *fixture = NULL;
     struct pass p = {.run = run};
-    if (!verify_ends_with(file->folder, suffix)) {
+    if (!dn_ends_with(file->folder, suffix)) {
         run_check(run, file);
         return;
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "commands/verify.h"
 #include "commands/verify_model.h"
 #include "commands/verify_tensors.h"
@@ -161,7 +162,7 @@ static enum verify_claim claim(const struct verify_file *file)
     char folder[32];
     struct weights *w;
     if (strcmp(verify_folder_name(file->path, 0, folder, sizeof folder), "monarch") != 0 ||
-        !verify_ends_with(file->name, ".safetensors") || !weights_open(file->path, &w, NULL))
+        !dn_ends_with(file->name, ".safetensors") || !weights_open(file->path, &w, NULL))
         return VERIFY_NOT_MINE;
     bool mine = weights_find(w, "q") && weights_find(w, "k") && weights_find(w, "v");
     weights_close(w);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "commands/verify.h"
 #include "commands/verify_tensors.h"
 #include "model/relative_position.h"
@@ -48,7 +49,7 @@ static enum verify_claim claim(const struct verify_file *file)
         return VERIFY_NOT_MINE;
     struct weights *w = NULL;
     enum verify_claim result = VERIFY_NOT_MINE;
-    bool torch = verify_ends_with(file->name, ".pth") || verify_ends_with(file->name, ".pt");
+    bool torch = dn_ends_with(file->name, ".pth") || dn_ends_with(file->name, ".pt");
     if (!weights_open(file->path, &w, NULL))
         return torch ? VERIFY_RUN : VERIFY_NOT_MINE; /* an archive that must load: a failed row */
     if (is_encoder(w)) {
@@ -179,7 +180,7 @@ static void run_encode(struct verify_run *run, struct text_encoder *enc,
         char name[128];
         struct dn_error err;
         const char *tensor = weights_at(fixture, i)->name;
-        if (!verify_ends_with(tensor, ".ids") || strlen(tensor) >= sizeof name)
+        if (!dn_ends_with(tensor, ".ids") || strlen(tensor) >= sizeof name)
             continue;
         snprintf(name, sizeof name, "%.*s", (int)(strlen(tensor) - strlen(".ids")), tensor);
         if (!encode_case(run, enc, fixture, name, &err))

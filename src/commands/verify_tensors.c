@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/strbuf.h"
 
 bool verify_tensor_read(struct verify_tensor *t, const struct weights *w, int ndim,
                         const char *format, ...)
@@ -57,12 +58,6 @@ struct tensor verify_as_tchw(const struct verify_tensor *t)
     return view;
 }
 
-bool verify_ends_with(const char *name, const char *suffix)
-{
-    size_t n = strlen(name), m = strlen(suffix);
-    return n >= m && strcmp(name + n - m, suffix) == 0;
-}
-
 char *verify_sibling(const char *path, const char *name)
 {
     const char *slash = strrchr(path, '/');
@@ -74,7 +69,7 @@ char *verify_sibling(const char *path, const char *name)
 bool verify_has_suffix(const struct weights *w, const char *suffix)
 {
     for (int64_t i = 0; i < weights_count(w); i++)
-        if (verify_ends_with(weights_at(w, i)->name, suffix))
+        if (dn_ends_with(weights_at(w, i)->name, suffix))
             return true;
     return false;
 }

@@ -26,8 +26,6 @@ void verify_tensor_done(struct verify_tensor *t);
 struct tensor verify_as_thwc(const struct verify_tensor *t);
 struct tensor verify_as_tchw(const struct verify_tensor *t);
 
-/* Does name end in suffix? */
-bool verify_ends_with(const char *name, const char *suffix);
 /* The file of folder(path) + "/" + name; the caller frees. */
 char *verify_sibling(const char *path, const char *name);
 /* Does any tensor's name end in suffix? */

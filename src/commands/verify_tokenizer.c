@@ -22,7 +22,7 @@ static enum verify_claim claim(const struct verify_file *file)
     for (size_t i = 0; i < sizeof beside / sizeof beside[0]; i++)
         if (strcmp(file->name, beside[i]) == 0)
             return VERIFY_SUPPORT;
-    if (strcmp(file->folder, "tokenizer") != 0 || !verify_ends_with(file->name, ".json"))
+    if (strcmp(file->folder, "tokenizer") != 0 || !dn_ends_with(file->name, ".json"))
         return VERIFY_NOT_MINE;
     json_t *json = dn_json_load(file->path, MAX_JSON_BYTES, NULL);
     bool mine = json_is_array(json_object_get(json, "cases"));

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "commands/verify_tensors.h"
 #include "model/vae_internal.h"
 
@@ -103,7 +104,7 @@ static void run_decode(struct verify_run *run, struct vae *vae, const struct wei
     for (int64_t i = 0; i < weights_count(fixture); i++) {
         char name[128];
         const char *tensor = weights_at(fixture, i)->name;
-        if (!verify_ends_with(tensor, ".z") || strlen(tensor) >= sizeof name)
+        if (!dn_ends_with(tensor, ".z") || strlen(tensor) >= sizeof name)
             continue;
         snprintf(name, sizeof name, "%.*s", (int)strlen(tensor) - 2, tensor);
         struct verify_tensor z = {0}, want = {0};
@@ -176,7 +177,7 @@ static void run_cached(struct verify_run *run, struct vae *vae, const struct wei
         char plan[128];
         struct dn_error err;
         const char *tensor = weights_at(fixture, i)->name;
-        if (!verify_ends_with(tensor, ".chunk0.z") || strlen(tensor) >= sizeof plan)
+        if (!dn_ends_with(tensor, ".chunk0.z") || strlen(tensor) >= sizeof plan)
             continue;
         snprintf(plan, sizeof plan, "%.*s", (int)(strlen(tensor) - strlen(".chunk0.z")), tensor);
         if (!run_plan(run, vae, fixture, plan, &err))
@@ -282,7 +283,7 @@ static void run_encode(struct verify_run *run, struct vae *vae, const struct wei
         char name[128];
         struct dn_error err;
         const char *tensor = weights_at(fixture, i)->name;
-        if (!verify_ends_with(tensor, ".pixels") || strlen(tensor) >= sizeof name)
+        if (!dn_ends_with(tensor, ".pixels") || strlen(tensor) >= sizeof name)
             continue;
         snprintf(name, sizeof name, "%.*s", (int)(strlen(tensor) - strlen(".pixels")), tensor);
         struct verify_tensor pixels = {0}, mu = {0}, raw = {0};

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "commands/verify_tensors.h"
 #include "commands/verify_vae.h"
 #include "model/model_weights.h"
@@ -165,7 +166,7 @@ static bool measure(const struct weights *fixture, const char *name, int64_t *fr
         const struct weight_view *v = weights_at(fixture, i);
         char y_name[2 * NAME_SIZE];
         if (strncmp(v->name, name, length) != 0 || v->name[length] != '.' ||
-            !verify_ends_with(v->name, ".x") || v->ndim != 4 || strlen(v->name) >= sizeof y_name)
+            !dn_ends_with(v->name, ".x") || v->ndim != 4 || strlen(v->name) >= sizeof y_name)
             continue;
         snprintf(y_name, sizeof y_name, "%.*s.y", (int)strlen(v->name) - 2, v->name);
         const struct weight_view *y = weights_find(fixture, y_name);
@@ -199,7 +200,7 @@ static bool run_inputs(const struct module *m, struct dn_error *err)
     for (int64_t i = 0; i < weights_count(m->fixture); i++) {
         const char *tensor = weights_at(m->fixture, i)->name;
         if (strncmp(tensor, m->name, length) != 0 || tensor[length] != '.' ||
-            !verify_ends_with(tensor, ".x"))
+            !dn_ends_with(tensor, ".x"))
             continue;
         snprintf(call, sizeof call, "%.*s", (int)(strlen(tensor) - length - 3),
                  tensor + length + 1);

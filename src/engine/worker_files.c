@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/paths.h"
+#include "base/strbuf.h"
 #include "engine/frame_sink.h"
 #include "engine/latents_queue.h"
 #include "engine/output_file.h"
@@ -52,16 +53,10 @@ static char *path_in(const struct clip_output *o, const char *name)
 
 /* --- opening --- */
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 /* An mp4 is the library's own video once more, and not encoded twice. */
 static bool copy_is_video(const struct request *r)
 {
-    return r->output && ends_with(r->output, ".mp4");
+    return r->output && dn_ends_with(r->output, ".mp4");
 }
 
 static bool was_delivered(const struct clip_output *o)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/strbuf.h"
 
 #define MAX_SEARCHED 256 /* files that are opened to see what they are */
 
@@ -62,19 +63,13 @@ static void find_public(struct model_dir *dir)
     dir->tokenizer_file = first_file_in(dir->root, tokenizers);
 }
 
-static bool ends_with(const char *name, const char *suffix)
-{
-    size_t n = strlen(name), m = strlen(suffix);
-    return n >= m && strcmp(name + n - m, suffix) == 0;
-}
-
 /* Weights files by name; a shard is found through its index only. */
 static bool may_hold_weights(const char *name)
 {
     if (strstr(name, "-of-"))
         return false;
-    return ends_with(name, ".safetensors") || ends_with(name, ".safetensors.index.json") ||
-           ends_with(name, ".pth") || ends_with(name, ".pt");
+    return dn_ends_with(name, ".safetensors") || dn_ends_with(name, ".safetensors.index.json") ||
+           dn_ends_with(name, ".pth") || dn_ends_with(name, ".pt");
 }
 
 /* The part that a file of this kind would be; NULL: none. */

@@ -65,8 +65,6 @@ static void wish(const char *clipboard)
 static void begin(void)
 {
     vt_make_home();
-    setenv("TERM", "xterm-256color", 1);
-    setenv("LC_ALL", "C.UTF-8", 1);
     setenv("TMUX_TMPDIR", vt_home, 1);
     unsetenv("TMUX");
     unsetenv("TMUX_PANE");

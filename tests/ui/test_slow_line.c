@@ -230,10 +230,7 @@ static void make_clip(void)
 static void begin(void)
 {
     vt_make_home();
-    setenv("TERM", "xterm-256color", 1);
-    setenv("LC_ALL", "C.UTF-8", 1);
     setenv("COLORTERM", "truecolor", 1);
-    unsetenv("NO_COLOR");
     make_clip();
 }
 

@@ -142,10 +142,6 @@ TEST(too_late)
 static void begin(void)
 {
     vt_make_home();
-    setenv("TERM", "xterm-256color", 1);
-    setenv("LC_ALL", "C.UTF-8", 1);
-    unsetenv("NO_COLOR");
-    unsetenv("COLORTERM");
 }
 
 static void end(void)

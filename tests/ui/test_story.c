@@ -256,10 +256,6 @@ static bool is_full(void)
 static void begin(void)
 {
     vt_make_home();
-    setenv("TERM", "xterm-256color", 1);
-    setenv("LC_ALL", "C.UTF-8", 1);
-    unsetenv("NO_COLOR");
-    unsetenv("COLORTERM");
     unsetenv("TMUX");
 }
 

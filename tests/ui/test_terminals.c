@@ -261,9 +261,6 @@ TEST(suspended_often)
 static void begin(void)
 {
     vt_make_home();
-    setenv("TERM", "xterm-256color", 1);
-    setenv("LC_ALL", "C.UTF-8", 1);
-    unsetenv("NO_COLOR");
     unsetenv("TERMINFO");
     /* something that plays */
     CHECK(vt_command("generate 'a blue star over sand' -m configs/demo --frames 33") == 0);

@@ -120,9 +120,6 @@ static void begin(void)
 {
     char line[512];
     vt_make_home();
-    setenv("TERM", "xterm-256color", 1);
-    setenv("LC_ALL", "C.UTF-8", 1);
-    unsetenv("NO_COLOR");
     CHECK(vt_command("generate 'a blue star' -m configs/demo --frames 9") == 0);
     CHECK(vt_command("engine stop") == 0);
     snprintf(line, sizeof line, "python3 tests/ui/hostile_catalog.py %s/DATA/danaus/catalog.db %d >/dev/null",

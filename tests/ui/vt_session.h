@@ -43,7 +43,7 @@ struct vt_session {
 
 static char vt_home[64];
 
-/* One home for the whole test program. */
+/* One home for the whole test program, and the terminal that it takes for granted. */
 static void vt_make_home(void)
 {
     char path[128];
@@ -61,6 +61,10 @@ static void vt_make_home(void)
         setenv(variable, path, 1);
     }
     unsetenv("DANAUS_LIBRARY");
+    setenv("TERM", "xterm-256color", 1);
+    setenv("LC_ALL", "C.UTF-8", 1);
+    unsetenv("NO_COLOR");
+    unsetenv("COLORTERM");
 }
 
 static inline const char *vt_program(void)
