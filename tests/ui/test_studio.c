@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "vt_grammar.h"
 #include "store/media_probe.h"
+#include "vt_process.h"
 #include "vt_session.h"
 
 #define ESCAPE "\033"
@@ -545,48 +546,17 @@ TEST(odd_names_of_terminals)
     CHECK(vt_command("studio") == 2); /* no terminal at all */
 }
 
-/* Processor time that the process has used, ms. */
-static int64_t used_ms(pid_t pid)
-{
-    char path[64], text[1024];
-    long user = 0, kernel = 0;
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    FILE *f = fopen(path, "r");
-    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
-    if (f)
-        fclose(f);
-    text[n] = '\0';
-    const char *p = strrchr(text, ')');
-    if (p)
-        sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld", &user, &kernel);
-    return (user + kernel) * 1000 / sysconf(_SC_CLK_TCK);
-}
-
-/* Times that the process was woken. */
-static long switches(pid_t pid)
-{
-    char path[64], line[256];
-    long count = -1;
-    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    FILE *f = fopen(path, "r");
-    while (f && fgets(line, sizeof line, f))
-        sscanf(line, "voluntary_ctxt_switches: %ld", &count);
-    if (f)
-        fclose(f);
-    return count;
-}
-
 TEST(idle_means_asleep)
 {
     struct vt_session *v = vt_studio(24, 80, prompt);
     CHECK(vt_wait(v, "engine ready", 20000));
     vt_serve(v, 7000); /* the last line of news goes after 6 s */
-    long before = switches(v->pid);
-    int64_t used = used_ms(v->pid);
+    long before = process_wakes(v->pid);
+    int64_t used = process_used_ms(v->pid);
     size_t bytes = v->bytes.length;
     vt_serve(v, 3000);
-    CHECK_MSG(switches(v->pid) == before, "woken %ld times", switches(v->pid) - before);
-    CHECK(used_ms(v->pid) == used && v->bytes.length == bytes);
+    CHECK_MSG(process_wakes(v->pid) == before, "woken %ld times", process_wakes(v->pid) - before);
+    CHECK(process_used_ms(v->pid) == used && v->bytes.length == bytes);
     quit(v);
 }
 

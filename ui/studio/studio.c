@@ -18,7 +18,8 @@
 #include "ui/term_env.h"
 #include "ui/tty.h"
 
-enum { ANSWER_MS = 3000 };
+/* BLOCKED_MS: between looks at what is due on the screen while the terminal takes nothing. */
+enum { ANSWER_MS = 3000, BLOCKED_MS = 1000 };
 
 /* Ends an open sequence; updates, mouse, paste, colours, cursor, keypad, scroll region, and the
  * other screen's content: all as before. Also from the crash handler. */
@@ -193,6 +194,7 @@ static void take_caps(struct studio *s)
     caps.utf8 = canvas_is_utf8(s->canvas);
     caps.colours = term_text_colours(&s->probe);
     painter_set_caps(s->painter, &caps, s->options->config->graphics);
+    canvas_damage(s->canvas, 0, 1); /* see ask_terminal */
     s->answer_by_ms = 0;
     s->dirty = true;
 }
@@ -229,9 +231,13 @@ static void ask_terminal(struct studio *s)
         take_caps(s);
         return;
     }
-    /* the background first: the fence, which comes last, must come last */
+    /* the background first: the fence must be the last question */
     strbuf_append_text(&s->out, probe_background_question());
+    /* libvterm before 0.2 (a terminal inside vim or Neovim) shows kitty's question as text: on the
+     * first row, which take_caps has drawn anew */
+    strbuf_append_text(&s->out, "\0337\033[H");
     strbuf_append_text(&s->out, probe_questions(term_is_multiplexer()));
+    strbuf_append_text(&s->out, "\0338");
     s->answer_by_ms = s->now_ms + ANSWER_MS;
 }
 
@@ -305,17 +311,26 @@ static int64_t earliest(int64_t a, int64_t b)
     return a < 0 ? b : b < 0 ? a : a < b ? a : b;
 }
 
-/* When something is due that no file descriptor will tell, -1 = never. */
-static int64_t next_due(struct studio *s)
+/* When something of the screen is due, -1 = never. While bytes wait for the terminal nothing can be
+ * drawn: pictures wait too, and clips play for nobody. */
+static int64_t screen_due(struct studio *s, int64_t now_ms)
 {
-    int64_t due = earliest(painter_due(s->painter), link_due(s->link));
+    bool blocked = s->out.length > 0;
+    int64_t due = blocked ? -1 : painter_due(s->painter);
+    for (int i = 0; i < SCREEN_COUNT; i++)
+        if (s->state[i] && screen_table[i]->due)
+            due = earliest(due, screen_table[i]->due(s));
+    return blocked && due >= 0 && due < now_ms + BLOCKED_MS ? now_ms + BLOCKED_MS : due;
+}
+
+/* When something is due that no file descriptor will tell, -1 = never. */
+static int64_t next_due(struct studio *s, int64_t now_ms)
+{
+    int64_t due = earliest(screen_due(s, now_ms), link_due(s->link));
     if (s->notice[0])
         due = earliest(due, s->notice_until_ms);
     if (s->answer_by_ms)
         due = earliest(due, s->answer_by_ms);
-    for (int i = 0; i < SCREEN_COUNT; i++)
-        if (s->state[i] && screen_table[i]->due)
-            due = earliest(due, screen_table[i]->due(s));
     return due;
 }
 
@@ -326,7 +341,7 @@ static void wait_for_something(struct studio *s, bool *tty_ready)
                             {.fd = tasks_fd(s->tasks), .events = POLLIN},
                             {.fd = link_fd(s->link), .events = POLLIN},
                             {.fd = s->out.length ? tty_output_fd() : -1, .events = POLLOUT}};
-    int64_t due = next_due(s), now = dn_now_ms();
+    int64_t now = dn_now_ms(), due = next_due(s, now);
     int wait = due < 0 ? -1 : due <= now ? 0 : due - now > 60000 ? 60000 : (int)(due - now);
     /* what waited until the terminal had taken all it was sent */
     if (s->out.length == 0 && (s->dirty || painter_has_work(s->painter)))
