@@ -55,6 +55,37 @@ TEST(facts_of_the_machine)
     CHECK(machine_process_memory(getpid()) > 100000 && machine_process_memory(0) == 0);
 }
 
+/* A player's box with a picture in it, or a list's box that ends two rows further down. */
+static void draw_box_screen(bool picture, struct strbuf *out)
+{
+    canvas_begin(canvas);
+    canvas_box(canvas, (struct rect){picture ? 1 : 2, 0, picture ? 20 : 21, 80}, "Box", true);
+    for (int row = 3; !picture && row < 18; row++)
+        canvas_printf(canvas, row, 2, 70, ROLE_TEXT, "clip %d", row);
+    if (picture)
+        canvas_claim(canvas, (struct rect){3, 10, 16, 60});
+    if (picture)
+        canvas_text(canvas, 22, 1, 70, ROLE_DIM, "frame 1/81");
+    out->length = 0;
+    canvas_end(canvas, out);
+}
+
+/* A picture's last row is made blank where it is, before rows around it take it elsewhere. */
+TEST(damaged_rows_are_blank_before_scrolling)
+{
+    struct strbuf out = {0};
+    draw_box_screen(true, &out);
+    draw_box_screen(false, &out);
+    CHECK(strstr(strbuf_text(&out), "\033[2L"));
+    draw_box_screen(true, &out);
+    canvas_damage(canvas, 3, 16);
+    draw_box_screen(false, &out);
+    const char *text = strbuf_text(&out), *scrolled = strstr(text, "\033[2L");
+    const char *blank = strstr(text, "\033[19d\033[K");
+    CHECK(blank && scrolled && blank < scrolled && strstr(scrolled, "clip 17"));
+    strbuf_done(&out);
+}
+
 TEST(widths_of_outside_text)
 {
     static const struct {
@@ -253,6 +284,7 @@ TEST(playback_waits_for_more)
     playback_clear(&p);
 }
 
-TESTS(T(begin), T(facts_of_the_machine), T(widths_of_outside_text), T(editor_goes_by_graphemes),
+TESTS(T(begin), T(facts_of_the_machine), T(damaged_rows_are_blank_before_scrolling),
+      T(widths_of_outside_text), T(editor_goes_by_graphemes),
       T(editor_cuts_words_and_lines), T(editor_takes_changes_back), T(editor_wraps), T(prompt_grids), T(playback_keeps_time),
       T(playback_waits_for_more), T(end))
