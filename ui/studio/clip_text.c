@@ -37,27 +37,32 @@ int clip_draw_stars(struct studio *s, int row, int col, int rating, bool selecte
     return 5;
 }
 
+size_t clip_line_length(const struct canvas *c, const char *text, int cols)
+{
+    size_t fits = 0, space = 0;
+    while (text[fits]) { /* a character more, as long as it fits */
+        size_t next = fits + 1;
+        while ((text[next] & 0xC0) == 0x80)
+            next++;
+        if (canvas_width(c, text, next) > cols)
+            break;
+        if (text[fits] == ' ')
+            space = fits;
+        fits = next;
+    }
+    return text[fits] && text[fits] != ' ' && space > 0 ? space : fits;
+}
+
 int clip_draw_wrapped(struct studio *s, struct rect r, enum role role, const char *text)
 {
     int row = 0;
     char *safe = dn_safetext_dup(text, strlen(text));
     const char *p = safe;
     while (*p && row < r.rows) {
-        size_t fits = 0, space = 0;
-        while (p[fits]) { /* a character more, as long as it fits */
-            size_t next = fits + 1;
-            while ((p[next] & 0xC0) == 0x80)
-                next++;
-            if (canvas_width(s->canvas, p, next) > r.cols)
-                break;
-            if (p[fits] == ' ')
-                space = fits;
-            fits = next;
-        }
-        if (fits == 0)
+        size_t cut = clip_line_length(s->canvas, p, r.cols);
+        if (cut == 0)
             break;
-        size_t cut = p[fits] && space > 0 && row + 1 < r.rows ? space : fits;
-        bool last = row + 1 == r.rows && p[fits];
+        bool last = row + 1 == r.rows; /* cut with a sign, if it is too long */
         canvas_bytes(s->canvas, r.row + row++, r.col, r.cols, role, p, last ? strlen(p) : cut);
         p += cut;
         p += strspn(p, " ");
@@ -88,13 +93,16 @@ char *clip_changes_text(const struct clip *clip)
     return strbuf_take(&text);
 }
 
+enum { FACT_ROWS = 3 }; /* of one fact */
+
 static void fact(struct studio *s, struct rect r, int *row, const char *label, const char *value)
 {
     if (*row >= r.rows || !value || !value[0])
         return;
+    int most = r.rows - *row < FACT_ROWS ? r.rows - *row : FACT_ROWS;
     canvas_text(s->canvas, r.row + *row, r.col, 10, ROLE_DIM, label);
-    canvas_text(s->canvas, r.row + *row, r.col + 10, r.cols - 10, ROLE_TEXT, value);
-    ++*row;
+    *row += clip_draw_wrapped(s, (struct rect){r.row + *row, r.col + 10, most, r.cols - 10},
+                              ROLE_TEXT, value);
 }
 
 static void time_fact(struct studio *s, struct rect r, int *row, const struct clip *clip)

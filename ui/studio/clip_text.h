@@ -10,6 +10,8 @@ void clip_date_text(int64_t ms, char *out, size_t size);
 void clip_length_text(const struct clip *clip, char *out, size_t size);
 /* Rating as stars; returns the columns used, always 5. */
 int clip_draw_stars(struct studio *s, int row, int col, int rating, bool selected);
+/* Bytes of safe text that make a line of at most cols columns, cut at a word where there is one. */
+size_t clip_line_length(const struct canvas *c, const char *text, int cols);
 /* Text over several lines, cut at words; returns the rows used. */
 int clip_draw_wrapped(struct studio *s, struct rect r, enum role role, const char *text);
 /* Everything about a clip, prompt first. tags may be NULL. */

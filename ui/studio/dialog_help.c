@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "ui/studio/studio_internal.h"
+#include "ui/studio/clip_text.h"
 
 struct help {
     struct editor filter;
@@ -53,27 +53,58 @@ static bool matches(const struct action *a, const char *keys, const char *filter
     return strcasestr(a->name, filter) || strcasestr(a->help, filter) || strcasestr(keys, filter);
 }
 
-/* One row, if it is in sight. */
-static void draw_row(struct studio *s, struct rect r, int row, const char *keys, const char *name,
+static int help_columns(struct rect r)
+{
+    return r.cols >= 150 ? 2 : 1;
+}
+
+/* Where row number of the list is; false: out of sight. A wide window has two columns of rows. */
+static bool find_line(struct rect r, int row, struct rect *out)
+{
+    int columns = help_columns(r);
+    if (row < 0 || row >= columns * r.rows)
+        return false;
+    int cols = r.cols / columns;
+    *out = (struct rect){r.row + row % r.rows, r.col + row / r.rows * cols, 1, cols - (columns > 1)};
+    return true;
+}
+
+/* What is left of text behind its next line of cols columns, which is drawn if
+ * there is a place for it. */
+static const char *draw_part(struct studio *s, const struct rect *line, int col, int cols, enum role role,
+                             const char *text)
+{
+    size_t length = clip_line_length(s->canvas, text, cols);
+    length = length ? length : strlen(text);
+    if (line && length)
+        canvas_bytes(s->canvas, line->row, line->col + col, cols, role, text, length);
+    return text + length + strspn(text + length, " ");
+}
+
+/* Keys, and what they do, over as many rows as that takes, as far as they are in sight. */
+static void draw_row(struct studio *s, struct rect r, int *row, const char *keys, const char *name,
                      const char *help)
 {
+    int cols = r.cols / help_columns(r);
     /* in a narrow window what it does goes before what it is called */
-    int keys_cols = r.cols > 90 ? 26 : 20, name_cols = r.cols > 90 ? 22 : r.cols > 72 ? 17 : 0;
-    int y = r.row + row;
-    if (row < 0 || row >= r.rows)
-        return;
-    canvas_text(s->canvas, y, r.col + 1, keys_cols - 1, ROLE_KEY, keys);
-    canvas_text(s->canvas, y, r.col + 1 + keys_cols, name_cols - 1, ROLE_DIM, name);
-    canvas_text(s->canvas, y, r.col + 1 + keys_cols + name_cols, r.cols - keys_cols - name_cols - 1,
-                ROLE_TEXT, help);
+    int keys_cols = cols > 90 ? 26 : 20, name_cols = cols > 90 ? 22 : cols > 72 ? 17 : 0;
+    int before = 1 + keys_cols + name_cols;
+    for (bool first = true; first || *keys || *help; first = false, ++*row) {
+        struct rect place, *line = find_line(r, *row, &place) ? &place : NULL;
+        keys = draw_part(s, line, 1, keys_cols - 1, ROLE_KEY, keys);
+        if (first && line)
+            canvas_text(s->canvas, line->row, line->col + 1 + keys_cols, name_cols - 1, ROLE_DIM, name);
+        help = draw_part(s, line, before, cols - before - 1, ROLE_TEXT, help);
+    }
 }
 
 static void draw_title(struct studio *s, struct rect r, const char *title, bool *titled, int *row)
 {
+    struct rect line;
     if (*titled)
         return;
-    if (*row >= 0 && *row < r.rows)
-        canvas_text(s->canvas, r.row + *row, r.col, r.cols, ROLE_TITLE, title);
+    if (find_line(r, *row, &line))
+        canvas_text(s->canvas, line.row, line.col, line.cols, ROLE_TITLE, title);
     ++*row;
     *titled = true;
 }
@@ -94,8 +125,7 @@ static void draw_special(struct studio *s, struct rect r, const char *title,
         if (!strcasestr(keys, filter) && !strcasestr(commands, filter))
             continue;
         draw_title(s, r, title, titled, row);
-        draw_row(s, r, *row, keys, "", commands);
-        ++*row;
+        draw_row(s, r, row, keys, "", commands);
     }
 }
 
@@ -113,8 +143,7 @@ static void draw_table(struct studio *s, struct rect r, const char *title,
             continue;
         draw_title(s, r, title, &titled, row);
         snprintf(name, sizeof name, ":%s", a->name);
-        draw_row(s, r, *row, keys, name, a->help);
-        ++*row;
+        draw_row(s, r, row, keys, name, a->help);
     }
     draw_special(s, r, title, table, &titled, row);
     *row += titled;
@@ -124,8 +153,7 @@ static void help_draw(struct studio *s, struct rect area)
 {
     struct help *h = get(s);
     struct rect box = {area.row, area.col, area.rows, area.cols};
-    canvas_fill(s->canvas, box, ROLE_TEXT);
-    canvas_box(s->canvas, box, "Help", true);
+    studio_draw_dialog(s, box, "Help");
     struct rect r = canvas_inside(box);
     int used = canvas_text(s->canvas, r.row, r.col + 1, 12, ROLE_DIM, "find");
     editor_draw(&h->filter, s->canvas, (struct rect){r.row, r.col + 2 + used, 1, r.cols - used - 4},
@@ -139,9 +167,9 @@ static void help_draw(struct studio *s, struct rect area)
     if (!h->about_text)
         draw_table(s, list, "While text is typed", editor_actions, &row);
     int total = row + h->first - 1;
-    h->shown = list.rows;
-    if (h->first > 0 && h->first > total - list.rows)
-        h->first = total > list.rows ? total - list.rows : 0;
+    h->shown = list.rows * help_columns(list);
+    if (h->first > 0 && h->first > total - h->shown)
+        h->first = total > h->shown ? total - h->shown : 0;
 }
 
 static void scroll(struct studio *s, int by)
