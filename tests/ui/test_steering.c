@@ -85,7 +85,7 @@ TEST(the_clip_goes_on_differently)
     vt_type(v, ESCAPE "s");
     CHECK(vt_wait(v, "#1 goes on with this prompt already", 5000));
     vt_type(v, "\r");
-    CHECK(vt_wait(v, "clip 2 is queued", 5000) && vt_find(v, "Queue 1") >= 0);
+    CHECK(vt_wait(v, "clip 2 is queued", 5000) && vt_find(v, "1 waiting") >= 0);
     CHECK(vt_command("queue cancel 2") == 0); /* before its turn comes */
     snprintf(line, sizeof line,
              "show 1 --json | tr -d ' ' | grep -q 'prompt_changes\":\\[{\"chunk\":%ld,\"prompt\":\"abluestar\"}'",

@@ -144,8 +144,13 @@ TEST(branch_continue_and_tree)
     CHECK(vt_wait(v, "a comet over sand", 2000) && vt_wait(v, "1 clip", 2000));
     vt_type(v, "T");
     CHECK(vt_wait(v, "tree of", 2000) && vt_find(v, "a star over sand") == 3);
-    CHECK(vt_find(v, "\u2514\u2500") == 4 && vt_find(v, "@1") == 4);
-    CHECK(vt_wait(v, "@2", 1000) && vt_find(v, "@2") == 5);
+    CHECK(vt_find(v, "\u251C\u2500 @1") == 4);
+    CHECK(vt_wait(v, "\u2514\u2500 @2", 1000) && vt_find(v, "\u2514\u2500 @2") == 5);
+    for (int row = 3; row < 6; row++) { /* the columns stand below one another */
+        char text[VT_ROW_SIZE];
+        vt_row(v, row, text);
+        CHECK(strstr(text, "#") == text + strlen("\u2502  "));
+    }
     vt_type(v, "c"); /* with its parent */
     CHECK(vt_wait(v, "A and B together", 2000) && wait_blocks(v, 300, 5000));
     quit(v);

@@ -43,6 +43,7 @@ static const struct {
     [SYMBOL_EMPTY] = {"\u2591", "-"},  [SYMBOL_TICK] = {"\u253C", "|"},
     [SYMBOL_HEAD] = {"\u25CF", "O"},   [SYMBOL_MORE] = {"\u2026", "~"},
     [SYMBOL_BRANCH] = {"\u251C", "|"}, [SYMBOL_LAST] = {"\u2514", "`"},
+    [SYMBOL_BESIDE] = {"\u2502", "|"},
     [SYMBOL_LINE] = {"\u2500", "-"},   [SYMBOL_ARROW] = {"\u2192", "->"},
     [SYMBOL_TIMES] = {"\u00D7", "x"},  [SYMBOL_CHECK] = {"\u2713", "v"},
     [SYMBOL_CROSS] = {"\u2717", "x"},
@@ -390,6 +391,14 @@ void canvas_fill(struct canvas *c, struct rect r, enum role role)
         for (int col = r.col; col < r.col + r.cols; col++)
             if (row >= 0 && row < LINES && col >= 0 && col < COLS)
                 put_cell(row, col, role, L" ");
+}
+
+void canvas_repaint(struct canvas *c, struct rect r, enum role role)
+{
+    (void)c;
+    attr_t attributes = (attr_t)theme_attributes(role);
+    for (int row = r.row < 0 ? 0 : r.row; row < r.row + r.rows && row < LINES; row++)
+        mvchgat(row, r.col, r.cols, attributes & ~A_COLOR, (short)PAIR_NUMBER(attributes), NULL);
 }
 
 /* ncurses scrolls parts of the screen when it finds the same lines elsewhere, which would take the

@@ -32,7 +32,11 @@ enum role {
     ROLE_SELECTED, /* a row of a list */
     ROLE_BAR,      /* the lines at the top and the bottom */
     ROLE_BAR_ON,   /* the present screen's name there */
-    ROLE_BAR_SIGN, /* a sign there */
+    ROLE_BAR_SIGN, /* a sign there: it works */
+    ROLE_BAR_GOOD,
+    ROLE_BAR_WARN,
+    ROLE_BAR_BAD,
+    ROLE_BEHIND,   /* what lies below a dialog */
     ROLE_FIELD,    /* where text is typed */
     ROLE_COUNT
 };
@@ -41,7 +45,7 @@ enum role {
 enum symbol {
     SYMBOL_DOT, SYMBOL_PLAY, SYMBOL_PAUSE, SYMBOL_STAR, SYMBOL_NO_STAR, SYMBOL_HEART, SYMBOL_MARK,
     SYMBOL_FULL, SYMBOL_EMPTY, SYMBOL_TICK, SYMBOL_HEAD, SYMBOL_MORE, SYMBOL_BRANCH, SYMBOL_LAST,
-    SYMBOL_LINE, SYMBOL_ARROW, SYMBOL_TIMES, SYMBOL_CHECK, SYMBOL_CROSS, SYMBOL_COUNT
+    SYMBOL_BESIDE,    SYMBOL_LINE, SYMBOL_ARROW, SYMBOL_TIMES, SYMBOL_CHECK, SYMBOL_CROSS, SYMBOL_COUNT
 };
 
 struct canvas;
@@ -79,6 +83,8 @@ const char *canvas_symbol_text(const struct canvas *c, enum symbol symbol);
 /* Columns that text takes when it is not cut. */
 int canvas_width(const struct canvas *c, const char *text, size_t length);
 void canvas_fill(struct canvas *c, struct rect r, enum role role);
+/* All of r in another role, whatever it shows. */
+void canvas_repaint(struct canvas *c, struct rect r, enum role role);
 /* Blank cells that a picture will own. */
 void canvas_claim(struct canvas *c, struct rect r);
 /* A border inside r with a title in it; title NULL = none. */

@@ -44,14 +44,10 @@ static void ask_draw(struct studio *s, struct rect area)
     int width = canvas_width(c, get(s)->question, strlen(get(s)->question)) + 6;
     int cols = width < 34 ? 34 : width > area.cols - 4 ? area.cols - 4 : width;
     struct rect box = {area.row + area.rows / 2 - 3, area.col + (area.cols - cols) / 2, 6, cols};
-    canvas_fill(c, box, ROLE_TEXT);
-    canvas_box(c, box, NULL, true);
+    studio_draw_dialog(s, box, NULL);
     canvas_text(c, box.row + 2, box.col + 3, cols - 6, ROLE_TEXT, get(s)->question);
-    int col = box.col + 3;
-    col += canvas_text(c, box.row + 4, col, 1, ROLE_KEY, "y") + 1;
-    col += canvas_text(c, box.row + 4, col, 5, ROLE_DIM, "yes") + 3;
-    col += canvas_text(c, box.row + 4, col, 1, ROLE_KEY, "n") + 1;
-    canvas_text(c, box.row + 4, col, 5, ROLE_DIM, "no");
+    studio_draw_keys(s, DIALOG_ASK, (struct rect){box.row + 4, box.col + 3, 1, cols - 6},
+                     (const char *const[]){"yes", "no", NULL});
 }
 
 static void do_yes(struct studio *s, const char *argument)

@@ -68,9 +68,9 @@ static void command_draw(struct studio *s, struct rect area)
     int row = area.row + area.rows, cols = canvas_cols(c);
     int count = candidates(s, found, 8);
     canvas_fill(c, (struct rect){row, 0, 1, cols}, ROLE_TEXT);
-    canvas_text(c, row, 0, 1, ROLE_KEY, ":");
-    editor_draw(&get(s)->line, c, (struct rect){row, 1, 1, cols - 2}, true, NULL);
-    int col = 2 + canvas_width(c, editor_text(&get(s)->line), strlen(editor_text(&get(s)->line)));
+    canvas_text(c, row, 1, 1, ROLE_KEY, ":");
+    editor_draw(&get(s)->line, c, (struct rect){row, 2, 1, cols - 3}, true, NULL);
+    int col = 3 + canvas_width(c, editor_text(&get(s)->line), strlen(editor_text(&get(s)->line)));
     if (count == 1) {
         char keys[128];
         keymap_keys_text(s->options->keys, found[0], keys, sizeof keys);

@@ -175,8 +175,7 @@ static void export_draw(struct studio *s, struct rect area)
     char title[64], value[128];
     snprintf(title, sizeof title, d->count == 1 ? "Export #%lld" : "Export %lld clips",
              (long long)(d->count == 1 ? d->clips[0] : d->count));
-    canvas_fill(c, box, ROLE_TEXT);
-    canvas_box(c, box, title, true);
+    studio_draw_dialog(s, box, title);
     for (int i = 0; i < ROW_COUNT; i++) {
         int row = box.row + 2 + i;
         bool here = (enum row)i == d->at && !d->work;
@@ -184,6 +183,10 @@ static void export_draw(struct studio *s, struct rect area)
         if (here)
             canvas_fill(c, (struct rect){row, box.col + 2, 1, cols - 4}, ROLE_SELECTED);
         canvas_text(c, row, box.col + 3, 16, here ? ROLE_SELECTED : ROLE_DIM, labels[i]);
+        if (i == ROW_FILE && !here) {
+            canvas_text(c, row, field.col, field.cols, ROLE_TEXT, editor_text(&d->file));
+            continue;
+        }
         if (i == ROW_FILE) {
             editor_draw(&d->file, c, field, here, NULL);
             continue;
@@ -196,8 +199,8 @@ static void export_draw(struct studio *s, struct rect area)
         canvas_bar(c, row, box.col + 3, cols - 14, d->work->permille / 1000.0, ROLE_ACCENT);
         canvas_printf(c, row, box.col + cols - 9, 6, ROLE_TEXT, "%3d%%", d->work->permille / 10);
     } else {
-        canvas_text(c, row, box.col + 3, cols - 6, ROLE_DIM,
-                    "Enter writes it, Left and Right change, Esc leaves it");
+        studio_draw_keys(s, DIALOG_EXPORT, (struct rect){row, box.col + 3, 1, cols - 6},
+                         (const char *const[]){"write:write it", "less", "more", "leave", NULL});
     }
 }
 

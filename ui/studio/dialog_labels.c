@@ -97,20 +97,36 @@ static void labels_tick(struct studio *s)
 
 /* --- drawing --- */
 
+/* What can be done with a label, and with the clips that are marked. */
+static void draw_label_keys(struct studio *s, struct rect r)
+{
+    struct library_targets t = library_get_targets(s);
+    char in[64], out[64];
+    if (t.count == 1)
+        snprintf(in, sizeof in, "put-in:put #%lld in", (long long)t.ids[0]);
+    else
+        snprintf(in, sizeof in, "put-in:put %d marked clips in", t.count);
+    snprintf(out, sizeof out, "take-out:take %s out", t.count == 1 ? "it" : "them");
+    const char *const one[] = {"open", "new", "rename", "remove", "undo",
+                               get(s)->kind == LABEL_TAG ? "other:collections" : "other:tags", NULL};
+    const char *const clips[] = {in, out, "leave:close", NULL};
+    studio_draw_keys(s, DIALOG_LABELS, (struct rect){r.row, r.col, 1, r.cols}, one);
+    studio_draw_keys(s, DIALOG_LABELS, (struct rect){r.row + 1, r.col, 1, r.cols}, t.count ? clips : clips + 2);
+}
+
 static void labels_draw(struct studio *s, struct rect area)
 {
     struct labels *d = get(s);
     struct canvas *c = s->canvas;
-    struct library_targets t = library_get_targets(s);
-    int cols = area.cols - 6 > 70 ? 70 : area.cols - 6,
-        rows = area.rows - 2 > 24 ? 24 : area.rows - 2;
+    int cols = area.cols - 6 > 70 ? 70 : area.cols - 6, rows = (int)d->list.count + 6;
+    rows = rows < 9 ? 9 : rows > 24 ? 24 : rows;
+    rows = rows > area.rows - 2 ? area.rows - 2 : rows;
     struct rect box = {area.row + (area.rows - rows) / 2, area.col + (area.cols - cols) / 2, rows,
                        cols};
     char title[64], count[32];
     snprintf(title, sizeof title, "%s  %zu", kinds[d->kind].title, d->list.count);
-    canvas_fill(c, box, ROLE_TEXT);
-    canvas_box(c, box, title, true);
-    list_view_fit(&d->view, (int)d->list.count, rows - 4);
+    studio_draw_dialog(s, box, title);
+    list_view_fit(&d->view, (int)d->list.count, rows - 5);
     for (int i = 0; i < d->view.rows && d->view.first + i < (int)d->list.count; i++) {
         const struct label *label = &d->list.items[d->view.first + i];
         bool here = d->view.first + i == d->view.at;
@@ -126,17 +142,9 @@ static void labels_draw(struct studio *s, struct rect area)
                     count);
     }
     if (d->list.count == 0)
-        canvas_printf(c, box.row + rows / 2, box.col + 3, cols - 6, ROLE_DIM, "There is no %s yet.",
+        canvas_printf(c, box.row + 2, box.col + 3, cols - 6, ROLE_DIM, "There is no %s yet.",
                       kinds[d->kind].one);
-    canvas_printf(c, box.row + rows - 3, box.col + 3, cols - 6, ROLE_DIM,
-                  "Enter opens  n new  r rename  d remove  u undo  Tab %s",
-                  d->kind == LABEL_TAG ? "collections" : "tags");
-    if (t.count == 1)
-        snprintf(count, sizeof count, "#%lld", (long long)t.ids[0]);
-    else
-        snprintf(count, sizeof count, "%d marked clips", t.count);
-    canvas_printf(c, box.row + rows - 2, box.col + 3, cols - 6, ROLE_DIM,
-                  "a puts in, x takes out: %s", count);
+    draw_label_keys(s, (struct rect){box.row + rows - 3, box.col + 3, 2, cols - 6});
 }
 
 /* --- doing --- */

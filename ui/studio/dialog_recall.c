@@ -72,8 +72,7 @@ static void recall_draw(struct studio *s, struct rect area)
     int most = area.rows < 18 ? 2 : 6, rows = 10 + (lines > most ? most : lines);
     struct rect box = {area.row + (area.rows - rows) / 2, area.col + (area.cols - cols) / 2, rows,
                        cols};
-    canvas_fill(c, box, ROLE_TEXT);
-    canvas_box(c, box, d->title, true);
+    studio_draw_dialog(s, box, d->title);
     int col = box.col + 3, width = cols - 6, row = box.row + rows - 6;
     clip_draw_wrapped(s, (struct rect){box.row + 2, col, rows - 10, width}, ROLE_TEXT, q->prompt);
     canvas_printf(c, row - 1, col, width, ROLE_DIM, "%lld%s%lld, %lld frames, seed %llu, %s",

@@ -49,13 +49,13 @@ static void text_draw(struct studio *s, struct rect area)
     int cols = area.cols - 8 > 90 ? 90 : area.cols - 8, rows = d->text.one_line ? 5 : 9;
     struct rect box = {area.row + (area.rows - rows) / 2, area.col + (area.cols - cols) / 2, rows,
                        cols};
-    canvas_fill(s->canvas, box, ROLE_TEXT);
-    canvas_box(s->canvas, box, d->title, true);
+    studio_draw_dialog(s, box, d->title);
     struct rect r = {box.row + 1, box.col + 2, rows - 3, cols - 4};
     editor_draw(&d->text, s->canvas, r, true, d->question.empty);
-    canvas_text(s->canvas, box.row + rows - 2, r.col, r.cols, ROLE_DIM,
-                d->text.one_line ? "Enter takes it, Esc leaves it"
-                                 : "Enter takes it, Alt-Enter is a new line, Esc leaves it");
+    static const char *const line[] = {"take", "close:leave it as it was", NULL};
+    static const char *const lines[] = {"take", "newline:new line", "close:leave it as it was", NULL};
+    studio_draw_keys(s, DIALOG_TEXT, (struct rect){box.row + rows - 2, r.col, 1, r.cols},
+                     d->text.one_line ? line : lines);
 }
 
 static void do_take(struct studio *s, const char *argument)

@@ -6,8 +6,8 @@
 #include "ui/studio/clip_text.h"
 #include "ui/studio/library.h"
 
-/* Columns and rows of a picture in the grid. */
-enum { CELL_COLS = 26, CELL_ROWS = 9 };
+/* Columns and rows of a picture in the grid, and of a larger one in a large window. */
+enum { CELL_COLS = 26, CELL_ROWS = 9, LARGE_COLS = 39, LARGE_ROWS = 14 };
 
 static const char *order_text(const struct library *l)
 {
@@ -40,6 +40,32 @@ static void draw_search(struct studio *s, struct rect r)
                 l->searching, "fox  tag:best  rating>=4  status:failed  in:trash");
 }
 
+/* Does another clip at that depth of the tree follow before one above it? */
+static bool goes_on(const struct clip_window *w, int index, int depth)
+{
+    for (int i = index + 1; i < w->count && w->depth[i] >= depth; i++)
+        if (w->depth[i] == depth)
+            return true;
+    return false;
+}
+
+/* The lines that lead to a clip of the tree, before its prompt; returns the columns used. */
+static int draw_branch(struct canvas *c, const struct clip_window *w, int index, int row, int col,
+                       enum role role)
+{
+    enum { STEP = 3, DEEPEST = 12 };
+    int depth = !w->depth ? 0 : w->depth[index] < DEEPEST ? w->depth[index] : DEEPEST;
+    for (int i = 1; i <= depth; i++) {
+        bool more = goes_on(w, index, i), own = i == depth;
+        if (own || more)
+            canvas_symbol(c, row, col + (i - 1) * STEP, role,
+                          !own ? SYMBOL_BESIDE : more ? SYMBOL_BRANCH : SYMBOL_LAST);
+        if (own)
+            canvas_symbol(c, row, col + (i - 1) * STEP + 1, role, SYMBOL_LINE);
+    }
+    return depth * STEP;
+}
+
 static void draw_row(struct studio *s, const struct library *l, int index, int row, struct rect r)
 {
     const struct clip *clip = &l->window.clips[index];
@@ -53,15 +79,6 @@ static void draw_row(struct studio *s, const struct library *l, int index, int r
     if (library_is_marked(l, clip->id))
         canvas_symbol(c, row, col, here ? ROLE_SELECTED : ROLE_ACCENT, SYMBOL_MARK);
     col += 2;
-    if (l->window.depth) {
-        for (int i = 1; i < l->window.depth[index] && i < 20; i++)
-            col += 2;
-        if (l->window.depth[index] > 0) {
-            canvas_symbol(c, row, col, dim, SYMBOL_LAST);
-            canvas_symbol(c, row, col + 1, dim, SYMBOL_LINE);
-            col += 2;
-        }
-    }
     canvas_printf(c, row, col, 8, here ? ROLE_SELECTED : ROLE_KEY, "#%lld", (long long)clip->id);
     col += 8;
     if (r.cols >= 44)
@@ -82,6 +99,7 @@ static void draw_row(struct studio *s, const struct library *l, int index, int r
     if (clip->status != JOB_DONE)
         col += canvas_text(c, row, col, 10, here ? ROLE_SELECTED : ROLE_WARN,
                            job_state_name(clip->status)) + 1;
+    col += draw_branch(c, &l->window, index, row, col, dim);
     if (l->window.depth && clip->parent_chunk > 0)
         col += canvas_printf(c, row, col, 12, dim, "@%lld", (long long)clip->parent_chunk) + 1;
     canvas_text(c, row, col, end - col, text, clip->prompt);
@@ -121,9 +139,11 @@ static void place_poster(struct studio *s, const struct clip *clip, int place, s
 static void draw_grid(struct studio *s, struct rect r)
 {
     struct library *l = library_get(s);
-    int cell_cols = r.cols / (r.cols / CELL_COLS), per_screen;
+    bool large = r.cols >= 3 * LARGE_COLS && r.rows >= 2 * LARGE_ROWS;
+    int least = large ? LARGE_ROWS : CELL_ROWS, per_screen;
+    int cell_cols = r.cols / (r.cols / (large ? LARGE_COLS : CELL_COLS));
     l->columns = r.cols / cell_cols;
-    l->rows = r.rows / CELL_ROWS > 0 ? r.rows / CELL_ROWS : 1;
+    l->rows = r.rows / least > 0 ? r.rows / least : 1;
     per_screen = l->columns * l->rows;
     per_screen = per_screen > PAINTER_PLACES ? PAINTER_PLACES : per_screen;
     int rows = r.rows / l->rows;
@@ -134,8 +154,11 @@ static void draw_grid(struct studio *s, struct rect r)
         struct rect cell = {r.row + i / l->columns * rows, r.col + i % l->columns * cell_cols, rows,
                             cell_cols};
         char title[64];
-        snprintf(title, sizeof title, "%s#%lld%s", library_is_marked(l, clip->id) ? "+ " : "",
-                 (long long)clip->id, clip->favourite ? " !" : "");
+        bool marked = library_is_marked(l, clip->id);
+        snprintf(title, sizeof title, "%s%s#%lld%s%s",
+                 marked ? canvas_symbol_text(s->canvas, SYMBOL_MARK) : "", marked ? " " : "",
+                 (long long)clip->id, clip->favourite ? " " : "",
+                 clip->favourite ? canvas_symbol_text(s->canvas, SYMBOL_HEART) : "");
         canvas_box(s->canvas, cell, title, index == l->window.at);
         struct rect inside = canvas_inside(cell);
         canvas_text(s->canvas, inside.row + inside.rows - 1, inside.col, inside.cols, ROLE_DIM,
@@ -161,6 +184,10 @@ static void draw_details(struct studio *s, struct rect box)
     }
     struct rect r = canvas_inside(box);
     int picture = r.rows > 22 ? r.rows - 14 : r.rows > 16 ? r.rows - 10 : 0;
+    if (clip->width > 0 && picture > 0) { /* a cell is taken to be twice as high as wide */
+        int most = (int)(r.cols * clip->height / clip->width / 2) + 1;
+        picture = picture > most ? most : picture;
+    }
     if (picture > 0 && painter_way(s->painter))
         place_poster(s, clip, 0, (struct rect){r.row, r.col, picture, r.cols});
     else

@@ -136,9 +136,9 @@ static void engine_frames(struct studio *s, const struct link_frames *frames)
 /* A column a slot, the newest on the right. */
 static void draw_rate(struct studio *s, struct rect r)
 {
-    static const char *const bars[] = {" ", "\u2581", "\u2582", "\u2583", "\u2584", "\u2585", "\u2586",
+    static const char *const bars[] = {"\u2581", "\u2581", "\u2582", "\u2583", "\u2584", "\u2585", "\u2586",
                                        "\u2587", "\u2588"};
-    static const char plain[] = " .:-=+*#@";
+    static const char plain[] = "..:-=+*#@";
     struct engine_screen *e = get(s);
     int most = 0, cols = r.cols - 32 < SLOTS ? r.cols - 32 : SLOTS;
     pass_time(e, s->now_ms);
@@ -146,10 +146,11 @@ static void draw_rate(struct studio *s, struct rect r)
         most = e->made[(e->slot - i) % SLOTS] > most ? e->made[(e->slot - i) % SLOTS] : most;
     canvas_text(s->canvas, r.row, r.col + 1, 13, ROLE_DIM, "frames/s");
     canvas_printf(s->canvas, r.row, r.col + 15, 15, ROLE_TEXT, "%.0f at most", most * 1e3 / SLOT_MS);
-    for (int i = 0; i < cols && most > 0; i++) {
-        int made = e->made[(e->slot - i) % SLOTS], height = (made * 8 + most - 1) / most;
+    for (int i = 0; i < cols; i++) {
+        int made = e->made[(e->slot - i) % SLOTS];
+        int height = made > 0 ? (made * 8 + most - 1) / most : 0;
         char sign[2] = {plain[height], '\0'};
-        canvas_text(s->canvas, r.row, r.col + r.cols - 2 - i, 1, ROLE_ACCENT,
+        canvas_text(s->canvas, r.row, r.col + r.cols - 2 - i, 1, made > 0 ? ROLE_ACCENT : ROLE_BORDER,
                     canvas_is_utf8(s->canvas) ? bars[height] : sign);
     }
 }
@@ -221,8 +222,10 @@ static void draw_facts(struct studio *s, struct rect r)
             line(s, r, &row, "why", link_why(s->link));
     } else {
         long long up = (long long)st->seconds;
-        snprintf(text, sizeof text, "process %lld, up %lldh %02lldm %02llds, %lld connection%s",
-                 (long long)st->pid, up / 3600, up / 60 % 60, up % 60, (long long)st->clients,
+        int n = snprintf(text, sizeof text, "process %lld, up ", (long long)st->pid);
+        n += snprintf(text + n, sizeof text - (size_t)n, up < 3600 ? "%lld min %02lld s" : "%lld h %02lld min",
+                      up < 3600 ? up / 60 : up / 3600, up < 3600 ? up % 60 : up / 60 % 60);
+        snprintf(text + n, sizeof text - (size_t)n, ", %lld connection%s", (long long)st->clients,
                  st->clients == 1 ? "" : "s");
         line(s, r, &row, "engine", text);
         snprintf(text, sizeof text, "%lld running, %lld waiting%s", (long long)st->running,
@@ -339,7 +342,7 @@ static void do_refresh(struct studio *s, const char *argument)
 
 static void engine_hint(struct studio *s, const char **names)
 {
-    static const char *const list[] = {"up", "down", "refresh", "doctor", "pause-queue", "help", "quit", NULL};
+    static const char *const list[] = {"up:older", "down:newer", "refresh", "doctor", "pause-queue:pause the queue", "help", "quit", NULL};
     (void)s;
     for (int i = 0; list[i]; i++)
         names[i] = list[i];

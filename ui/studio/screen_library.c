@@ -160,9 +160,9 @@ static void library_click(struct studio *s, const struct input_event *event)
 
 static void library_hint(struct studio *s, const char **names)
 {
-    static const char *const list[] = {"play", "search", "mark", "remix", "recall", "compare",
-                                       "export", "trash", "sort", "view", "tree", "help", NULL};
-    static const char *const text[] = {"search-done", "leave", "help", NULL};
+    static const char *const list[] = {"play", "search", "mark", "recall", "compare", "export",
+                                       "help", "remix", "trash", "sort", "view", "tree", NULL};
+    static const char *const text[] = {"search-done:to the clips", "leave", "help", NULL};
     const char *const *from = library_get(s)->searching ? text : list;
     for (int i = 0; from[i]; i++)
         names[i] = from[i];

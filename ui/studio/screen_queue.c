@@ -287,11 +287,14 @@ static void queue_click(struct studio *s, const struct input_event *event)
 
 static void queue_hint(struct studio *s, const char **names)
 {
-    static const char *const list[] = {"move-up", "move-down", "pause", "drop", "retry", "duplicate",
-                                       "edit", "pause-queue", "help", NULL};
-    (void)s;
-    for (int i = 0; list[i]; i++)
-        names[i] = list[i];
+    static const char *const list[] = {"move-up:earlier", "move-down:later", "pause", "drop", "retry", "edit",
+                                       "help", "duplicate", "pause-queue:pause all", NULL};
+    static const char *const empty[] = {"pause-queue:pause all", "help", "quit", NULL};
+    size_t count;
+    link_jobs(s->link, &count);
+    const char *const *from = count ? list : empty;
+    for (int i = 0; from[i]; i++)
+        names[i] = from[i];
 }
 
 static const struct action queue_actions[] = {

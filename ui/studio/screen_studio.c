@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "config/option_value.h"
+#include "ui/studio/clip_text.h"
 #include "ui/studio/clipboard.h"
 #include "ui/studio/dropped_path.h"
 #include "ui/studio/making.h"
@@ -111,12 +112,13 @@ static void draw_settings(struct studio *s, struct rect box)
     settings_pane_draw(&v->settings, s->canvas, v->settings_area, v->pane == PANE_SETTINGS);
 }
 
-/* What the chosen setting means, in the line below. */
-static void draw_setting_help(struct studio *s, int row, struct rect area)
+/* What the chosen setting means, in the two lines below; returns the lines used. */
+static int draw_setting_help(struct studio *s, int row, struct rect area)
 {
     char *text = settings_pane_help(&get(s)->settings);
-    canvas_text(s->canvas, row, area.col + 1, area.cols - 2, ROLE_DIM, text);
+    int used = clip_draw_wrapped(s, (struct rect){row, area.col + 1, 2, area.cols - 2}, ROLE_DIM, text);
     free(text);
+    return used;
 }
 
 /* How many clips its braces stand for. */
@@ -161,11 +163,11 @@ static void screen_draw(struct studio *s, struct rect area)
     if (!narrow || covered)
         draw_settings(s, settings);
     int row = area.row + area.rows - strip;
-    if (v->pane == PANE_SETTINGS)
-        draw_setting_help(s, row, area);
-    else
+    int told = v->pane == PANE_SETTINGS ? draw_setting_help(s, row, area) : 0;
+    if (told == 0)
         work_strip_draw_progress(s, v->preview.job, row, area);
-    work_strip_draw_queue(s, row + 1, area);
+    if (told < 2)
+        work_strip_draw_queue(s, row + 1, area);
     work_strip_draw_recent(&v->strip, s, row + 2, recent_rows, area);
 }
 
@@ -592,14 +594,18 @@ static void screen_click(struct studio *s, const struct input_event *event)
 
 static void screen_hint(struct studio *s, const char **names)
 {
-    static const char *const text[] = {"make", "next-pane", "newline", "history-search",
-                                       "seed-mode", "help", "quit", NULL};
-    static const char *const busy[] = {"make:queue", "steer", "next-pane", "newline",
-                                       "history-search", "seed-mode", "help", "quit", NULL};
-    static const char *const list[] = {"enter", "more", "less", "prompt", "sweep", "grid", "stop",
-                                       "command", "help", "quit", NULL};
-    const char *const *from = screen_editor(s) != &get(s)->prompt.editor ? list
-                              : making_running_job(s) ? busy : text;
+    static const char *const text[] = {"make", "next-pane:settings", "history-search:history",
+                                       "seed-mode:seed", "help", "newline:new line", "quit", NULL};
+    static const char *const busy[] = {"make:queue", "steer", "next-pane:settings",
+                                       "history-search:history", "seed-mode:seed", "help",
+                                       "newline:new line", "quit", NULL};
+    static const char *const setting[] = {"enter:type a value", "less", "more", "next-pane:preview",
+                                          "prompt", "help", "sweep", "grid", "quit", NULL};
+    static const char *const clip[] = {"enter:play", "preview-pause:pause", "prompt", "sweep", "grid",
+                                       "stop", "help", "command", "quit", NULL};
+    const char *const *from = get(s)->pane == PANE_SETTINGS  ? setting
+                              : get(s)->pane == PANE_PREVIEW ? clip
+                              : making_running_job(s)        ? busy : text;
     for (int i = 0; from[i]; i++)
         names[i] = from[i];
 }

@@ -105,27 +105,40 @@ static char *value_text(const struct settings_pane *p, const struct option *o)
 
 /* --- drawing --- */
 
+/* Values stand in a column of their own behind all names where there is room for that, else at the
+ * right: so the longest names and values are seen. value NULL: one that is typed. */
+static struct rect value_place(struct canvas *c, struct rect r, const char *name, const char *value)
+{
+    enum { NAMES = 24, LEAST = 10 };
+    int label = r.cols > 38 ? NAMES : canvas_width(c, name, strlen(name)) + 1;
+    int width = value ? canvas_width(c, value, strlen(value)) : r.cols;
+    label = r.cols <= 38 && label < r.cols - width ? r.cols - width : label;
+    label = label > r.cols - LEAST && width > r.cols - label ? r.cols - LEAST : label;
+    return (struct rect){r.row, r.col + label, 1, r.cols - label};
+}
+
 static void draw_row(struct settings_pane *p, struct canvas *c, struct rect r, int y, int number,
                      const struct row *row, bool focused)
 {
-    int label = r.cols > 40 ? 24 : r.cols > 30 ? 19 : 13;
     if (!row->option) {
-        canvas_text(c, y, r.col, r.cols, ROLE_DIM, option_group_title(row->group));
+        canvas_text(c, y, r.col + 1, r.cols - 2, ROLE_TITLE, option_group_title(row->group));
         return;
     }
     bool here = number == p->at && focused, works = has_effect(p->request, row->option);
     enum role role = here ? ROLE_SELECTED : works ? ROLE_TEXT : ROLE_DIM;
     if (here)
         canvas_fill(c, (struct rect){y, r.col, 1, r.cols}, ROLE_SELECTED);
-    canvas_text(c, y, r.col + 1, label - 1, here ? ROLE_SELECTED : ROLE_DIM, row->option->name);
-    struct rect field = {y, r.col + 1 + label, 1, r.cols - label - 2};
+    char *value = value_text(p, row->option);
+    struct rect field = value_place(c, (struct rect){y, r.col + 1, 1, r.cols - 2}, row->option->name,
+                                    here && p->editing ? NULL : value);
+    canvas_text(c, y, r.col + 1, field.col - r.col - 2, here ? ROLE_SELECTED : ROLE_DIM,
+                row->option->name);
     if (here && p->editing) {
         canvas_fill(c, field, ROLE_FIELD);
         editor_draw(&p->value, c, field, true, NULL);
-        return;
+    } else {
+        canvas_text(c, y, field.col, field.cols, role, value);
     }
-    char *value = value_text(p, row->option);
-    canvas_text(c, y, field.col, field.cols, role, value);
     free(value);
 }
 

@@ -258,14 +258,16 @@ static void draw_chosen(struct studio *s, int row, struct rect area)
 static void draw_nothing(struct studio *s, struct rect area)
 {
     static const char *const lines[] = {
-        "A sheet shows clips that differ in one thing, side by side, while they are made.",
+        "A sheet shows clips side by side while they are made.",
         "In a prompt {red|blue} makes one of each, {1..4} one of each number.",
-        "In the studio, outside the text: x makes one clip of each of some seeds,",
+        "In the studio, outside the text: x makes a clip of each of some seeds,",
         "g one of each value of a setting."};
     enum { LINES_HERE = sizeof lines / sizeof lines[0] };
-    for (int i = 0; i < LINES_HERE; i++)
-        canvas_text(s->canvas, area.row + area.rows / 2 - 2 + i, area.col + 2, area.cols - 4,
-                    i ? ROLE_DIM : ROLE_TEXT, lines[i]);
+    for (int i = 0; i < LINES_HERE; i++) {
+        int width = (int)strlen(lines[i]) < area.cols - 2 ? (int)strlen(lines[i]) : area.cols - 2;
+        canvas_text(s->canvas, area.row + area.rows / 2 - 2 + i, area.col + (area.cols - width) / 2,
+                    width, i ? ROLE_DIM : ROLE_TEXT, lines[i]);
+    }
 }
 
 void sheet_draw(struct studio *s, struct rect area)

@@ -21,11 +21,11 @@ static enum role engine_words(const struct studio *s, char *out, size_t size)
     int running = 0, waiting = 0;
     if (link_state(s->link) == LINK_STARTING) {
         snprintf(out, size, "starting the engine");
-        return ROLE_WARN;
+        return ROLE_BAR_WARN;
     }
     if (link_state(s->link) == LINK_LOST) {
         snprintf(out, size, "no engine");
-        return ROLE_BAD;
+        return ROLE_BAR_BAD;
     }
     jobs = link_jobs(s->link, &count);
     for (size_t i = 0; i < count; i++) {
@@ -34,7 +34,7 @@ static enum role engine_words(const struct studio *s, char *out, size_t size)
     }
     if (link_queue_paused(s->link)) {
         snprintf(out, size, "queue paused, %d wait", waiting);
-        return ROLE_WARN;
+        return ROLE_BAR_WARN;
     }
     if (running && waiting)
         snprintf(out, size, "making %d, %d wait", running, waiting);
@@ -42,7 +42,7 @@ static enum role engine_words(const struct studio *s, char *out, size_t size)
         snprintf(out, size, "making a clip");
     else
         snprintf(out, size, waiting ? "%d wait" : "engine ready", waiting);
-    return running ? ROLE_ACCENT : ROLE_GOOD;
+    return running ? ROLE_BAR_SIGN : ROLE_BAR_GOOD;
 }
 
 /* The sheet's name is shown where there is room for it and the engine's words, and while it is on. */
@@ -74,21 +74,24 @@ static void draw_top(struct studio *s)
                       screen_table[i]->title);
         end = col + width + 2;
     }
-    engine_words(s, words, sizeof words);
+    enum role role = engine_words(s, words, sizeof words);
     width = canvas_width(c, words, strlen(words));
     if (end + width + 2 < cols) {
-        canvas_symbol(c, 0, cols - width - 3, ROLE_BAR_SIGN, SYMBOL_DOT);
-        canvas_text(c, 0, cols - width - 1, width, ROLE_BAR, words);
+        bool wrong = role == ROLE_BAR_WARN || role == ROLE_BAR_BAD;
+        canvas_symbol(c, 0, cols - width - 3, role, SYMBOL_DOT);
+        canvas_text(c, 0, cols - width - 1, width, wrong ? role : ROLE_BAR, words);
     }
 }
 
 /* --- bottom --- */
 
-static const struct action *find_action(const struct studio *s, const char *name)
+static const struct action *find_action(const struct screen *screen, bool text, const char *name)
 {
-    size_t length = strcspn(name, ":");
-    const struct action *a = action_named(studio_top(s)->actions, name, length);
-    return a ? a : action_named(global_actions, name, length);
+    const struct action *tables[] = {screen->actions, text ? editor_actions : NULL, global_actions};
+    const struct action *a = NULL;
+    for (int i = 0; i < 3 && !a; i++)
+        a = tables[i] ? action_named(tables[i], name, strcspn(name, ":")) : NULL;
+    return a;
 }
 
 /* The first of its keys that works now. */
@@ -105,28 +108,34 @@ static void hint_key(const struct studio *s, const struct action *a, bool text, 
     snprintf(out, size, "%s", key);
 }
 
-static void draw_hints(struct studio *s, int row)
+void studio_draw_keys(struct studio *s, enum screen_number number, struct rect line,
+                      const char *const *names)
 {
     struct canvas *c = s->canvas;
-    const char *names[16] = {NULL};
-    const struct screen *top = studio_top(s);
-    bool text = top->editor && top->editor(s);
-    int col = 1, cols = canvas_cols(c);
-    if (top->hint)
-        top->hint(s, names);
-    for (int i = 0; i < 16 && names[i]; i++) {
-        const struct action *a = find_action(s, names[i]);
+    const struct screen *screen = screen_table[number];
+    bool text = screen->editor && screen->editor(s);
+    int row = line.row, col = line.col, end = line.col + line.cols;
+    for (int i = 0; names[i]; i++) {
+        const struct action *a = find_action(screen, text, names[i]);
         char key[128];
         if (!a)
             continue;
         hint_key(s, a, text, key, sizeof key);
         const char *word = strchr(names[i], ':') ? strchr(names[i], ':') + 1 : a->name;
         int width = canvas_width(c, key, strlen(key)) + 1 + canvas_width(c, word, strlen(word));
-        if (!key[0] || col + width + 1 > cols)
+        if (!key[0] || col + width > end)
             continue;
-        col += canvas_text(c, row, col, cols - col, ROLE_KEY, key) + 1;
-        col += canvas_text(c, row, col, cols - col, ROLE_DIM, word) + 2;
+        col += canvas_text(c, row, col, end - col, ROLE_KEY, key) + 1;
+        col += canvas_text(c, row, col, end - col, ROLE_DIM, word) + 2;
     }
+}
+
+static void draw_hints(struct studio *s, int row)
+{
+    const char *names[17] = {NULL};
+    studio_top(s)->hint(s, names);
+    studio_draw_keys(s, studio_top(s)->number, (struct rect){row, 1, 1, canvas_cols(s->canvas) - 2},
+                     names);
 }
 
 static void draw_bottom(struct studio *s)
@@ -134,8 +143,21 @@ static void draw_bottom(struct studio *s)
     int row = canvas_rows(s->canvas) - 1;
     if (s->notice[0])
         canvas_text(s->canvas, row, 1, canvas_cols(s->canvas) - 2, s->notice_role, s->notice);
-    else
+    else if (studio_top(s)->hint)
         draw_hints(s, row);
+}
+
+/* --- dialogs --- */
+
+/* What would be left of a line beside the box is no line any more. */
+void studio_draw_dialog(struct studio *s, struct rect box, const char *title)
+{
+    enum { LEAST = 10 };
+    int cols = canvas_cols(s->canvas), right = cols - box.col - box.cols;
+    int from = box.col < LEAST ? 0 : box.col - 1;
+    int to = right < LEAST ? cols : box.col + box.cols + 1;
+    canvas_fill(s->canvas, (struct rect){box.row, from, box.rows, to - from}, ROLE_TEXT);
+    canvas_box(s->canvas, box, title, true);
 }
 
 /* --- all --- */
@@ -166,6 +188,8 @@ void studio_draw_screens(struct studio *s)
             covered = covered || !s->stack[above]->small;
         painter_hide(s->painter, covered);
         canvas_cursor(s->canvas, -1, -1); /* of the text below nothing is typed now */
+        if (i > 0 && !s->stack[i]->small)
+            canvas_repaint(s->canvas, area, ROLE_BEHIND);
         if (s->stack[i]->draw)
             s->stack[i]->draw(s, area);
     }

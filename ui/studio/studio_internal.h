@@ -40,6 +40,15 @@ struct studio {
     int acknowledged;
 };
 
+/* --- studio_draw.c: for the screens --- */
+
+/* The first key of each action of names, which ends with NULL, and what it does: its name, or what stands
+ * behind a colon in "make:queue". Those that do not fit are left out. */
+void studio_draw_keys(struct studio *s, enum screen_number screen, struct rect line,
+                      const char *const *names);
+/* The box of a dialog, empty. */
+void studio_draw_dialog(struct studio *s, struct rect box, const char *title);
+
 /* --- studio.c: for the screens --- */
 
 void studio_show(struct studio *s, enum screen_number number);

@@ -33,7 +33,9 @@ void work_strip_draw_queue(struct studio *s, int row, struct rect area)
     int col = area.col + 1, end = area.col + area.cols - 1, waiting = 0;
     for (size_t i = 0; i < count; i++)
         waiting += jobs[i].state == JOB_QUEUED || jobs[i].state == JOB_PAUSED;
-    col += canvas_printf(s->canvas, row, col, 16, ROLE_TITLE, "Queue %d", waiting) + 2;
+    col += canvas_text(s->canvas, row, col, 16, ROLE_TITLE, "Queue") + 3; /* as far as Recent */
+    if (waiting)
+        col += canvas_printf(s->canvas, row, col, 16, ROLE_TEXT, "%d waiting", waiting) + 2;
     for (size_t i = 0; i < count && col + 10 < end; i++) {
         if (jobs[i].state != JOB_QUEUED && jobs[i].state != JOB_PAUSED)
             continue;
