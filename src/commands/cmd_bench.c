@@ -100,7 +100,7 @@ static bool set(struct bench *b, const char *name, const char *value, struct dn_
     char why[OPTION_WHY_SIZE];
     const struct option *row = option_find(option_rows, option_count, name);
     return !value || settings_set(&b->job.settings, row, value, LEVEL_COMMAND, why) ||
-           option_complain(err, "the", name, value, why);
+           option_complain(err, "--", name, value, why);
 }
 
 /* A prompt is encoded once and remembered, so every other clip has the other one. */

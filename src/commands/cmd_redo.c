@@ -30,7 +30,7 @@ static bool set_one(struct request *r, char *pair, struct dn_error *err)
     const struct option *row = option_find(option_rows, option_count, pair);
     if (!row)
         return dn_fail(err, DN_E_ARG, "--set %s: there is no such option", pair);
-    return option_set(row, r, value, why) || option_complain(err, "--set", pair, value, why);
+    return option_set(row, r, value, why) || option_complain(err, "--set ", pair, value, why);
 }
 
 static bool change(struct request *r, const struct clip *parent, const struct clip_word *named,
