@@ -276,7 +276,9 @@ TEST(pictures_in_pieces)
     uint8_t *rgb = flat_or_noise(W, H, true);
     for (int way = 0; graphics_table[way]; way++) {
         struct strbuf whole = {0}, out = {0};
-        struct graphics *g = graphics_open(graphics_table[way], &screen, W, H, rgb, 1);
+        struct graphics_caps caps = screen;
+        caps.sixel_keeps = true;
+        struct graphics *g = graphics_open(graphics_table[way], &caps, W, H, rgb, 1);
         g->row = g->col = 1;
         strbuf_append_text(&out, "before");
         g->piece = PIECE;
@@ -325,6 +327,27 @@ TEST(pictures_in_pieces)
         strbuf_done(&whole);
         graphics_close(g);
     }
+    free(rgb);
+}
+
+/* Where pixels that a piece leaves out do not stay, there is one piece, and nothing is left out. */
+TEST(sixel_is_whole_where_nothing_stays)
+{
+    enum { W = 96, H = 60 };
+    struct dn_error err;
+    uint8_t *rgb = flat_or_noise(W, H, true);
+    struct graphics *g = graphics_open(&graphics_sixel_entry, &screen, W, H, rgb, 1);
+    g->piece = 600;
+    for (int again = 0; again < 2; again++) {
+        struct strbuf out = {0};
+        struct sixel s;
+        CHECK_OK(graphics_encode(g, rgb, &out, &err), err);
+        CHECK(g->cuts.count == 1 && g->cuts.at[0] == out.length);
+        CHECK(decode_sixel(strbuf_text(&out), &s) && s.painted == s.width * s.height);
+        sixel_free(&s);
+        strbuf_done(&out);
+    }
+    graphics_close(g);
     free(rgb);
 }
 
@@ -500,6 +523,7 @@ TEST(no_terminal_no_picture)
 TESTS(T(sixel_shows_the_picture), T(sixel_is_well_formed), T(sixel_sends_what_changed),
       T(sixel_keeps_to_the_limits),
       T(kitty_sends_every_pixel), T(kitty_frees_its_own),
-      T(less_for_slow_lines), T(pictures_in_pieces), T(blocks_are_two_pixels_a_cell), T(blocks_fit_any_screen),
+      T(less_for_slow_lines), T(pictures_in_pieces),
+      T(sixel_is_whole_where_nothing_stays), T(blocks_are_two_pixels_a_cell), T(blocks_fit_any_screen),
       T(palette_holds_few_colours_exactly), T(answers_of_real_terminals), T(choices),
       T(forged_answers), T(no_terminal_no_picture))

@@ -184,7 +184,7 @@ static bool sixel_frame(struct graphics *g, const uint8_t *rgb, struct strbuf *o
         g->near = NEAR_MOST; /* the line is known to be slow */
     bool exact = g->near <= NEAR;
     map(g, rgb, full);
-    if (full && g->piece == 0)
+    if (full && (g->piece == 0 || !g->caps.sixel_keeps)) /* mlterm: a piece erases those before */
         ok = full_frame(g, out, err);
     else
         sixel_changes(g, g->indexed, full ? NULL : g->shown, out);
