@@ -18,14 +18,14 @@ static bool supported(const struct graphics_caps *caps)
     return caps->kitty;
 }
 
-/* At most 4 screen pixels a pixel, at least as many cells as fit. One row stays free below. */
+/* At most 8 screen pixels a pixel, at least as many cells as fit. One row stays free below. */
 static bool kitty_open(struct graphics *g, const uint8_t *samples, int64_t count)
 {
     (void)samples;
     (void)count;
     int cell_width = g->caps.cell_width, cell_height = g->caps.cell_height;
     double room_x = (double)g->caps.cols * cell_width, room_y = (g->caps.rows - 2.0) * cell_height;
-    double factor = 4;
+    double factor = 8;
     factor = factor * g->width > room_x ? room_x / g->width : factor;
     factor = factor * g->height > room_y ? room_y / g->height : factor;
     g->cols = (int)(factor * g->width / cell_width);
