@@ -1,8 +1,5 @@
 /* A large catalog: how long the first page, searches and pages take. 20,000 clips in make check,
- * a million in make torture (CATALOG_CLIPS=1000000; CATALOG_KEEP=folder keeps it for another run).
- *
- * Prompts are 8 to 40 words: "video" in each, "the" in about a third, the others from 20,000
- * made-up words, few of them frequent and most rare (rank r with weight 1/r, as in language). */
+ * a million in make torture (CATALOG_CLIPS=1000000; CATALOG_KEEP=folder keeps it for another run). */
 #define _GNU_SOURCE
 #include <math.h>
 #include <signal.h>
@@ -13,98 +10,20 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "catalog_fixture.h"
-#include "check.h"
+#include "many_clips.h"
 #include "store/catalog_jobs.h"
-#include "store/catalog_labels.h"
 #include "store/catalog_search.h"
 
 extern char **environ;
 static struct dn_error err;
 static int64_t clips = 20000;
 
-enum { VOCABULARY = 20000, PAGE = 50, MANY = 200 };
-static char words[VOCABULARY][16];
-static double weight[VOCABULARY]; /* running sum */
-static uint64_t random_state = 42;
-
-static uint32_t random_below(uint32_t n)
-{
-    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)((random_state >> 33) % n);
-}
-
-static void make_words(void)
-{
-    static const char *const parts[] = {"ba", "ter", "mo", "li", "vu", "ran", "so", "ke", "pi",
-                                        "dun", "fa", "gre", "hol", "ny", "cri", "wa"};
-    double sum = 0;
-    for (int i = 0; i < VOCABULARY; i++) {
-        int n = i, at = 0;
-        /* i in base 16, two parts at least, the most frequent ones short as in language */
-        for (int k = 0; k < 2 || n > 0; k++, n /= 16)
-            at += snprintf(words[i] + at, sizeof words[i] - (size_t)at, "%s", parts[n % 16]);
-        sum += 1.0 / (i + 1);
-        weight[i] = sum;
-    }
-}
-
-static const char *random_word(void)
-{
-    double at = random_below(1u << 30) / (double)(1u << 30) * weight[VOCABULARY - 1];
-    int low = 0, high = VOCABULARY - 1;
-    while (low < high) {
-        int middle = (low + high) / 2;
-        if (weight[middle] < at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return words[low];
-}
-
-static void make_prompt(char *out, size_t size)
-{
-    int count = 8 + (int)random_below(33), at = snprintf(out, size, "video");
-    for (int i = 0; i < count && at < (int)size - 20; i++)
-        at += snprintf(out + at, size - (size_t)at, " %s",
-                       i == 2 && random_below(3) == 0 ? "the" : random_word());
-}
-
-static void add_clips(struct catalog *c, int64_t count)
-{
-    static const char *const models[] = {"wan-1.3b", "wan-14b", "demo"};
-    char prompt[700], request[900];
-    for (int64_t i = 0; i < count; i++) {
-        int64_t id = 0;
-        make_prompt(prompt, sizeof prompt);
-        snprintf(request, sizeof request, "{\"prompt\": \"%s\", \"sampler\": \"self_forcing\"}",
-                 prompt);
-        struct clip in = fixture_clip(prompt, random_below(1u << 30));
-        in.request_json = request;
-        in.model = models[random_below(3)];
-        in.rating = random_below(20) == 0 ? 1 + (int)random_below(5) : 0;
-        in.favourite = random_below(100) == 0;
-        in.created_ms = 1600000000000 + i * 60000;
-        CHECK_OK(catalog_add_clip(c, &in, &id, &err), err);
-        if (random_below(50) == 0)
-            CHECK_OK(catalog_add_tag(c, id, "common", &err), err);
-        if (random_below(20000) == 0)
-            CHECK_OK(catalog_add_tag(c, id, "rare", &err), err);
-    }
-}
+enum { PAGE = 50, MANY = 200 };
 
 static void fill(void)
 {
-    struct catalog *c = fixture_open(CATALOG_WRITE);
     int64_t start = dn_now_ms();
-    enum { BATCH = 10000 };
-    for (int64_t done = 0; done < clips; done += BATCH) {
-        CHECK_OK(catalog_begin(c, &err), err);
-        add_clips(c, done + BATCH < clips ? BATCH : clips - done);
-        CHECK_OK(catalog_commit(c, &err), err);
-    }
-    catalog_close(c);
+    fill_library(clips);
     struct stat st;
     char path[512];
     snprintf(path, sizeof path, "%s/catalog.db", fixture_library);

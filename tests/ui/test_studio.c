@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "vt_grammar.h"
 #include "store/media_probe.h"
-#include "vt_process.h"
 #include "vt_session.h"
 
 #define ESCAPE "\033"
@@ -551,20 +550,6 @@ TEST(odd_names_of_terminals)
     CHECK(vt_command("studio") == 2); /* no terminal at all */
 }
 
-TEST(idle_means_asleep)
-{
-    struct vt_session *v = vt_studio(24, 80, prompt);
-    CHECK(vt_wait(v, "engine ready", 20000));
-    vt_serve(v, 7000); /* the last line of news goes after 6 s */
-    long before = process_wakes(v->pid);
-    int64_t used = process_used_ms(v->pid);
-    size_t bytes = v->bytes.length;
-    vt_serve(v, 3000);
-    CHECK_MSG(process_wakes(v->pid) == before, "woken %ld times", process_wakes(v->pid) - before);
-    CHECK(process_used_ms(v->pid) == used && v->bytes.length == bytes);
-    quit(v);
-}
-
 /* danaus.yaml gives keys other meanings; a bell rings when a clip is done. */
 TEST(keys_of_the_users)
 {
@@ -620,4 +605,4 @@ TESTS(T(begin), T(first_screen_comes_at_once), T(a_clip_from_start_to_end), T(br
       T(the_users_editor), T(what_was_typed_is_kept),
       T(signals_give_the_terminal_back), T(hostile_text_stays_text), T(resizes), T(keys_of_the_users),
       T(late_answers_are_no_keys), T(without_utf8_and_without_colours), T(odd_names_of_terminals),
-      T(idle_means_asleep), T(end))
+      T(end))
