@@ -38,8 +38,8 @@ static int largest_difference(const uint8_t *a, const uint8_t *b, int count)
 TEST(sixel_shows_the_picture)
 {
     struct dn_error err;
-    for (int height = 12; height <= 68; height += 4) {
-        int scale = height <= 64 ? 8 : 7; /* 28 rows of 19 pixels */
+    for (int height = 12; height <= 92; height += 4) {
+        int scale = height <= 88 ? 6 : 5; /* 28 rows of 19 pixels */
         uint8_t *rgb = quarters(20, height);
         struct graphics *g = graphics_open(&graphics_sixel_entry, &screen, 20, height, rgb, 1);
         CHECK(g && g->scale == scale && g->cols == (20 * scale + 8) / 9 &&
