@@ -37,6 +37,7 @@ struct vt_session {
     int status;            /* of waitpid, once ended */
     bool ended, deaf;      /* deaf: the terminal answers nothing */
     bool sixel;            /* it says that it can */
+    const char *ground;    /* its answer about the background, NULL = none */
     int pictures;          /* that were acknowledged */
     struct vt_line *line;  /* between the program and the terminal, NULL = none */
 };
@@ -100,6 +101,9 @@ static void vt_flush_answers(struct vt_session *v)
         const char *text = answer;
         for (const char *p = answer; (p = memmem(p, (size_t)(answer + n - p), "\033[0n", 4)); p++)
             v->pictures++;
+        if (v->ground && memmem(answer, n, "\033[?1;2c", 7) &&
+            write(v->master, v->ground, strlen(v->ground)) < 0)
+            return;
         if (v->sixel && memmem(answer, n, "\033[?1;2c", 7)) {
             text = can_sixel;
             n = sizeof can_sixel - 1;

@@ -39,6 +39,7 @@ void studio_tell(struct studio *s, enum role role, const char *fmt, ...)
     va_end(ap);
     s->notice_role = role;
     s->notice_until_ms = s->now_ms + NOTICE_MS;
+    s->notice_job = 0;
     s->dirty = true;
 }
 
@@ -133,6 +134,8 @@ static void on_job(void *context, const struct link_job *job)
     struct studio *s = context;
     if (job->ended)
         notify(s, job);
+    if (job->ended && job->id == s->notice_job)
+        s->notice[0] = '\0'; /* it is on its way no more */
     for (int i = 0; i < SCREEN_COUNT; i++)
         if (s->state[i] && screen_table[i]->job)
             screen_table[i]->job(s, job);
@@ -150,10 +153,13 @@ static void on_frames(void *context, const struct link_frames *frames)
 
 static void on_queued(void *context, int64_t job, int tag)
 {
-    if (tag != QUEUED_QUIETLY)
-        studio_tell(context, ROLE_GOOD,
-                    tag == QUEUED_WAITS ? "clip %lld is queued" : "clip %lld is on its way",
-                    (long long)job);
+    struct studio *s = context;
+    if (tag == QUEUED_QUIETLY)
+        return;
+    studio_tell(s, ROLE_GOOD,
+                tag == QUEUED_WAITS ? "clip %lld is queued" : "clip %lld is on its way",
+                (long long)job);
+    s->notice_job = job;
 }
 
 /* Counted from 1, as everywhere on the screen. */

@@ -32,6 +32,7 @@ struct studio {
     char notice[512];          /* one line for the user */
     enum role notice_role;
     int64_t notice_until_ms;
+    int64_t notice_job;        /* whose end makes it old, 0 = none's */
     int64_t now_ms;
     bool dirty;                /* something is to be drawn */
     bool forget;               /* the terminal shows who knows what */
