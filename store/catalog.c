@@ -339,6 +339,11 @@ void catalog_rollback(struct catalog *c)
         sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
+void catalog_release_memory(struct catalog *c)
+{
+    sqlite3_db_release_memory(c->db);
+}
+
 bool catalog_change_count(struct catalog *c, int64_t *out, struct dn_error *err)
 {
     return catalog_read_int(c, "PRAGMA data_version", NO_VALUES, out, NULL, err);

@@ -29,6 +29,8 @@ enum catalog_mode {
 bool catalog_open(const char *library, enum catalog_mode mode, struct catalog **out,
                   struct dn_error *err);
 void catalog_close(struct catalog *catalog); /* NULL allowed; an open transaction is undone */
+/* Gives back what was kept to be quick the next time. */
+void catalog_release_memory(struct catalog *c);
 
 bool catalog_exists(const char *library);
 

@@ -139,6 +139,14 @@ void posters_forget(struct posters *p, int64_t clip)
     }
 }
 
+void posters_shrink(struct posters *p)
+{
+    uint64_t oldest = p->clock > PAINTER_PLACES ? p->clock - PAINTER_PLACES : 0;
+    for (int i = 0; i < KEPT; i++)
+        if (p->kept[i].used <= oldest && p->kept[i].clip != p->reading)
+            posters_forget(p, p->kept[i].clip);
+}
+
 struct posters *posters_new(struct studio *s)
 {
     struct posters *p = dn_calloc(1, sizeof *p);

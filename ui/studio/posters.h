@@ -12,6 +12,8 @@ struct posters *posters_new(struct studio *s);
 struct frame *posters_get(struct posters *p, const struct clip *clip);
 /* The clip has changed: what was known of its poster is not so any more. */
 void posters_forget(struct posters *p, int64_t clip);
+/* Keeps as many as a screen can show, those that were asked for last. */
+void posters_shrink(struct posters *p);
 void posters_free(struct posters *p);
 
 #endif

@@ -49,6 +49,7 @@ struct screen {
     void (*edited)(struct studio *s);                           /* the catalog has changed */
     void (*tick)(struct studio *s);                             /* after anything happened */
     int64_t (*due)(struct studio *s); /* when tick wants to be called, ms, -1 = not */
+    void (*rest)(struct studio *s);   /* nothing happens: what is kept to be quick may go */
     /* NULL-terminated actions for the bottom line; "make:queue" is make, shown as queue */
     void (*hint)(struct studio *s, const char **names);
 };

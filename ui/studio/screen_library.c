@@ -158,6 +158,11 @@ static void library_click(struct studio *s, const struct input_event *event)
     l->searching = false;
 }
 
+static void library_rest(struct studio *s)
+{
+    posters_shrink(library_get(s)->posters);
+}
+
 static void library_hint(struct studio *s, const char **names)
 {
     static const char *const list[] = {"play", "search", "mark", "recall", "compare", "export",
@@ -253,5 +258,6 @@ const struct screen screen_library_entry = {
     .job = library_job,
     .edited = library_edited,
     .tick = library_tick,
+    .rest = library_rest,
     .hint = library_hint,
 };

@@ -369,6 +369,11 @@ static const struct action sheet_table[] = {
     {0},
 };
 
+static void sheet_rest(struct studio *s)
+{
+    posters_shrink(sheet_screen_of(s)->posters);
+}
+
 const struct screen screen_sheet_entry = {
     .number = SCREEN_SHEET,
     .name = "sheet",
@@ -384,5 +389,6 @@ const struct screen screen_sheet_entry = {
     .edited = sheet_edited,
     .tick = sheet_tick,
     .due = sheet_due,
+    .rest = sheet_rest,
     .hint = sheet_hint,
 };

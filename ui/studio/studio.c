@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "ui/studio/studio.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,8 +19,9 @@
 #include "ui/term_env.h"
 #include "ui/tty.h"
 
-/* BLOCKED_MS: between looks at what is due on the screen while the terminal takes nothing. */
-enum { ANSWER_MS = 3000, BLOCKED_MS = 1000 };
+/* BLOCKED_MS: between looks at what is due on the screen while the terminal takes nothing. REST_MS:
+ * after which nothing more happens, more than the engine's screen has between its questions. */
+enum { ANSWER_MS = 3000, BLOCKED_MS = 1000, REST_MS = 3000 };
 
 /* Ends an open sequence; updates, mouse, paste, colours, cursor, keypad, scroll region, and the
  * other screen's content: all as before. Also from the crash handler. */
@@ -337,6 +339,8 @@ static int64_t next_due(struct studio *s, int64_t now_ms)
         due = earliest(due, s->notice_until_ms);
     if (s->answer_by_ms)
         due = earliest(due, s->answer_by_ms);
+    if (s->rest_at_ms)
+        due = earliest(due, s->rest_at_ms);
     return due;
 }
 
@@ -357,6 +361,8 @@ static void wait_for_something(struct studio *s, bool *tty_ready)
         wait = key_wait;
     int n = poll(fds, 5, wait);
     s->now_ms = dn_now_ms();
+    if (n > 0)
+        s->rest_at_ms = s->now_ms + REST_MS;
     *tty_ready = n > 0 && fds[0].revents;
     if (n == 0 && key_wait >= 0 && key_wait == wait)
         input_timeout(&s->input);
@@ -377,6 +383,18 @@ static void take_signals(struct studio *s)
     s->ending = s->ending || tty_stop_signal() || s->hung_up;
 }
 
+/* Once after whatever happened: a studio that is left open for days is small. */
+static void rest(struct studio *s)
+{
+    s->rest_at_ms = 0;
+    for (int i = 0; i < SCREEN_COUNT; i++)
+        if (s->state[i] && screen_table[i]->rest)
+            screen_table[i]->rest(s);
+    if (s->catalog)
+        catalog_release_memory(s->catalog);
+    malloc_trim(0);
+}
+
 static void tick(struct studio *s)
 {
     link_tick(s->link, s->now_ms);
@@ -389,6 +407,8 @@ static void tick(struct studio *s)
     }
     if (s->answer_by_ms && s->now_ms >= s->answer_by_ms)
         take_caps(s); /* it will not answer: what can be known without */
+    if (s->rest_at_ms && s->now_ms >= s->rest_at_ms)
+        rest(s);
 }
 
 static void loop(struct studio *s)

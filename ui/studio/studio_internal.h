@@ -38,6 +38,7 @@ struct studio {
     bool forget;               /* the terminal shows who knows what */
     bool ending, hung_up;
     int64_t answer_by_ms;      /* when the probe gives up, 0 = has */
+    int64_t rest_at_ms;        /* when memory is given back unless something happens, 0 = it was */
     int acknowledged;
 };
 
