@@ -15,6 +15,7 @@
 #include "base/strbuf.h"
 #include "ui/graphics/graphics.h"
 #include "ui/graphics/probe.h"
+#include "ui/graphics/tmux.h"
 #include "ui/term_env.h"
 #include "ui/tty.h"
 
@@ -191,6 +192,44 @@ bool term_play_frames(const struct term_clip *clip, const char *wish, struct ter
     return ok;
 }
 
+/* Whether tmux's terminal has sixel, as it says itself. */
+static enum tmux_sixel ask_through(struct term *term)
+{
+    static const char question[] = "\033[c";
+    struct strbuf out = {0};
+    term->probe = (struct probe){0};
+    tmux_wrap(&out, question, sizeof question - 1);
+    send_bytes(term, out.data, out.length);
+    strbuf_done(&out);
+    int64_t deadline = now_ms() + ANSWER_MS;
+    while (!term->probe.done && !wants_to_end(term) && now_ms() < deadline)
+        listen_for(term, deadline - now_ms());
+    return !term->probe.done ? TMUX_SIXEL_UNKNOWN : term->probe.sixel ? TMUX_SIXEL_YES : TMUX_SIXEL_NO;
+}
+
+/* What the studio would find (see ui/studio/passage.h). */
+static void look_through(struct term *term, struct term_facts *facts)
+{
+    struct tmux_facts tmux;
+    char tty[TMUX_TEXT_MAX];
+    if (ttyname_r(STDIN_FILENO, tty, sizeof tty) != 0 || !tmux_look(&tmux, tty, facts->version)) {
+        facts->shut = "tmux does not answer, or is older than 3.3";
+        return;
+    }
+    enum tmux_way way = tmux_facts_judge(&tmux, false, &facts->shut);
+    if (way == TMUX_ASK && tmux.answers) {
+        tmux.sixel = ask_through(term);
+        way = tmux_facts_judge(&tmux, false, &facts->shut);
+    }
+    facts->passed = way == TMUX_OPEN;
+    if (facts->passed)
+        facts->shut = NULL;
+    else if (way == TMUX_ASK)
+        facts->shut = "tmux's terminal does not say whether it has sixel";
+    else if (way == TMUX_HIDDEN)
+        facts->shut = "no terminal shows this pane now";
+}
+
 bool term_ask(struct term_facts *facts)
 {
     *facts = (struct term_facts){0};
@@ -200,8 +239,11 @@ bool term_ask(struct term_facts *facts)
     struct graphics_caps caps = {0};
     if (tty_enter(restore_bytes) && ask(&term, &caps)) {
         const struct graphics_entry *way = graphics_choose("auto", &caps);
-        *facts = (struct term_facts){caps.cols, caps.rows, caps.colours, way ? way->name : NULL, ""};
+        *facts = (struct term_facts){.cols = caps.cols, .rows = caps.rows, .colours = caps.colours,
+                                     .graphics = way ? way->name : NULL};
         memcpy(facts->version, term.probe.version, sizeof facts->version);
+        if (tmux_is_around(&term.probe) && !term.probe.sixel)
+            look_through(&term, facts);
     }
     tty_leave();
     return true;

@@ -35,6 +35,8 @@ struct term_facts {
     int colours;          /* of text: 0, 256 or 1 << 24 */
     const char *graphics; /* how pictures would be drawn; NULL = not at all */
     char version[64];     /* what it calls itself: bytes from outside */
+    bool passed;          /* in tmux: the studio's pictures go through it as sixel */
+    const char *shut;     /* in tmux without sixel: why they do not; NULL = they do, or no tmux */
 };
 
 /* Asks the terminal on stdin and stdout. False: there is none, or we are in the background. A

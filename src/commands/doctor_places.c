@@ -131,6 +131,13 @@ void doctor_terminal(struct doctor_finding *f)
                       colours_text(facts.colours), facts.graphics ? facts.graphics : "none");
     else
         strbuf_append_text(&f->text, "; it does not say what it can do: no pictures");
+    if (facts.passed)
+        strbuf_append_text(&f->text, "\nthe studio's pictures go through tmux to its terminal: sixel");
+    else if (facts.shut)
+        strbuf_printf(&f->text, "\nno sixel through tmux: %s", facts.shut);
+    json_object_set_new(f->json, "passthrough", json_boolean(facts.passed));
+    json_object_set_new(f->json, "passthrough_missing",
+                        facts.shut ? json_string(facts.shut) : json_null());
     json_object_set_new(f->json, "columns", json_integer(facts.cols));
     json_object_set_new(f->json, "rows", json_integer(facts.rows));
     json_object_set_new(f->json, "colours", json_integer(facts.colours));

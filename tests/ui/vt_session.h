@@ -38,6 +38,8 @@ struct vt_session {
     bool ended, deaf;      /* deaf: the terminal answers nothing */
     bool sixel;            /* it says that it can */
     const char *ground;    /* its answer about the background, NULL = none */
+    bool nameless;         /* but not what it is called */
+    int cell_width, cell_height; /* px that it tells its system, 0 = none */
     int pictures;          /* that were acknowledged */
     struct vt_line *line;  /* between the program and the terminal, NULL = none */
 };
@@ -96,21 +98,18 @@ static void vt_flush_answers(struct vt_session *v)
 {
     char answer[4096];
     size_t n;
-    static const char can_sixel[] = "\033P>|XTerm(379)\033\\\033[?63;4c";
+    static const char name[] = "\033P>|XTerm(379)\033\\", can_sixel[] = "\033[?63;4c";
     while ((n = vterm_output_read(v->vt, answer, sizeof answer)) > 0) {
-        const char *text = answer;
         for (const char *p = answer; (p = memmem(p, (size_t)(answer + n - p), "\033[0n", 4)); p++)
             v->pictures++;
         if (v->ground && memmem(answer, n, "\033[?1;2c", 7) &&
             write(v->master, v->ground, strlen(v->ground)) < 0)
             return;
-        if (v->sixel && memmem(answer, n, "\033[?1;2c", 7)) {
-            text = can_sixel;
-            n = sizeof can_sixel - 1;
-        }
+        if (v->sixel && memmem(answer, n, "\033[?1;2c", 7))
+            n = (size_t)snprintf(answer, sizeof answer, "%s%s", v->nameless ? "" : name, can_sixel);
         if (v->line && !v->deaf)
-            vt_line_send(v->line, text, n);
-        else if (!v->deaf && write(v->master, text, n) < 0)
+            vt_line_send(v->line, answer, n);
+        else if (!v->deaf && write(v->master, answer, n) < 0)
             return;
     }
 }
@@ -248,7 +247,9 @@ static inline void vt_type(struct vt_session *v, const char *keys)
 
 static inline void vt_resize(struct vt_session *v, int rows, int cols)
 {
-    struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
+    struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols,
+                           .ws_xpixel = (unsigned short)(cols * v->cell_width),
+                           .ws_ypixel = (unsigned short)(rows * v->cell_height)};
     v->rows = rows;
     v->cols = cols;
     vterm_set_size(v->vt, rows, cols);

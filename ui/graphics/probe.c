@@ -185,7 +185,7 @@ bool probe_background(const char *sequence, size_t length, bool *light)
     return true;
 }
 
-static bool is_cell(int width, int height)
+bool probe_is_cell(int width, int height)
 {
     return width >= 4 && width <= 64 && height >= 8 && height <= 128;
 }
@@ -205,7 +205,7 @@ static void cell_size(const struct probe *probe, const struct probe_window *wind
         {10, 20},
     };
     for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++)
-        if (is_cell(sources[i][0], sources[i][1])) {
+        if (probe_is_cell(sources[i][0], sources[i][1])) {
             *width = sources[i][0];
             *height = sources[i][1];
             return;

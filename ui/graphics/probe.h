@@ -41,6 +41,9 @@ const char *probe_acknowledge(void);
 const char *probe_background_question(void);
 bool probe_background(const char *sequence, size_t length, bool *light);
 
+/* A size of cells that a terminal may have, px. */
+bool probe_is_cell(int width, int height);
+
 /* Takes bytes from the terminal, in whatever pieces they come. */
 void probe_feed(struct probe *probe, const char *bytes, size_t size);
 

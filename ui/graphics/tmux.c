@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -48,24 +49,75 @@ static void read_answer(int fd, char *out, size_t size)
     out[length] = '\0';
 }
 
-bool tmux_passes(void)
+/* What tmux prints: out, of size bytes. */
+static void run(char *const argv[], char *out, size_t size)
 {
-    char answer[16] = "";
-    char *argv[] = {"tmux", "show-options", "-Apvt", getenv("TMUX_PANE"), "allow-passthrough",
-                    NULL};
     int ends[2];
     pid_t pid;
-    if (!argv[3] || pipe2(ends, O_CLOEXEC) != 0)
-        return false;
+    out[0] = '\0';
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return;
     bool started = start(argv, ends[1], &pid);
     close(ends[1]);
     if (started) {
-        read_answer(ends[0], answer, sizeof answer);
+        read_answer(ends[0], out, size);
         kill(pid, SIGKILL); /* it has said all, or hangs */
         waitpid(pid, NULL, 0);
     }
     close(ends[0]);
-    return strcmp(answer, "on\n") == 0 || strcmp(answer, "all\n") == 0;
+}
+
+/* ssh's server sets the variable for what it starts. Who may not look does not know. */
+static bool is_remote(long pid)
+{
+    char path[64], *entry = NULL;
+    size_t capacity = 0;
+    snprintf(path, sizeof path, "/proc/%ld/environ", pid);
+    FILE *f = fopen(path, "re");
+    bool remote = !f;
+    while (!remote && getdelim(&entry, &capacity, '\0', f) > 0)
+        remote = strncmp(entry, "SSH_CONNECTION=", 15) == 0;
+    free(entry);
+    if (f)
+        fclose(f);
+    return remote;
+}
+
+bool tmux_look(struct tmux_facts *facts, const char *tty, const char *version)
+{
+    char answer[8192], *pane = getenv("TMUX_PANE");
+    char *argv[] = {"tmux", "display-message", "-pt", pane, (char *)tmux_pane_format, ";",
+                    "list-clients", "-F", (char *)tmux_terminal_format, NULL};
+    *facts = (struct tmux_facts){0};
+    if (!pane)
+        return false;
+    run(argv, answer, sizeof answer);
+    bool ok = tmux_facts_read(facts, answer, tty, version);
+    facts->remote = ok && facts->terminals && is_remote(facts->pid);
+    return ok;
+}
+
+bool tmux_passes(void)
+{
+    struct tmux_facts facts;
+    return tmux_look(&facts, "", "") && facts.passthrough != TMUX_PASSES_OFF;
+}
+
+void tmux_redraw(const char *tty)
+{
+    char nothing[64];
+    run((char *[]){"tmux", "refresh-client", "-t", (char *)tty, NULL}, nothing, sizeof nothing);
+}
+
+bool tmux_has_room(const char *tty)
+{
+    struct pollfd output = {.fd = open(tty, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC),
+                            .events = POLLOUT};
+    if (output.fd < 0)
+        return false;
+    bool room = poll(&output, 1, 0) > 0 && (output.revents & POLLOUT);
+    close(output.fd);
+    return room;
 }
 
 void tmux_wrap(struct strbuf *out, const char *bytes, size_t size)
@@ -74,4 +126,16 @@ void tmux_wrap(struct strbuf *out, const char *bytes, size_t size)
     for (size_t i = 0; i < size; i++)
         strbuf_append(out, bytes[i] == '\033' ? "\033\033" : bytes + i, bytes[i] == '\033' ? 2 : 1);
     strbuf_append_text(out, "\033\\");
+}
+
+void tmux_caps(const struct tmux_facts *facts, struct graphics_caps *caps)
+{
+    bool xterm = strncmp(facts->name, "XTerm", 5) == 0;
+    caps->sixel = caps->tmux = true;
+    caps->sync = false;        /* would be tmux's, which has nothing to hold back */
+    caps->sixel_keeps = false; /* what tmux drops must not be built on */
+    caps->registers = 256;
+    caps->sixel_width = caps->sixel_height = xterm ? 1000 : 0; /* see probe_caps */
+    caps->cell_width = facts->cell_width;
+    caps->cell_height = facts->cell_height;
 }

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "ui/graphics/probe.h"
+#include "ui/graphics/tmux.h"
 #include "ui/studio/flow.h"
 
 /* FULL_MS: between pictures that do not build on the one before, on quick lines and on slow ones. GOAL_MS: for which the line should be
@@ -17,6 +18,9 @@ enum { PICTURES_OUT = 2, ANSWER_MS = 2000, STILL_MS = 1000, FULL_MS = 2000, SLOW
 enum { SHARP_MS = 300 };
 enum { GOAL_MS = 70, LATE_MS = 110, LATE_ANSWERS = 6, QUICK_MS = 15000, SPARE = 4, LEVELS = 5 };
 enum { LEAST_BUDGET = 1000, MOST_BUDGET = 64000 };
+/* PASSED: bytes of a piece through tmux, which throws sequences of 1 MiB away. ROOM_MS: between looks
+ * whether tmux has handed on what it had. */
+enum { PASSED = 256 << 10, ROOM_MS = 15 };
 
 struct place {
     struct painter_picture wanted; /* frames held; frame NULL = empty */
@@ -42,6 +46,7 @@ struct ready {
     int place;             /* -1 = none */
     struct rect covered;
     bool sharp;            /* sent without haste */
+    bool text;             /* half blocks: tmux knows what to do with them */
     int64_t began_ms;      /* its first piece was sent */
 };
 
@@ -62,6 +67,10 @@ struct painter {
     int level;             /* of quality: 0 best, see open_graphics */
     int late;              /* answers in a row */
     int64_t level_ms;      /* when the level was changed, or an answer was late */
+    struct painter_passage passage;
+    int64_t passed;        /* bytes of pictures through tmux */
+    bool room;             /* tmux has handed on what it had */
+    int64_t room_ms;       /* when that is looked at next */
     bool silent;           /* the terminal does not answer */
     bool hidden;           /* painter_hide */
 };
@@ -127,12 +136,26 @@ static void give_up_ready(struct painter *p)
     drop_ready(p);
 }
 
+/* tmux has blank cells there and sends nothing for them: the terminal itself is told to clear them. */
+static void clear_through(const struct painter *p, struct rect r, struct strbuf *out)
+{
+    struct strbuf inner = {0};
+    strbuf_append_text(&inner, "\033[m");
+    for (int i = 0; i < r.rows; i++)
+        strbuf_printf(&inner, "\033[%d;%dH\033[%dX", p->passage.row + r.row + i + 1,
+                      p->passage.col + r.col + 1, r.cols);
+    tmux_wrap(out, inner.data, inner.length);
+    strbuf_done(&inner);
+}
+
 /* Whether or not a thread has its graphics just now. */
 static void remove_picture(const struct painter *p, const struct place *place, struct strbuf *out)
 {
     struct graphics g = {.entry = p->entry, .number = (int)(place - p->places)};
     if (p->entry)
         graphics_remove(&g, out);
+    if (p->passage.on && p->passage.known && place->covered.rows > 0)
+        clear_through(p, place->covered, out);
 }
 
 void painter_free(struct painter *p, struct strbuf *out)
@@ -157,6 +180,41 @@ void painter_set_caps(struct painter *p, const struct graphics_caps *caps, const
     for (int i = 0; i < PAINTER_PLACES; i++)
         p->places[i].graphics_area = (struct rect){0}; /* made for another size of cells */
     painter_forget(p);
+}
+
+void painter_set_passage(struct painter *p, const struct painter_passage *passage)
+{
+    p->passage = *passage;
+}
+
+int64_t painter_passed(const struct painter *p)
+{
+    return p->passed;
+}
+
+bool painter_is_idle(const struct painter *p)
+{
+    return p->flow.count == 0;
+}
+
+bool painter_has_pictures(const struct painter *p)
+{
+    for (int i = 0; i < PAINTER_PLACES; i++)
+        if (p->places[i].wanted.frame || p->places[i].covered.rows > 0)
+            return true;
+    return false;
+}
+
+void painter_repeat(struct painter *p)
+{
+    for (int i = 0; i < PAINTER_PLACES; i++) {
+        struct place *place = &p->places[i];
+        place->full = true;
+        if (place->sharp) /* once more as good as it can be */
+            place->sharp = false;
+        else
+            place->stale = place->wanted.frame != NULL;
+    }
 }
 
 const char *painter_way(const struct painter *p)
@@ -344,6 +402,7 @@ static void encoded(void *data, bool dropped)
         if (e->ok && fits) {
             p->ready = (struct ready){
                 .bytes = e->bytes, .cuts = e->graphics->cuts, .place = e->place, .sharp = e->sharp,
+                .text = e->entry == &graphics_blocks_entry,
                 .covered = {e->graphics->row - 1, e->graphics->col - 1, e->graphics->rows,
                             e->graphics->cols}};
             e->bytes = (struct strbuf){0};
@@ -378,6 +437,8 @@ static void start_encoding(struct painter *p, int number, bool sharp)
     e->entry = e->level + 1 < LEVELS ? p->entry : &graphics_blocks_entry;
     e->budget = sharp ? 0 : p->budget;
     e->piece = p->silent ? 0 : flow_piece_bytes(&p->flow);
+    if (p->passage.on && (e->piece == 0 || e->piece > PASSED))
+        e->piece = PASSED;
     int64_t full_ms = p->budget < MOST_BUDGET ? SLOW_FULL_MS : FULL_MS;
     if (place->graphics && (place->full || sharp || p->now_ms >= place->full_ms + full_ms))
         place->graphics->full = true;
@@ -398,6 +459,27 @@ static void start_encoding(struct painter *p, int number, bool sharp)
 
 /* --- sending --- */
 
+/* The bytes of a piece, where it belongs. */
+static void put_piece(struct painter *p, const char *bytes, size_t size, struct strbuf *out)
+{
+    const struct rect *at = &p->ready.covered;
+    struct strbuf inner = {0};
+    if (p->passage.on && !p->ready.text) { /* tmux puts cursor and region right behind it */
+        strbuf_printf(&inner, "\033[r\033[%d;%dH", p->passage.row + at->row + 1,
+                      p->passage.col + at->col + 1);
+        strbuf_append(&inner, bytes, size);
+        tmux_wrap(out, inner.data, inner.length);
+        p->passed += (int64_t)inner.length;
+        strbuf_done(&inner);
+        return;
+    }
+    strbuf_append_text(out, p->caps.sync ? "\033[?2026h" : "");
+    /* foot keeps ncurses' scroll region of before when its window grows */
+    strbuf_printf(out, "\0337\033[r\033[%d;%dH", at->row + 1, at->col + 1);
+    strbuf_append(out, bytes, size);
+    strbuf_append_text(out, p->caps.sync ? "\0338\033[?2026l" : "\0338");
+}
+
 /* Sends the next piece of the picture, in its place, with its question. */
 static void send_piece(struct painter *p, int64_t now_ms, struct strbuf *out)
 {
@@ -414,11 +496,7 @@ static void send_piece(struct painter *p, int64_t now_ms, struct strbuf *out)
     }
     /* the cursor would be seen where the picture begins */
     strbuf_append_text(out, cursor ? "\033[?25l" : "");
-    strbuf_append_text(out, p->caps.sync ? "\033[?2026h" : "");
-    /* foot keeps ncurses' scroll region of before when its window grows */
-    strbuf_printf(out, "\0337\033[r\033[%d;%dH", r->covered.row + 1, r->covered.col + 1);
-    strbuf_append(out, r->bytes.data + start, cuts->at[r->sent] - start);
-    strbuf_append_text(out, p->caps.sync ? "\0338\033[?2026l" : "\0338");
+    put_piece(p, r->bytes.data + start, cuts->at[r->sent] - start, out);
     strbuf_append_text(out, probe_acknowledge());
     strbuf_append_text(out, cursor ? "\033[?25h" : "");
     struct flow_piece *piece = flow_sent(&p->flow, out->length - before, now_ms);
@@ -426,6 +504,8 @@ static void send_piece(struct painter *p, int64_t now_ms, struct strbuf *out)
         piece->began_ms = r->began_ms;
         piece->whole = r->sharp ? 0 : r->bytes.length;
         drop_ready(p);
+        p->room = false;
+        p->room_ms = now_ms;
     }
     else {
         r->sent++;
@@ -444,6 +524,8 @@ static int pictures_out(const struct painter *p)
 static bool may_send(const struct painter *p, int64_t now_ms)
 {
     const struct ready *r = &p->ready;
+    if (p->passage.on && (!p->passage.open || (r->sent == 0 && !p->room)))
+        return false;
     if (p->silent)
         return r->sent > 0 || now_ms >= p->flow.last_sent_ms + STILL_MS;
     size_t start = r->sent ? r->cuts.at[r->sent - 1] : 0;
@@ -481,9 +563,19 @@ static int64_t sharp_due(const struct place *place)
     return still ? place->changed_ms + SHARP_MS : -1;
 }
 
+/* A picture waits for tmux's terminal. */
+static bool wants_room(const struct painter *p)
+{
+    return p->passage.open && !p->room && p->ready.place >= 0;
+}
+
 bool painter_pump(struct painter *p, int64_t now_ms, struct strbuf *out)
 {
     p->now_ms = now_ms;
+    if (wants_room(p) && now_ms >= p->room_ms) {
+        p->room = tmux_has_room(p->passage.tty);
+        p->room_ms = now_ms + ROOM_MS;
+    }
     if (p->flow.count > 0 && now_ms >= p->flow.last_sent_ms + ANSWER_MS) {
         p->silent = true;
         flow_forget(&p->flow);
@@ -568,7 +660,9 @@ bool painter_has_work(const struct painter *p)
 
 int64_t painter_due(const struct painter *p)
 {
-    if (p->ready.place >= 0 && p->silent)
+    if (wants_room(p))
+        return p->room_ms;
+    if (p->ready.place >= 0 && p->silent && (p->passage.open || !p->passage.on))
         return p->flow.last_sent_ms + STILL_MS;
     int64_t due = p->flow.count > 0 ? p->flow.last_sent_ms + ANSWER_MS : -1;
     bool idle = p->entry && !p->encoding && p->ready.place < 0;

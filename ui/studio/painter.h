@@ -11,6 +11,10 @@
  * not wait. A terminal that does not answer gets stills. Pictures that come late lower the quality:
  * fewer colours, half the size, half blocks; quick ones raise it. A picture that stays for 0.3 s is
  * sent once more as good as it can be, however long that takes, unless another is wanted meanwhile.
+ *
+ * Through tmux (see passage.h) a picture waits until the one before has left tmux, which would keep
+ * any number of them; tmux itself answers the questions, as soon as it has read the picture. It knows
+ * nothing of what it passes on, so cells are cleared on its terminal as well.
  * Belongs to the main thread. */
 #ifndef DANAUS_UI_STUDIO_PAINTER_H
 #define DANAUS_UI_STUDIO_PAINTER_H
@@ -28,6 +32,22 @@ struct painter *painter_new(struct tasks *tasks, struct canvas *canvas);
 void painter_free(struct painter *p, struct strbuf *out); /* out: takes the pictures away */
 /* What the terminal can do and the way to draw; wish as in graphics_choose. */
 void painter_set_caps(struct painter *p, const struct graphics_caps *caps, const char *wish);
+/* The way through tmux: pieces are wrapped for its terminal, each with its place there. */
+struct painter_passage {
+    bool on;       /* else pictures go straight to the terminal */
+    bool open;     /* they would be seen now; else they wait */
+    bool known;    /* where we are on the terminal */
+    int row, col;  /* namely there, from 0 */
+    char tty[64];  /* of the terminal */
+};
+void painter_set_passage(struct painter *p, const struct painter_passage *passage);
+/* Bytes that went through it so far; idle: none of them are under way. */
+int64_t painter_passed(const struct painter *p);
+bool painter_is_idle(const struct painter *p);
+/* Something is or will be shown. */
+bool painter_has_pictures(const struct painter *p);
+/* What is shown may be gone: it is sent again in its turn. */
+void painter_repeat(struct painter *p);
 /* Pictures can be shown at all; the name of the way, NULL = none. */
 const char *painter_way(const struct painter *p);
 /* Pixels that a picture in area can have when it is not scaled. 0 when none can be shown. */

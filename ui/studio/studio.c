@@ -23,11 +23,12 @@
  * after which nothing more happens, more than the engine's screen has between its questions. */
 enum { ANSWER_MS = 3000, BLOCKED_MS = 1000, REST_MS = 3000 };
 
-/* Ends an open sequence; updates, mouse, paste, colours, cursor, keypad, scroll region, and the
- * other screen's content: all as before. Also from the crash handler. */
+/* Ends an open sequence (twice: of an ESC that was wrapped for tmux only half may have left); updates,
+ * mouse, paste, colours, cursor, keypad, scroll region, and the other screen's content: all as before.
+ * Also from the crash handler. */
 static const char restore_bytes[] =
-    "\033\\\033[?2026l\033[?1006l\033[?1002l\033[?1000l\033[?2004l\033[m\033[?25h\033[?1l\033>\033[r"
-    "\033[?1049l";
+    "\033\\\033\\\033[?2026l\033[?1006l\033[?1002l\033[?1000l\033[?2004l\033[m\033[?25h\033[?1l\033>"
+    "\033[r\033[?1049l";
 static const char enter_bytes[] = "\033[?2004h";
 static const char mouse_bytes[] = "\033[?1000h\033[?1002h\033[?1006h";
 
@@ -192,7 +193,7 @@ static void on_changed(void *context)
 
 /* --- the terminal --- */
 
-static void take_caps(struct studio *s)
+void studio_take_caps(struct studio *s)
 {
     struct tty_size size;
     struct graphics_caps caps = {0};
@@ -201,7 +202,10 @@ static void take_caps(struct studio *s)
     probe_caps(&s->probe, &window, &caps);
     caps.utf8 = canvas_is_utf8(s->canvas);
     caps.colours = term_text_colours(&s->probe);
-    painter_set_caps(s->painter, &caps, s->options->config->graphics);
+    passage_caps(s, &caps);
+    /* tmux without sixel of its own shows nothing of it, whatever is wished */
+    bool shut = s->passage.around && !caps.sixel;
+    painter_set_caps(s->painter, &caps, shut ? "auto" : s->options->config->graphics);
     canvas_damage(s->canvas, 0, 1); /* see ask_terminal */
     s->answer_by_ms = 0;
     s->dirty = true;
@@ -210,6 +214,8 @@ static void take_caps(struct studio *s)
 static void on_answer(struct studio *s, const struct input_event *event)
 {
     bool was_done = s->probe.done, light;
+    if (passage_answer(s, event))
+        return;
     probe_feed(&s->probe, event->text, event->length);
     if (s->probe.acknowledged != s->acknowledged) {
         if (painter_acknowledge(s->painter, s->probe.acknowledged - s->acknowledged, s->now_ms))
@@ -220,8 +226,10 @@ static void on_answer(struct studio *s, const struct input_event *event)
         canvas_set_light(s->canvas, light);
         s->dirty = true;
     }
-    if (s->probe.done && !was_done)
-        take_caps(s);
+    if (s->probe.done && !was_done) {
+        passage_begin(s);
+        studio_take_caps(s);
+    }
 }
 
 static void on_input(void *context, const struct input_event *event)
@@ -236,13 +244,13 @@ static void on_input(void *context, const struct input_event *event)
 static void ask_terminal(struct studio *s)
 {
     if (!term_may_ask()) {
-        take_caps(s);
+        studio_take_caps(s);
         return;
     }
     /* the background first: the fence must be the last question */
     strbuf_append_text(&s->out, probe_background_question());
     /* libvterm before 0.2 (a terminal inside vim or Neovim) shows kitty's question as text: on the
-     * first row, which take_caps has drawn anew */
+     * first row, which studio_take_caps has drawn anew */
     strbuf_append_text(&s->out, "\0337\033[H");
     strbuf_append_text(&s->out, probe_questions(term_is_multiplexer()));
     strbuf_append_text(&s->out, "\0338");
@@ -255,7 +263,8 @@ static void resize(struct studio *s)
     if (!tty_get_size(&size))
         return;
     canvas_resize(s->canvas, size.rows, size.cols);
-    take_caps(s);
+    passage_move(s);
+    studio_take_caps(s);
     s->forget = s->dirty = true;
 }
 
@@ -308,6 +317,7 @@ static void flush(struct studio *s)
         if (n <= 0)
             return;
         s->out_start += (size_t)n;
+        s->flushed += n;
     }
     s->out.length = s->out_start = 0;
 }
@@ -324,7 +334,7 @@ static int64_t earliest(int64_t a, int64_t b)
 static int64_t screen_due(struct studio *s, int64_t now_ms)
 {
     bool blocked = s->out.length > 0;
-    int64_t due = blocked ? -1 : painter_due(s->painter);
+    int64_t due = blocked ? -1 : earliest(painter_due(s->painter), passage_due(s));
     for (int i = 0; i < SCREEN_COUNT; i++)
         if (s->state[i] && screen_table[i]->due)
             due = earliest(due, screen_table[i]->due(s));
@@ -398,6 +408,7 @@ static void rest(struct studio *s)
 static void tick(struct studio *s)
 {
     link_tick(s->link, s->now_ms);
+    passage_tick(s);
     for (int i = 0; i < SCREEN_COUNT; i++)
         if (s->state[i] && screen_table[i]->tick)
             screen_table[i]->tick(s);
@@ -406,7 +417,7 @@ static void tick(struct studio *s)
         s->dirty = true;
     }
     if (s->answer_by_ms && s->now_ms >= s->answer_by_ms)
-        take_caps(s); /* it will not answer: what can be known without */
+        studio_take_caps(s); /* it will not answer: what can be known without */
     if (s->rest_at_ms && s->now_ms >= s->rest_at_ms)
         rest(s);
 }
@@ -454,7 +465,7 @@ static bool open_terminal(struct studio *s, struct dn_error *err)
 static void close_terminal(struct studio *s)
 {
     drop_output(s);
-    strbuf_append_text(&s->out, "\033\\");
+    strbuf_append_text(&s->out, "\033\\\033\\");
     painter_free(s->painter, &s->out);
     canvas_close(s->canvas, &s->out);
     strbuf_append_text(&s->out, restore_bytes);

@@ -22,6 +22,16 @@ const struct option studio_option_rows[STUDIO_OPTIONS] = {
      .argument = "WAY",
      .choices = "auto|kitty|sixel|blocks|none",
      .help = "How pictures are drawn; auto asks the terminal."},
+    {.name = "passthrough",
+     .type = OPTION_WORD,
+     .group = GROUP_COMMAND,
+     AT(passthrough),
+     .fallback = "auto",
+     .argument = "WHEN",
+     .choices = "auto|on|off",
+     .help = "Sixel pictures in tmux, through its passthrough, which takes tmux 3.3 and its "
+             "allow-passthrough on: auto to a terminal on this machine, on also over SSH, where a "
+             "slow line makes keys late. Else half blocks are drawn."},
     {.name = "mouse",
      .type = OPTION_BOOL,
      .group = GROUP_COMMAND,

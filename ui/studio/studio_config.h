@@ -8,14 +8,15 @@
 #include "ui/studio/keymap.h"
 
 struct studio_config {
-    char *graphics; /* "auto" */
-    char *notify;   /* "none", "bell", "osc9" */
+    char *graphics;    /* "auto" */
+    char *passthrough; /* "auto", "on", "off" */
+    char *notify;      /* "none", "bell", "osc9" */
     bool mouse;
-    bool clipboard; /* copied prompts also by OSC 52 */
+    bool clipboard;    /* copied prompts also by OSC 52 */
 };
 
 /* Rows of struct studio_config, for the command line, --help and the file. */
-enum { STUDIO_OPTIONS = 4 };
+enum { STUDIO_OPTIONS = 5 };
 extern const struct option studio_option_rows[STUDIO_OPTIONS];
 
 /* Takes the section out of YAML bytes; name stands for them in errors ("NAME:LINE:COLUMN: ..."). On

@@ -5,6 +5,7 @@
 #include "store/catalog_clips.h"
 #include "ui/graphics/probe.h"
 #include "ui/studio/painter.h"
+#include "ui/studio/passage.h"
 #include "ui/studio/screen.h"
 #include "ui/studio/studio.h"
 
@@ -23,6 +24,8 @@ struct studio {
     struct input input;
     struct strbuf out;         /* bytes that wait for the terminal */
     size_t out_start;
+    int64_t flushed;           /* bytes that have left */
+    struct passage passage;    /* to tmux's terminal */
 
     const struct screen *stack[STACK_MAX]; /* [0] a full screen, dialogs above it */
     int depth;
@@ -83,6 +86,8 @@ struct text_question {
 };
 void studio_ask_text(struct studio *s, const struct text_question *question);
 
+/* What the terminal can do is known, or known otherwise. */
+void studio_take_caps(struct studio *s);
 /* The terminal is ours again after somebody else had it. */
 void studio_reenter(struct studio *s);
 /* outside_editor.c: text as $VISUAL or $EDITOR leaves it; NULL: err. The caller frees. */

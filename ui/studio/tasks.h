@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-enum task_lane { LANE_PAINT, LANE_LOAD, LANE_ENGINE, LANE_EXPORT, LANE_COUNT };
+enum task_lane { LANE_PAINT, LANE_LOAD, LANE_ENGINE, LANE_EXPORT, LANE_TMUX, LANE_COUNT };
 
 struct tasks;
 
