@@ -71,17 +71,17 @@ static void draw_box_screen(bool picture, struct strbuf *out)
 }
 
 /* A picture's last row is made blank where it is, before rows around it take it elsewhere. */
-TEST(damaged_rows_are_blank_before_scrolling)
+TEST(pictures_are_blank_before_rows_scroll)
 {
     struct strbuf out = {0};
     draw_box_screen(true, &out);
     draw_box_screen(false, &out);
-    CHECK(strstr(strbuf_text(&out), "\033[2L"));
+    CHECK(strstr(strbuf_text(&out), "r\033[1;1H"));
     draw_box_screen(true, &out);
-    canvas_damage(canvas, 3, 16);
+    canvas_blank(canvas, (struct rect){3, 10, 16, 60});
     draw_box_screen(false, &out);
-    const char *text = strbuf_text(&out), *scrolled = strstr(text, "\033[2L");
-    const char *blank = strstr(text, "\033[19d\033[K");
+    const char *text = strbuf_text(&out), *scrolled = strstr(text, "r\033[1;1H");
+    const char *blank = strstr(text, "\033[19d\033[60X");
     CHECK(blank && scrolled && blank < scrolled && strstr(scrolled, "clip 17"));
     strbuf_done(&out);
 }
@@ -284,7 +284,7 @@ TEST(playback_waits_for_more)
     playback_clear(&p);
 }
 
-TESTS(T(begin), T(facts_of_the_machine), T(damaged_rows_are_blank_before_scrolling),
+TESTS(T(begin), T(facts_of_the_machine), T(pictures_are_blank_before_rows_scroll),
       T(widths_of_outside_text), T(editor_goes_by_graphemes),
       T(editor_cuts_words_and_lines), T(editor_takes_changes_back), T(editor_wraps), T(prompt_grids), T(playback_keeps_time),
       T(playback_waits_for_more), T(end))

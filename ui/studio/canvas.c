@@ -21,8 +21,6 @@
 #include "base/utf8.h"
 #include "ui/studio/theme.h"
 
-enum { CANVAS_MOST = 1000 }; /* rows, columns */
-
 struct canvas {
     SCREEN *screen;
     FILE *out, *in;
@@ -30,7 +28,6 @@ struct canvas {
     int cursor_row, cursor_col; /* -1 = hidden */
     bool cursor_shown;          /* by the bytes handed out last */
     bool region;                /* the scroll region may be that of another size */
-    bool damaged[CANVAS_MOST];  /* rows that the terminal may show otherwise than we think */
 };
 
 static const struct {
@@ -144,9 +141,7 @@ void canvas_close(struct canvas *c, struct strbuf *out)
 void canvas_resize(struct canvas *c, int rows, int cols)
 {
     c->region = true;
-    rows = rows > CANVAS_MOST ? CANVAS_MOST : rows;
-    cols = cols > CANVAS_MOST ? CANVAS_MOST : cols;
-    resizeterm(rows < 1 ? 1 : rows, cols < 1 ? 1 : cols);
+    resizeterm(rows < 1 ? 1 : rows > 1000 ? 1000 : rows, cols < 1 ? 1 : cols > 1000 ? 1000 : cols);
     clearok(curscr, TRUE);
 }
 
@@ -182,27 +177,6 @@ void canvas_begin(struct canvas *c)
     erase();
 }
 
-/* Damaged rows are made blank before the rest: ncurses would scroll them along with others, and then
- * take them for blank where the last of a picture is still seen. */
-static void blank_damaged(struct canvas *c)
-{
-    int end = is_cleared(curscr) ? 0 : LINES < CANVAS_MOST ? LINES : CANVAS_MOST;
-    for (int row = 0, rows; row < end; row += rows) {
-        rows = 1;
-        while (c->damaged[row] && row + rows < end && c->damaged[row + rows])
-            rows++;
-        WINDOW *blank = c->damaged[row] ? newwin(rows, COLS, row, 0) : NULL;
-        if (!blank)
-            continue;
-        redrawwin(blank);
-        wnoutrefresh(blank);
-        doupdate();
-        delwin(blank);
-        touchline(stdscr, row, rows);
-    }
-    memset(c->damaged, 0, sizeof c->damaged);
-}
-
 void canvas_end(struct canvas *c, struct strbuf *out)
 {
     bool shown = c->cursor_row >= 0 && c->cursor_row < LINES && c->cursor_col < COLS;
@@ -211,7 +185,6 @@ void canvas_end(struct canvas *c, struct strbuf *out)
         move(c->cursor_row, c->cursor_col);
     else
         move(LINES - 1, COLS - 1);
-    blank_damaged(c);
     wnoutrefresh(stdscr);
     doupdate();
     take_bytes(c, out);
@@ -230,8 +203,31 @@ bool canvas_cursor_shown(const struct canvas *c)
 
 void canvas_damage(struct canvas *c, int row, int rows)
 {
-    for (int i = row < 0 ? 0 : row; i < row + rows && i < CANVAS_MOST; i++)
-        c->damaged[i] = true;
+    (void)c;
+    row = row < 0 ? 0 : row;
+    rows = row + rows > LINES ? LINES - row : rows;
+    if (rows > 0) {
+        wredrawln(stdscr, row, rows);
+        wredrawln(curscr, row, rows);
+    }
+}
+
+/* At once: of damaged rows ncurses would scroll some along with others, and then take cells for blank
+ * where the last of a picture is still seen. */
+void canvas_blank(struct canvas *c, struct rect r)
+{
+    (void)c;
+    int rows = r.row + r.rows > LINES ? LINES - r.row : r.rows;
+    int cols = r.col + r.cols > COLS ? COLS - r.col : r.cols;
+    bool inside = r.row >= 0 && r.col >= 0 && rows > 0 && cols > 0;
+    WINDOW *blank = inside && !is_cleared(curscr) ? newwin(rows, cols, r.row, r.col) : NULL;
+    if (!blank)
+        return;
+    redrawwin(blank);
+    wnoutrefresh(blank);
+    doupdate();
+    delwin(blank);
+    touchline(stdscr, r.row, rows);
 }
 
 void canvas_damage_all(struct canvas *c)

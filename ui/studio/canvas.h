@@ -71,6 +71,8 @@ void canvas_end(struct canvas *c, struct strbuf *out);
 /* Rows that the terminal may show otherwise than we think: written anew. */
 void canvas_damage(struct canvas *c, int row, int rows);
 void canvas_damage_all(struct canvas *c);
+/* Cells that show a picture: blank before what is drawn by now comes in their place. */
+void canvas_blank(struct canvas *c, struct rect r);
 
 /* At most cols columns of text, cut with a sign when it is longer. Returns the columns used. */
 int canvas_text(struct canvas *c, int row, int col, int cols, enum role role, const char *text);

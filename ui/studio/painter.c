@@ -307,7 +307,7 @@ static void uncover(struct painter *p, struct place *place, struct strbuf *out)
     if (p->entry && p->entry->remove && p->ready.sent > 0)
         give_up_ready(p); /* kitty takes nothing else between the pieces of a picture */
     remove_picture(p, place, out);
-    canvas_damage(p->canvas, r.row, r.rows);
+    canvas_blank(p->canvas, r);
     place->covered = (struct rect){0};
     place->full = true;
     for (int i = 0; i < PAINTER_PLACES; i++) {
