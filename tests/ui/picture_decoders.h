@@ -17,7 +17,8 @@ struct sixel {
     int width, height;
     uint8_t *rgb;
     uint8_t colours[256][3];
-    int painted; /* pixels set at least once */
+    int painted;   /* pixels set at least once */
+    int repainted; /* set once more, to another colour */
     uint8_t *set;
 };
 
@@ -58,7 +59,9 @@ static bool paint(struct sixel *s, int bits, int repeat, int colour, int *x, int
             int y = band * 6 + k;
             if (*x >= s->width || y >= s->height)
                 return false;
-            memcpy(s->rgb + (y * s->width + *x) * 3, s->colours[colour], 3);
+            uint8_t *pixel = s->rgb + (y * s->width + *x) * 3;
+            s->repainted += s->set[y * s->width + *x] && memcmp(pixel, s->colours[colour], 3) != 0;
+            memcpy(pixel, s->colours[colour], 3);
             s->painted += !s->set[y * s->width + *x];
             s->set[y * s->width + *x] = 1;
         }
