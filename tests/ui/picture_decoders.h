@@ -4,6 +4,7 @@
 #define DANAUS_TESTS_UI_PICTURE_DECODERS_H
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -166,6 +167,7 @@ static inline bool decode_base64(const char *text, size_t length, struct strbuf 
 struct kitty {
     int id, width, height, cols, rows;
     bool packed;
+    int freed; /* the number that is freed behind it */
     struct strbuf pixels;
 };
 
@@ -204,7 +206,7 @@ static bool kitty_keys(const char *p, const char *end, bool first, struct kitty 
     return true;
 }
 
-/* Decodes text, which must be one whole picture. The caller frees pixels. */
+/* Decodes text, which must be one whole picture and may free another one. The caller frees pixels. */
 static inline bool decode_kitty(const char *text, struct kitty *k)
 {
     struct strbuf bytes = {0};
@@ -217,6 +219,9 @@ static inline bool decode_kitty(const char *text, struct kitty *k)
             !decode_base64(body + 1, (size_t)(end - body - 1), &bytes))
             break;
         text = end + 2;
+        int length = 0;
+        if (!more && sscanf(text, "\033_Ga=d,d=I,i=%d,q=2\033\\%n", &k->freed, &length) == 1)
+            text += length;
     }
     if (k->packed && !*text) {
         uLongf size = (uLongf)k->width * (uLongf)k->height * 3 + 1;

@@ -30,7 +30,7 @@ static void wait_pictures(struct vt_session *v, int count)
 /* From byte start to byte end of what v wrote. */
 static void judge(const struct vt_session *v, size_t start, size_t end, enum vt_way way)
 {
-    static const char *const names[] = {"sixels as they come", "whole sixels", "half blocks"};
+    static const char *const names[] = {"sixels as they come", "whole sixels", "kitty", "half blocks"};
     struct vt_picture *p = vt_picture_new(v->rows, v->cols, way);
     for (size_t i = 0; i < start; i++)
         vt_picture_byte(p, v->bytes.data[i]);
@@ -70,6 +70,11 @@ TEST(sixels_that_are_whole)
     play("sixel", VT_SIXEL_WHOLE);
 }
 
+TEST(two_numbers)
+{
+    play("kitty", VT_KITTY);
+}
+
 TEST(half_blocks)
 {
     play("blocks", VT_BLOCKS);
@@ -102,5 +107,5 @@ static void end(void)
     vt_end_home();
 }
 
-TESTS(T(begin), T(sixels_that_stay), T(sixels_that_are_whole), T(half_blocks), T(a_clip_that_grows),
-      T(end))
+TESTS(T(begin), T(sixels_that_stay), T(sixels_that_are_whole), T(two_numbers), T(half_blocks),
+      T(a_clip_that_grows), T(end))

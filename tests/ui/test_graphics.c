@@ -219,7 +219,8 @@ TEST(kitty_sends_every_pixel)
     }
 }
 
-/* Each place has a number of its own, and what is freed is that number alone. */
+/* Each place has two numbers of its own, of which the other one is freed behind a picture, and both
+ * when it is removed. */
 TEST(kitty_frees_its_own)
 {
     struct strbuf out = {0};
@@ -227,17 +228,23 @@ TEST(kitty_frees_its_own)
     uint8_t *rgb = quarters(8, 8);
     for (int number = 0; number < 32; number++) {
         struct graphics *g = graphics_open(&graphics_kitty_entry, &screen, 8, 8, rgb, 1);
-        struct kitty k;
-        char wanted[64];
+        char wanted[128];
+        int first = 0;
         g->number = number;
-        out.length = 0;
-        CHECK_OK(graphics_encode(g, rgb, &out, &err), err);
-        CHECK(decode_kitty(strbuf_text(&out), &k) && k.id % 64 == number);
-        snprintf(wanted, sizeof wanted, "\033_Ga=d,d=I,i=%d,q=2\033\\", k.id);
+        for (int i = 0; i < 4; i++) {
+            struct kitty k;
+            out.length = 0;
+            CHECK_OK(graphics_encode(g, rgb, &out, &err), err);
+            CHECK(decode_kitty(strbuf_text(&out), &k) && k.id % 64 == number * 2 + i % 2);
+            CHECK(k.freed == (i % 2 ? k.id - 1 : k.id + 1));
+            first = i ? first : k.id;
+            strbuf_done(&k.pixels);
+        }
+        snprintf(wanted, sizeof wanted, "\033_Ga=d,d=I,i=%d,q=2\033\\\033_Ga=d,d=I,i=%d,q=2\033\\",
+                 first, first + 1);
         out.length = 0;
         graphics_remove(g, &out);
         CHECK_STR(strbuf_text(&out), wanted);
-        strbuf_done(&k.pixels);
         graphics_close(g);
     }
     strbuf_done(&out);

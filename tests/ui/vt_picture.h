@@ -1,7 +1,8 @@
 /* vt_picture: what a terminal shows of pictures at any moment: bytes go in one by one, pixels are
  * painted, and text over them erases them. Knows sixels in two ways: painted as they come over what
  * is there (xterm, foot), or all at once when they are whole, what they leave out being empty
- * (mlterm); and half blocks, which are text. Counts what an eye would see as flicker. */
+ * (mlterm); kitty's pictures, which go with the first bytes of another one of their number; and half
+ * blocks, which are text. Counts what an eye would see as flicker. */
 #ifndef DANAUS_TESTS_UI_VT_PICTURE_H
 #define DANAUS_TESTS_UI_VT_PICTURE_H
 
@@ -12,7 +13,7 @@
 
 /* Of a cell, px: what the studio takes a terminal's to be that does not tell. */
 enum { VT_CELL_WIDTH = 10, VT_CELL_HEIGHT = 20 };
-enum vt_way { VT_SIXEL_KEEPS, VT_SIXEL_WHOLE, VT_BLOCKS };
+enum vt_way { VT_SIXEL_KEEPS, VT_SIXEL_WHOLE, VT_KITTY, VT_BLOCKS };
 
 struct vt_picture {
     enum vt_way way;
@@ -21,9 +22,12 @@ struct vt_picture {
     int rows, cols, width, height;
     uint8_t *painted; /* [height, width] 0 = background; else 1 + times painted by this sequence */
     uint8_t *rgb;     /* [height, width, 3] */
-    struct strbuf sequence; /* DCS, from its ESC on */
-    bool in_dcs, escape;
+    struct strbuf sequence; /* DCS or APC, from its ESC on */
+    bool in_string, escape;
     int top, left;    /* of a picture that begins here, px */
+    int loading;      /* kitty: the number that comes just now */
+    int shown[2];     /* and those that are there, 0 = none */
+    VTermRect kitty;  /* cells of the one that came last */
     bool armed;       /* from here on it counts */
     VTermRect area;   /* cells that the picture covers */
     int pictures, emptied, repainted; /* sequences; cells and pixels that flickered */
@@ -112,9 +116,43 @@ static inline void vt_picture_paint(struct vt_picture *p)
     sixel_free(&s);
 }
 
+static inline void vt_picture_show(struct vt_picture *p, int id, bool on)
+{
+    for (int i = 0; i < 2; i++)
+        p->shown[i] = p->shown[i] == id ? 0 : p->shown[i];
+    if (on)
+        p->shown[p->shown[0] ? 1 : 0] = id;
+}
+
+/* A whole command of kitty's. */
+static inline void vt_picture_kitty(struct vt_picture *p)
+{
+    int id = 0, cols = 0, rows = 0;
+    strbuf_append(&p->sequence, "", 1);
+    char *keys = p->sequence.data, *body = strchr(keys, ';');
+    if (body)
+        *body = '\0';
+    const char *i = strstr(keys, ",i="), *c = strstr(keys, ",c="), *r = strstr(keys, ",r=");
+    sscanf(i ? i : "", ",i=%d", &id);
+    sscanf(c ? c : "", ",c=%d", &cols);
+    sscanf(r ? r : "", ",r=%d", &rows);
+    if (id && (strstr(keys, "a=T") || strstr(keys, "a=d")))
+        vt_picture_show(p, id, false);
+    if (strstr(keys, "a=T")) {
+        p->loading = id;
+        p->kitty = (VTermRect){p->top / VT_CELL_HEIGHT, p->top / VT_CELL_HEIGHT + rows,
+                               p->left / VT_CELL_WIDTH, p->left / VT_CELL_WIDTH + cols};
+    }
+    if (strstr(keys, "m=0")) {
+        vt_picture_show(p, p->loading, true);
+        p->pictures++;
+    }
+    p->emptied += p->armed && !p->shown[0] && !p->shown[1];
+}
+
 static inline void vt_picture_byte(struct vt_picture *p, char c)
 {
-    if (p->in_dcs) {
+    if (p->in_string) {
         strbuf_append(&p->sequence, &c, 1);
         bool over = p->escape && c == '\\';
         p->escape = c == '\033';
@@ -123,16 +161,20 @@ static inline void vt_picture_byte(struct vt_picture *p, char c)
             vterm_state_get_cursorpos(vterm_obtain_state(p->vt), &at);
             p->top = at.row * VT_CELL_HEIGHT;
             p->left = at.col * VT_CELL_WIDTH;
-            vt_picture_paint(p);
-            p->in_dcs = false;
+            if (p->sequence.data[1] == 'P')
+                vt_picture_paint(p);
+            else
+                vt_picture_kitty(p);
+            p->in_string = false;
         }
         return;
     }
-    if (p->escape && c == 'P') {
-        p->in_dcs = true;
+    if (p->escape && (c == 'P' || c == '_')) {
+        p->in_string = true;
         p->escape = false;
         p->sequence.length = 0;
-        strbuf_append_text(&p->sequence, "\033P");
+        strbuf_append_text(&p->sequence, "\033");
+        strbuf_append(&p->sequence, &c, 1);
         return;
     }
     if (p->escape)
@@ -158,7 +200,7 @@ static inline bool vt_picture_arm(struct vt_picture *p)
             r.start_col = col < r.start_col ? col : r.start_col;
             r.end_col = col >= r.end_col ? col + 1 : r.end_col;
         }
-    p->area = r;
+    p->area = r = p->way == VT_KITTY ? p->kitty : r;
     p->armed = true;
     p->pictures = p->emptied = p->repainted = 0;
     return r.end_row > r.start_row && r.end_col > r.start_col;

@@ -46,6 +46,7 @@ struct graphics {
     int cols, rows;    /* cells that they cover */
     int row, col;      /* of the upper left cell, from 1; 0 = the cursor, in the first column */
     int number;        /* kitty: of several pictures at once, from 0 */
+    int turn;          /* kitty: odd or even, other than that of the picture shown; counted by encode */
     int scale, divide; /* screen px per px (sixel), px per px sent; one of them is 1 */
     size_t piece;      /* cuts are wished for so many bytes apart; 0 = none */
     struct graphics_cuts cuts;

@@ -1,7 +1,9 @@
 /* kitty: the kitty graphics protocol (sw.kovidgoyal.net/kitty/graphics-protocol). The terminal
- * scales; each frame replaces the last under the same number. Only direct data (t=d, the default),
- * which works over any line and opens no file; q=2 keeps the terminal from answering into the
- * keyboard. Pixels go through zlib where that makes them fewer. */
+ * scales. kitty drops what it shows under a number with the first bytes of what replaces it, long
+ * before the rest on a slow line; so two numbers take turns, and the old picture goes when the new one
+ * is whole. Only direct data (t=d, the default), which works over any line and opens no file; q=2
+ * keeps the terminal from answering into the keyboard. Pixels go through zlib where that makes them
+ * fewer. */
 #include "ui/graphics/graphics.h"
 
 #include <stdlib.h>
@@ -79,9 +81,14 @@ static void append_base64(struct strbuf *out, const uint8_t *bytes, int64_t size
 }
 
 /* Other programs on the same screen have pictures too. */
-static int picture_id(const struct graphics *g)
+static int picture_id(const struct graphics *g, int turn)
 {
-    return ((int)(getpid() & 0xFFFF) + 1) * 64 + g->number % 64;
+    return ((int)(getpid() & 0xFFFF) + 1) * 64 + g->number % 32 * 2 + turn % 2;
+}
+
+static void forget(const struct graphics *g, int turn, struct strbuf *out)
+{
+    strbuf_printf(out, "\033_Ga=d,d=I,i=%d,q=2\033\\", picture_id(g, turn));
 }
 
 static bool kitty_encode(struct graphics *g, const uint8_t *rgb, struct strbuf *out,
@@ -100,7 +107,7 @@ static bool kitty_encode(struct graphics *g, const uint8_t *rgb, struct strbuf *
         graphics_may_cut(g, out);
         if (at == 0)
             strbuf_printf(out, "\033_Ga=T,i=%d,p=1,q=2,C=1,f=24%s,s=%d,v=%d,c=%d,r=%d,m=%d;",
-                          picture_id(g), small ? ",o=z" : "", width, height, g->cols, g->rows,
+                          picture_id(g, g->turn), small ? ",o=z" : "", width, height, g->cols, g->rows,
                           more);
         else
             strbuf_printf(out, "\033_Gq=2,m=%d;", more);
@@ -109,13 +116,15 @@ static bool kitty_encode(struct graphics *g, const uint8_t *rgb, struct strbuf *
     }
     free(small);
     free(pixels);
+    forget(g, ++g->turn, out);
     g->exact = g->caps.quality == 0;
     return true;
 }
 
 static void kitty_remove(struct graphics *g, struct strbuf *out)
 {
-    strbuf_printf(out, "\033_Ga=d,d=I,i=%d,q=2\033\\", picture_id(g));
+    for (int turn = 0; turn < 2; turn++)
+        forget(g, turn, out);
 }
 
 const struct graphics_entry graphics_kitty_entry = {

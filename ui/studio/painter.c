@@ -31,6 +31,7 @@ struct place {
     int64_t changed_ms;            /* when another frame was wanted */
     bool sharp;                    /* what was encoded last is as good as it can be */
     int level;                     /* what graphics was made for */
+    int turn;                      /* kitty: pictures sent to their end */
     struct graphics *graphics;     /* NULL while a thread has it, or none was made */
     struct rect graphics_area;     /* what graphics was made for */
     uint64_t graphics_clip;
@@ -78,7 +79,7 @@ struct painter {
 /* What a thread works on. */
 struct encoding {
     struct painter *painter;
-    int place;
+    int place, turn;
     struct painter_picture picture;
     struct graphics *graphics;
     struct graphics_caps caps;
@@ -375,6 +376,7 @@ static void encode(void *data)
     if (!g)
         return;
     g->number = e->place;
+    g->turn = e->turn;
     g->row = e->picture.area.row + (e->picture.area.rows - g->rows) / 2 + 1;
     g->col = e->picture.area.col + (e->picture.area.cols - g->cols) / 2 + 1;
     g->piece = e->piece;
@@ -430,6 +432,7 @@ static void start_encoding(struct painter *p, int number, bool sharp)
     }
     e->painter = p;
     e->place = number;
+    e->turn = place->turn;
     e->graphics = place->graphics;
     e->caps = p->caps;
     e->sharp = sharp;
@@ -503,6 +506,7 @@ static void send_piece(struct painter *p, int64_t now_ms, struct strbuf *out)
     if (last) {
         piece->began_ms = r->began_ms;
         piece->whole = r->sharp ? 0 : r->bytes.length;
+        p->places[r->place].turn ^= 1;
         drop_ready(p);
         p->room = false;
         p->room_ms = now_ms;
