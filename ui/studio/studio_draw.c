@@ -19,6 +19,7 @@ static enum role engine_words(const struct studio *s, char *out, size_t size)
     const struct link_job *jobs;
     size_t count;
     int running = 0, waiting = 0;
+    char wait[32];
     if (link_state(s->link) == LINK_STARTING) {
         snprintf(out, size, "starting the engine");
         return ROLE_BAR_WARN;
@@ -32,16 +33,17 @@ static enum role engine_words(const struct studio *s, char *out, size_t size)
         running += jobs[i].state == JOB_RUNNING;
         waiting += jobs[i].state == JOB_QUEUED;
     }
+    snprintf(wait, sizeof wait, "%d wait%s", waiting, waiting == 1 ? "s" : "");
     if (link_queue_paused(s->link)) {
-        snprintf(out, size, "queue paused, %d wait", waiting);
+        snprintf(out, size, "queue paused, %s", wait);
         return ROLE_BAR_WARN;
     }
     if (running && waiting)
-        snprintf(out, size, "making %d, %d wait", running, waiting);
+        snprintf(out, size, "making %d, %s", running, wait);
     else if (running)
         snprintf(out, size, "making a clip");
     else
-        snprintf(out, size, waiting ? "%d wait" : "engine ready", waiting);
+        snprintf(out, size, "%s", waiting ? wait : "engine ready");
     return running ? ROLE_BAR_SIGN : ROLE_BAR_GOOD;
 }
 
@@ -166,12 +168,15 @@ static void draw_too_small(struct studio *s)
 {
     struct canvas *c = s->canvas;
     int row = canvas_rows(c) / 2, cols = canvas_cols(c);
-    char text[96];
-    snprintf(text, sizeof text, "%d%s%d is too small", cols, canvas_symbol_text(c, SYMBOL_TIMES),
-             canvas_rows(c));
-    canvas_text(c, row > 0 ? row - 1 : 0, 0, cols, ROLE_TEXT, text);
-    canvas_printf(c, row > 0 ? row : 1, 0, cols, ROLE_DIM, "danaus likes %d%s%d", MIN_COLS,
-                  canvas_symbol_text(c, SYMBOL_TIMES), MIN_ROWS);
+    const char *times = canvas_symbol_text(c, SYMBOL_TIMES);
+    char text[2][64];
+    snprintf(text[0], sizeof text[0], "%d%s%d is too small", cols, times, canvas_rows(c));
+    snprintf(text[1], sizeof text[1], "danaus likes %d%s%d", MIN_COLS, times, MIN_ROWS);
+    for (int i = 0; i < 2; i++) {
+        int width = canvas_width(c, text[i], strlen(text[i]));
+        canvas_text(c, row > 0 ? row - 1 + i : i, width < cols ? (cols - width) / 2 : 0, cols,
+                    i ? ROLE_DIM : ROLE_TEXT, text[i]);
+    }
 }
 
 void studio_draw_screens(struct studio *s)
