@@ -95,10 +95,22 @@ static bool has_colour(VTermColor c, int number)
     return VTERM_COLOR_IS_INDEXED(&c) && c.indexed.idx == number;
 }
 
+/* The terminal's answer may come after everything else. */
+static bool wait_front(struct vt_session *v, int row, int col, int number)
+{
+    for (int64_t end = dn_now_ms() + LONG_MS; dn_now_ms() < end;) {
+        if (has_colour(cell_at(v, row, col).fg, number))
+            return true;
+        vt_serve(v, 20);
+    }
+    return false;
+}
+
 static void show(struct vt_session *v, const char *keys, const char *text)
 {
     vt_type(v, keys);
     CHECK(vt_wait(v, text, LONG_MS));
+    vt_serve(v, 100); /* the rows below it */
 }
 
 /* Every screen, on both backgrounds; the background chooses the theme. */
@@ -115,7 +127,7 @@ TEST(words_are_readable)
     for (int g = 0; g < 2; g++) {
         struct vt_session *v = start(&grounds[g]);
         CHECK(vt_wait(v, "engine ready", 20000));
-        CHECK_MSG(has_colour(cell_at(v, 1, 3).fg, grounds[g].accent), "%s: title", grounds[g].name);
+        CHECK_MSG(wait_front(v, 1, 3, grounds[g].accent), "%s: title", grounds[g].name);
         for (size_t i = 0; i < sizeof screens / sizeof screens[0]; i++) {
             show(v, screens[i].keys, screens[i].text);
             check_readable(v, &grounds[g], screens[i].name);
@@ -171,7 +183,7 @@ TEST(dialogs_stand_out)
     CHECK(vt_find(v, "Enter open") > vt_find(v, "There is no collection"));
     CHECK(vt_find(v, "a put #1 in") >= 0 && vt_find(v, "Tab tags") >= 0);
     vt_type(v, "q");
-    CHECK(has_colour(cell_at(v, first, COLS / 2).bg, grounds[0].selected));
+    CHECK(wait_front(v, first, COLS / 2, 231)); /* chosen again */
     show(v, "o", "Export #1");
     CHECK(vt_find(v, "danaus-1-a-red-butterfly-flying-to-the-right-over") >= 0);
     CHECK(vt_find(v, "Enter write it") > vt_find(v, "settings inside"));
@@ -179,5 +191,22 @@ TEST(dialogs_stand_out)
     quit(v);
 }
 
+/* A window that is too small says so in its middle. */
+TEST(too_small_is_told_in_the_middle)
+{
+    struct vt_session *v = start(&grounds[0]);
+    char row[VT_ROW_SIZE];
+    CHECK(vt_wait(v, "engine ready", 20000));
+    vt_resize(v, 12, 50);
+    CHECK(vt_wait(v, "50\u00d712 is too small", LONG_MS));
+    vt_row(v, 5, row);
+    CHECK_MSG(strspn(row, " ") == 16, "%s", row);
+    vt_row(v, 6, row);
+    CHECK_MSG(strstr(row, "danaus likes 60\u00d716") == row + 16, "%s", row);
+    vt_resize(v, ROWS, COLS);
+    CHECK(vt_wait(v, "Enter make", LONG_MS));
+    quit(v);
+}
+
 TESTS(T(vt_make_home), T(words_are_readable), T(nothing_is_cut_that_has_room), T(dialogs_stand_out),
-      T(vt_end_home))
+      T(too_small_is_told_in_the_middle), T(vt_end_home))
