@@ -212,9 +212,9 @@ $(EMULATE_TESTS): $(BUILD)/tests/emulate/%: $(EMULATE)/tests/kernels/%.c.o $(EMU
 	@mkdir -p $(@D)
 	$(call say,ld,$@)
 	$(Q)$(CXX) -fsanitize=address $(SAN) -fopenmp -o $@ $^ $(call libraries,kernels) -lm
-# the emulation's own test
-EMULATE_MMA := $(BUILD)/tests/emulate/test_mma
-$(EMULATE_MMA): $(EMULATE)/tests/emulate/test_mma.cu.o $(EMULATE_OBJECTS) $(call archives,kernels)
+# the emulation's own test, and pieces of kernels that it cannot run whole
+EMULATE_MMA := $(patsubst %,$(BUILD)/tests/emulate/test_%,mma monarch_ring monarch_step)
+$(EMULATE_MMA): $(BUILD)/tests/emulate/%: $(EMULATE)/tests/emulate/%.cu.o $(EMULATE_OBJECTS) $(call archives,kernels)
 	@mkdir -p $(@D)
 	$(call say,ld,$@)
 	$(Q)$(CXX) -fsanitize=address $(SAN) -fopenmp -o $@ $^ $(call libraries,kernels) -lm
@@ -268,11 +268,10 @@ check-gpu bench-gpu lab-gpu sanitize-gpu: deps
 
 # Programs of kernels/lab. A variant of a kernel is its source with -DLAB_..., linked in front of the
 # archive that has the plain one.
-LAB_PROGRAMS := bench_monarch bench_monarch_no_stores bench_conv bench_conv_no_lead rows gemm pass
+LAB_PROGRAMS := bench_monarch bench_conv bench_conv_no_lead rows gemm pass
 LAB := $(addprefix $(BUILD)/lab/,$(LAB_PROGRAMS))
 LAB_OBJECT = $(BUILD)/cuda/kernels/lab/$(1).cu.o
 $(BUILD)/lab/bench_monarch: $(call LAB_OBJECT,monarch/bench_monarch)
-$(BUILD)/lab/bench_monarch_no_stores: $(call LAB_OBJECT,monarch/bench_monarch) $(BUILD)/cuda/lab/NO_STORES/monarch_sm90.o
 $(BUILD)/lab/bench_conv: $(call LAB_OBJECT,conv/bench_conv)
 $(BUILD)/lab/bench_conv_no_lead: $(call LAB_OBJECT,conv/bench_conv) $(BUILD)/cuda/lab/NO_LEAD/conv_sm90.o
 $(BUILD)/lab/rows: $(call LAB_OBJECT,runtime/rows)

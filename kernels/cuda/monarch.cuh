@@ -45,4 +45,8 @@ bool monarch_tensor(struct exec *ex, const monarch_problem &p, struct dn_error *
 bool monarch_sm90_can(const struct exec *ex, const monarch_problem &p);
 bool monarch_sm90(struct exec *ex, const monarch_problem &p, struct dn_error *err);
 
+/* Both stages in one launch; true where that is faster, too. */
+bool monarch_ring_sm90_can(const struct exec *ex, const monarch_problem &p);
+bool monarch_ring_sm90(struct exec *ex, const monarch_problem &p, struct dn_error *err);
+
 #endif

@@ -3,25 +3,19 @@
  *
  * A block of stage 1 is three warpgroups, each with a unit of the same head, whose 64 pairs are the
  * rows of its products; they share the tiles of keys and values, four of which are under way.
- * z = Q K^T takes K's tile as it lies (rows along d), alpha = R K the same tile turned, y = R V; R
- * stays in the registers in which the softmax left it. A tile has 64 columns, those that do not
- * exist are zeros by the copy engine. Every multiprocessor has one block with an even share of all
+ * Every multiprocessor has one block with an even share of all
  * (head, group of units, row k, key tile). */
-#include "kernels/cuda/hopper.cuh"
-#include "kernels/cuda/monarch_tensor.cuh"
+#include "kernels/cuda/monarch_sm90.cuh"
 
 namespace
 {
 enum {
-    HALF = 64 * 128, /* bytes of 64 columns of half a head */
-    GROUPS = 3,      /* warpgroups of a block of stage 1 */
-    STAGES = 4,
     SMALL = 128 /* what stands before the tiles in shared memory */
 };
 
 struct hopper_params {
     tensor_plan plan;
-    CUtensorMap keys, values; /* [d, column, band of columns, row, head] */
+    hopper_maps maps;
 };
 
 /* A step of stage 1: a tile of keys and values for up to GROUPS units of a head. */
@@ -38,76 +32,31 @@ __device__ inline hopper_step step_at(const tensor_plan &plan, int step)
 }
 
 #ifdef HOPPER_CODE
-/* Asks for a step's tile: keys' first and second half, values'. One thread. */
-__device__ inline void stage_1_load(const hopper_params &params, const hopper_step &at,
-                                    unsigned char *to, uint64_t *full)
+__device__ inline void load(const hopper_params &params, const hopper_step &at, unsigned char *to,
+                            uint64_t *full)
 {
-    const tensor_plan &plan = params.plan;
-    int head = plan.first_head + at.head, band = plan.plain ? 0 : at.f % plan.w_reduce;
-    int row = plan.plain ? at.f * plan.rows + at.k : token_at(plan, at.f, at.k, 0) / plan.columns;
-    hopper_barrier_expect(full, 4 * HALF);
-    for (int half = 0; half < 2; half++) {
-        hopper_load_5d(to + half * HALF, &params.keys, full, half * 64, 0, band, row, head);
-        hopper_load_5d(to + (2 + half) * HALF, &params.values, full, half * 64, 0, band, row, head);
-    }
+    stage_1_load(params.plan, params.maps, params.plan.first_head + at.head, at.f, at.k, to, full);
 }
 
-/* sum = R times 64 numbers of each row of the tile */
-__device__ inline void ask_sum(float (&sum)[32], const uint32_t (&weights)[4][4], uint32_t half)
-{
-    hopper_products_begin();
-#pragma unroll
-    for (int s = 0; s < 4; s++)
-        hopper_product<64>::registers<true>(
-            sum, weights[s], hopper_operand(half + s * 2048, 1024, HALF, HOPPER_128B), s > 0);
-    hopper_products_commit();
-}
+/* Where a step's results go: into the pairs' key row, from registers. */
+struct row_out {
+    const stage_1_out &out;
+    int key;
 
-__device__ inline void stage_1_tile(const uint32_t (&query)[8][4], uint32_t keys, int key,
-                                    float scale, int columns, const stage_1_out &out)
-{
-    float z[28], share[2], entropy[2];
-    hopper_products_begin();
-#pragma unroll
-    for (int s = 0; s < 8; s++)
-        hopper_product<56>::registers(
-            z, query[s], hopper_operand(keys + s / 4 * HALF + s % 4 * 32, 1024, 0, HOPPER_128B),
-            s > 0);
-    hopper_products_commit();
-    hopper_products_wait<0>();
-    hopper_products_touch(z);
-    uint32_t pairs[7][2], weights[4][4];
-    stage_1_softmax<7>(z, pairs, share, entropy, scale, columns);
-#pragma unroll
-    for (int s = 0; s < 8; s++) {
-        weights[s / 2][s % 2 * 2] = s < 7 ? pairs[s][0] : 0;
-        weights[s / 2][s % 2 * 2 + 1] = s < 7 ? pairs[s][1] : 0;
-    }
-    if (threadIdx.x % 4 == 0) {
-        bool odd = threadIdx.x / 4 % 2;
+    __device__ void weighed(const float (&entropy)[2], const float (&)[2]) const
+    {
+        if (threadIdx.x % 4 > 0)
+            return;
 #pragma unroll
         for (int r = 0; r < 2; r++)
-            if (odd ? out.odd[r] : out.even[r])
+            if (threadIdx.x / 4 % 2 ? out.odd[r] : out.even[r])
                 out.entropy[r * out.entropy_stride + key] = entropy[r];
     }
-    float low[32], high[32];
-    ask_sum(low, weights, keys);
-    ask_sum(high, weights, keys + HALF);
-    hopper_products_wait<1>();
-    hopper_products_touch(low);
-    stage_1_store<128>(out, key, 0, 0, low, share);
-    ask_sum(low, weights, keys + 2 * HALF);
-    hopper_products_wait<1>();
-    hopper_products_touch(high);
-    stage_1_store<128>(out, key, 0, 1, high, share);
-    ask_sum(high, weights, keys + 3 * HALF);
-    hopper_products_wait<1>();
-    hopper_products_touch(low);
-    stage_1_store<128>(out, key, 1, 0, low, share);
-    hopper_products_wait<0>();
-    hopper_products_touch(high);
-    stage_1_store<128>(out, key, 1, 1, high, share);
-}
+    __device__ void store(int what, int line, const float (&sum)[32], const float (&share)[2]) const
+    {
+        stage_1_store<128>(out, key, what, line, sum, share);
+    }
+};
 
 /* stage_2_rows by one copy of a step, which lies in scratch as it does in shared memory. */
 struct stage_2_rows_hopper {
@@ -139,13 +88,6 @@ struct stage_2_rows_hopper {
         waited++;
         __syncthreads();
     }
-    static __device__ void bulk_copy(void *to, const void *from, int bytes, uint64_t *barrier)
-    {
-        asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
-                     "[%0], [%1], %2, [%3];" ::"r"(hopper_shared(to)),
-                     "l"(from), "r"(bytes), "r"(hopper_shared(barrier))
-                     : "memory");
-    }
 };
 #endif
 
@@ -166,7 +108,7 @@ __global__ void __launch_bounds__(GROUPS *BLOCK, 1)
         }
         hopper_barrier_init_done();
         for (int n = 0; n < STAGES - 1 && n < count; n++)
-            stage_1_load(params, step_at(plan, first + n), tiles + n * (4 * HALF), full + n);
+            load(params, step_at(plan, first + n), tiles + n * (4 * HALF), full + n);
     }
     __syncthreads();
     int pair = (int)threadIdx.x % BLOCK / 32 * 16 + (int)threadIdx.x % 32 / 4, last = 0;
@@ -183,8 +125,9 @@ __global__ void __launch_bounds__(GROUPS *BLOCK, 1)
         int stage = n % STAGES, ahead = n + STAGES - 1;
         hopper_barrier_wait(full + stage, n / STAGES & 1);
         if (at.f < last)
-            stage_1_tile(query, hopper_shared(tiles + stage * (4 * HALF)), key_at(plan, at.f, at.k),
-                         plan.scale, plan.p.b2, out);
+            stage_1_tile(
+                query, hopper_shared(tiles + stage * (4 * HALF)), plan.scale, plan.p.b2,
+                row_out{out, key_at(plan, at.f, at.k)}, [] {}, [] {});
         __syncwarp();
         if (threadIdx.x % 32 == 0)
             hopper_barrier_arrive(empty + stage);
@@ -193,8 +136,7 @@ __global__ void __launch_bounds__(GROUPS *BLOCK, 1)
             stage = ahead % STAGES;
             if (n > 0)
                 hopper_barrier_wait(empty + stage, (n - 1) / STAGES & 1);
-            stage_1_load(params, step_at(plan, first + ahead), tiles + stage * (4 * HALF),
-                         full + stage);
+            load(params, step_at(plan, first + ahead), tiles + stage * (4 * HALF), full + stage);
         }
         __syncwarp();
     }
@@ -217,23 +159,10 @@ __global__ void __launch_bounds__(BLOCK, 3)
 #endif
 }
 
-inline bool map_of(const struct exec *ex, CUtensorMap *map, const monarch_problem &p, void *data,
-                   int64_t stride, int64_t head_stride, struct dn_error *err)
-{
-    hopper_tensor t = {data,
-                       5,
-                       {p.d, p.b2, p.w_reduce, p.n * p.b2 / p.cols, p.heads},
-                       {1, stride, p.b2 * stride, p.cols * stride, head_stride},
-                       {64, 64, 1, 1, 1},
-                       CU_TENSOR_MAP_SWIZZLE_128B,
-                       {}};
-    return hopper_tensor_map(ex, map, OP, &t, err);
-}
 template <int SPLITS> bool run(struct exec *ex, const monarch_problem &p, struct dn_error *err)
 {
     hopper_params params;
-    if (!map_of(ex, &params.keys, p, p.k.data, p.k_stride, p.k_head_stride, err) ||
-        !map_of(ex, &params.values, p, p.v.data, p.v_stride, p.v_head_stride, err))
+    if (!maps_of(ex, &params.maps, p, err))
         return false;
     auto stages = [&](const tensor_plan &plan) {
         int groups = (int)divide_up(plan.chunks, GROUPS);

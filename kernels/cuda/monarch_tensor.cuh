@@ -215,10 +215,6 @@ __device__ inline void stage_1_store(const stage_1_out &out, int key, int what, 
 {
     int t = (int)threadIdx.x % 4, odd = (int)threadIdx.x / 4 % 2;
     int at = chunk_at<D>(key, what, line * 8 + odd * 4 + t);
-#ifdef LAB_NO_STORES /* what stage 1 costs without them; no share is -1 */
-    if (share[0] != -1.0f)
-        return;
-#endif
 #pragma unroll
     for (int r = 0; r < 2; r++) {
         uint32_t low[4], high[4], other[4];
@@ -291,18 +287,20 @@ template <int D> struct stage_2_sums {
     float out[D / 8][4], highest[2], total[2];
 };
 
-/* KEYS key rows of a step, entropies likewise; left of them count. */
-template <int D, int KEYS>
+/* KEYS key rows of a step, entropies likewise; left of them count. SHARES: alpha and y are sums
+ * that have still to be multiplied by a factor a row, which stands behind each entropy. turned: 64
+ * where the blocks of each 128 bytes have changed places, else 0. */
+template <int D, int KEYS, bool SHARES = false>
 __device__ inline void stage_2_step(const uint32_t (&query)[D / 16][4], const unsigned char *rows,
                                     const float *entropy, int left, float scale,
-                                    stage_2_sums<D> &sums)
+                                    stage_2_sums<D> &sums, int turned = 0)
 {
     int lane = (int)threadIdx.x % 32, t = lane % 4;
     float z[KEYS / 8][4] = {};
     uint32_t weights[KEYS / 8][2];
     /* chunk_at for odd blocks is that for even ones with one bit turned, D 32 having no odd one */
-    const unsigned char *even = rows + chunk_at<D>(lane % 8, 0, lane / 8);
-    const unsigned char *odd = rows + (chunk_at<D>(lane % 8, 0, lane / 8) ^ 64);
+    const unsigned char *even = rows + (chunk_at<D>(lane % 8, 0, lane / 8) ^ turned);
+    const unsigned char *odd = rows + (chunk_at<D>(lane % 8, 0, lane / 8) ^ 64 ^ turned);
 #pragma unroll
     for (int n = 0; n < KEYS / 8; n++)
 #pragma unroll
@@ -317,7 +315,9 @@ __device__ inline void stage_2_step(const uint32_t (&query)[D / 16][4], const un
     for (int n = 0; n < KEYS / 8; n++)
 #pragma unroll
         for (int e = 0; e < 4; e++)
-            z[n][e] = z[n][e] * scale + entropy[n * 8 + 2 * t + e % 2];
+            z[n][e] = SHARES ? z[n][e] * (scale * entropy[2 * (n * 8 + 2 * t + e % 2) + 1]) +
+                                   entropy[2 * (n * 8 + 2 * t + e % 2)]
+                             : z[n][e] * scale + entropy[n * 8 + 2 * t + e % 2];
     if (left < KEYS) {
 #pragma unroll
         for (int n = 0; n < KEYS / 8; n++)
@@ -337,6 +337,10 @@ __device__ inline void stage_2_step(const uint32_t (&query)[D / 16][4], const un
         for (int n = 0; n < KEYS / 8; n++) {
             float a = mma_exp2(z[n][2 * r] - highest), b = mma_exp2(z[n][2 * r + 1] - highest);
             sum += a + b;
+            if (SHARES) {
+                a *= entropy[2 * (n * 8 + 2 * t) + 1];
+                b *= entropy[2 * (n * 8 + 2 * t + 1) + 1];
+            }
             weights[n][r] = mma_pack(a, b);
         }
         rescale[r] = mma_exp2(sums.highest[r] - highest);
@@ -353,7 +357,7 @@ __device__ inline void stage_2_step(const uint32_t (&query)[D / 16][4], const un
     const unsigned char *column[4]; /* of eight, the two from 2 i on */
 #pragma unroll
     for (int i = 0; i < 4; i++)
-        column[i] = rows + chunk_at<D>(lane % 16, 1, 2 * i % (D / 8) + lane / 16);
+        column[i] = rows + (chunk_at<D>(lane % 16, 1, 2 * i % (D / 8) + lane / 16) ^ turned);
 #pragma unroll
     for (int s = 0; s < KEYS / 16; s++) {
         uint32_t a[4] = {weights[2 * s][0], weights[2 * s][1], weights[2 * s + 1][0],
@@ -368,66 +372,75 @@ __device__ inline void stage_2_step(const uint32_t (&query)[D / 16][4], const un
     }
 }
 
+/* A warp's sums, [D / 2 + 4] floats of 32 lanes each, for another one to add. */
+template <int D> __device__ inline void stage_2_give(const stage_2_sums<D> &sums, float *to)
+{
+    to += threadIdx.x % 32;
+#pragma unroll
+    for (int e = 0; e < D / 2; e++)
+        to[e * 32] = sums.out[e / 4][e % 4];
+#pragma unroll
+    for (int r = 0; r < 2; r++) {
+        to[(D / 2 + r) * 32] = sums.highest[r];
+        to[(D / 2 + 2 + r) * 32] = sums.total[r];
+    }
+}
+
+template <int D> __device__ inline void stage_2_add(stage_2_sums<D> &sums, const float *from)
+{
+    from += threadIdx.x % 32;
+    float mine[2], theirs[2];
+#pragma unroll
+    for (int r = 0; r < 2; r++) {
+        float highest = fmaxf(sums.highest[r], from[(D / 2 + r) * 32]);
+        mine[r] = mma_exp2(sums.highest[r] - highest);
+        theirs[r] = mma_exp2(from[(D / 2 + r) * 32] - highest);
+        sums.total[r] = sums.total[r] * mine[r] + from[(D / 2 + 2 + r) * 32] * theirs[r];
+        sums.highest[r] = highest;
+    }
+#pragma unroll
+    for (int e = 0; e < D / 2; e++) {
+        float &x = sums.out[e / 4][e % 4];
+        x = x * mine[e % 4 / 2] + from[e * 32] * theirs[e % 4 / 2];
+    }
+}
+
 /* The warps' parts of the keys into the first one's; shared: of D / 2 + 4 floats a lane. */
 template <int D, int SPLITS>
 __device__ inline void stage_2_merge(stage_2_sums<D> &sums, float *shared)
 {
     const int group = WARPS / SPLITS, each = (D / 2 + 4) * 32;
-    int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, split = warp / group;
+    int warp = (int)threadIdx.x / 32, split = warp / group;
     __syncthreads();
-    if (split > 0) {
-        float *to = shared + (warp - group) * each + lane;
-#pragma unroll
-        for (int e = 0; e < D / 2; e++)
-            to[e * 32] = sums.out[e / 4][e % 4];
-#pragma unroll
-        for (int r = 0; r < 2; r++) {
-            to[(D / 2 + r) * 32] = sums.highest[r];
-            to[(D / 2 + 2 + r) * 32] = sums.total[r];
-        }
-    }
+    if (split > 0)
+        stage_2_give<D>(sums, shared + (warp - group) * each);
     __syncthreads();
-    for (int other = 1; split == 0 && other < SPLITS; other++) {
-        const float *from = shared + (warp + (other - 1) * group) * each + lane;
-        float mine[2], theirs[2];
+    for (int other = 1; split == 0 && other < SPLITS; other++)
+        stage_2_add<D>(sums, shared + (warp + (other - 1) * group) * each);
+}
+
+/* The lanes' totals of a row become the row's. */
+template <int D> __device__ inline void stage_2_total(stage_2_sums<D> &sums)
+{
 #pragma unroll
-        for (int r = 0; r < 2; r++) {
-            float highest = fmaxf(sums.highest[r], from[(D / 2 + r) * 32]);
-            mine[r] = mma_exp2(sums.highest[r] - highest);
-            theirs[r] = mma_exp2(from[(D / 2 + r) * 32] - highest);
-            sums.total[r] = sums.total[r] * mine[r] + from[(D / 2 + 2 + r) * 32] * theirs[r];
-            sums.highest[r] = highest;
-        }
-#pragma unroll
-        for (int e = 0; e < D / 2; e++) {
-            float &x = sums.out[e / 4][e % 4];
-            x = x * mine[e % 4 / 2] + from[e * 32] * theirs[e % 4 / 2];
-        }
+    for (int r = 0; r < 2; r++) {
+        sums.total[r] += __shfl_xor_sync(0xFFFFFFFFu, sums.total[r], 1);
+        sums.total[r] += __shfl_xor_sync(0xFFFFFFFFu, sums.total[r], 2);
     }
 }
 
-/* A group of 64 / SPLITS query rows of a pair against all key rows that its tile sees. */
-template <int D, int SPLITS, typename Rows>
-__device__ inline void stage_2(const tensor_plan &plan, const tensor_unit &u, int pair,
-                               int row_group, Rows &source, unsigned char *shared)
+/* Query rows i and i + 8 of a column of a tile as left operands. */
+template <int D>
+__device__ inline void stage_2_query(const tensor_plan &plan, int head, int tile, int column, int i,
+                                     uint32_t (&query)[D / 16][4])
 {
     const monarch_problem &p = plan.p;
-    const int group = WARPS / SPLITS, KEYS = STEP / SPLITS;
-    int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, t = lane % 4;
-    int tile = (u.first + pair) / p.b2, column = (u.first + pair) % p.b2;
-    int i = row_group * (64 / SPLITS) + warp % group * 16 + lane / 4;
-    int seen = end_tile(plan, tile) * p.b1;
-    bool busy = i - lane / 4 < p.b1;
-    const unsigned char *made = u.slot + (int64_t)pair * plan.keys * (4 * D);
-    const float *entropies = (const float *)(u.slot + plan.entropy_at) + pair * plan.keys;
-    source.begin();
-    source.load(made, entropies, seen, shared);
-    uint32_t query[D / 16][4];
+    int t = (int)threadIdx.x % 4;
 #pragma unroll
     for (int r = 0; r < 2; r++) {
         const uint16_t *from = bf16_at(p.q, 0);
         if (i + 8 * r < p.b1)
-            from += token_at(plan, tile, i + 8 * r, column) * p.q_stride + u.head * p.q_head_stride;
+            from += token_at(plan, tile, i + 8 * r, column) * p.q_stride + head * p.q_head_stride;
 #pragma unroll
         for (int block = 0; block < D / 32; block++) {
             uint4 x = make_uint4(0, 0, 0, 0);
@@ -439,6 +452,52 @@ __device__ inline void stage_2(const tensor_plan &plan, const tensor_unit &u, in
             query[2 * block + 1][2 + r] = x.w;
         }
     }
+}
+
+/* Their results, sums.total being that of all lanes. */
+template <int D>
+__device__ inline void stage_2_store(const tensor_plan &plan, int head, int tile, int column, int i,
+                                     const stage_2_sums<D> &sums)
+{
+    const monarch_problem &p = plan.p;
+    int t = (int)threadIdx.x % 4;
+#pragma unroll
+    for (int r = 0; r < 2; r++) {
+        if (i + 8 * r >= p.b1)
+            continue;
+        int64_t token = token_at(plan, tile, i + 8 * r, column);
+        uint16_t *to = (uint16_t *)p.out.data + token * p.out_stride + head * p.out_head_stride;
+        float share = 1.0f / sums.total[r];
+#pragma unroll
+        for (int block = 0; block < D / 32; block++) {
+            uint32_t x[4];
+#pragma unroll
+            for (int n = 0; n < 4; n++)
+                x[n] = mma_pack(sums.out[block * 4 + n][2 * r] * share,
+                                sums.out[block * 4 + n][2 * r + 1] * share);
+            *(uint4 *)(to + block * 32 + t * 8) = make_uint4(x[0], x[1], x[2], x[3]);
+        }
+    }
+}
+
+/* A group of 64 / SPLITS query rows of a pair against all key rows that its tile sees. */
+template <int D, int SPLITS, typename Rows>
+__device__ inline void stage_2(const tensor_plan &plan, const tensor_unit &u, int pair,
+                               int row_group, Rows &source, unsigned char *shared)
+{
+    const monarch_problem &p = plan.p;
+    const int group = WARPS / SPLITS, KEYS = STEP / SPLITS;
+    int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
+    int tile = (u.first + pair) / p.b2, column = (u.first + pair) % p.b2;
+    int i = row_group * (64 / SPLITS) + warp % group * 16 + lane / 4;
+    int seen = end_tile(plan, tile) * p.b1;
+    bool busy = i - lane / 4 < p.b1;
+    const unsigned char *made = u.slot + (int64_t)pair * plan.keys * (4 * D);
+    const float *entropies = (const float *)(u.slot + plan.entropy_at) + pair * plan.keys;
+    source.begin();
+    source.load(made, entropies, seen, shared);
+    uint32_t query[D / 16][4];
+    stage_2_query<D>(plan, u.head, tile, column, i, query);
     stage_2_sums<D> sums = {{}, {-3e38f, -3e38f}, {0, 0}};
     for (int key = 0; key < seen; key += STEP) {
         unsigned char *rows = shared + key / STEP % 2 * step_bytes<D>();
@@ -454,29 +513,10 @@ __device__ inline void stage_2(const tensor_plan &plan, const tensor_unit &u, in
                                   plan.scale, sums);
         __syncthreads();
     }
-#pragma unroll
-    for (int r = 0; r < 2; r++) {
-        sums.total[r] += __shfl_xor_sync(0xFFFFFFFFu, sums.total[r], 1);
-        sums.total[r] += __shfl_xor_sync(0xFFFFFFFFu, sums.total[r], 2);
-    }
+    stage_2_total<D>(sums);
     stage_2_merge<D, SPLITS>(sums, (float *)shared);
-#pragma unroll
-    for (int r = 0; r < 2; r++) {
-        if (warp / group > 0 || i + 8 * r >= p.b1)
-            continue;
-        int64_t token = token_at(plan, tile, i + 8 * r, column);
-        uint16_t *to = (uint16_t *)p.out.data + token * p.out_stride + u.head * p.out_head_stride;
-        float share = 1.0f / sums.total[r];
-#pragma unroll
-        for (int block = 0; block < D / 32; block++) {
-            uint32_t x[4];
-#pragma unroll
-            for (int n = 0; n < 4; n++)
-                x[n] = mma_pack(sums.out[block * 4 + n][2 * r] * share,
-                                sums.out[block * 4 + n][2 * r + 1] * share);
-            *(uint4 *)(to + block * 32 + t * 8) = make_uint4(x[0], x[1], x[2], x[3]);
-        }
-    }
+    if (warp / group == 0)
+        stage_2_store<D>(plan, u.head, tile, column, i, sums);
 }
 
 /* Block: row group, pair, unit. */
