@@ -54,7 +54,8 @@ const struct op_bench_row op_bench_rows[] = {
      8,
      {180, 768, 192, LINEAR_GATE_RESIDUAL}},
     {"norm modulate 192", OP_BENCH_MODULATE, OP_BENCH_TRANSFORMER, 24, {180, 192}},
-    {"qk norm rope 192", OP_BENCH_ROPE, OP_BENCH_TRANSFORMER, 24, {180, 192}},
+    {"qk norm rope 192", OP_BENCH_ROPE, OP_BENCH_TRANSFORMER, 8, {180, 192}},
+    {"q, k, v placed 192", OP_BENCH_PLACE, OP_BENCH_TRANSFORMER, 8, {180, 192}},
     {"cross attention 64 keys", OP_BENCH_ATTENTION, OP_BENCH_TRANSFORMER, 8, {180, 64, 6, 32}},
     {"monarch 21 frames", OP_BENCH_MONARCH, OP_BENCH_TRANSFORMER, 8, {3, 21, 6, 10, 6, 32}},
     {"attention 1260 keys", OP_BENCH_ATTENTION, OP_BENCH_TRANSFORMER, 0, {180, 1260, 6, 32}},
@@ -73,7 +74,7 @@ enum {
 
 /* What a call works on. */
 struct operands {
-    struct tensor x, y, z, w, b;
+    struct tensor x, y, z, u, w, b;
     struct conv *conv;
     struct linear *linear;
 };
@@ -216,6 +217,13 @@ static bool prepare(struct work *k, struct operands *o, struct dn_error *err)
                make(k, &o->y, dtype, DIMS(a[0], a[1] / head_dim, head_dim), err) &&
                make(k, &o->w, DTYPE_F32, DIMS(a[1]), err) &&
                make(k, &o->b, DTYPE_F32, DIMS(a[0], head_dim / 2), err);
+    case OP_BENCH_PLACE:
+        return make(k, &o->x, dtype, DIMS(a[0], 3 * a[1]), err) &&
+               make(k, &o->y, dtype, DIMS(a[0], a[1] / head_dim, head_dim), err) &&
+               make(k, &o->z, dtype, DIMS(a[0], a[1] / head_dim, head_dim), err) &&
+               make(k, &o->u, dtype, DIMS(a[0], a[1] / head_dim, head_dim), err) &&
+               make(k, &o->w, DTYPE_F32, DIMS(a[1]), err) &&
+               make(k, &o->b, DTYPE_F32, DIMS(a[0], head_dim / 2), err);
     case OP_BENCH_ATTENTION:
         return prepare_attention(k, o, a[0], a[1], a[2], a[3], err);
     case OP_BENCH_MONARCH:
@@ -233,6 +241,7 @@ static bool call(struct work *k, struct operands *o, struct dn_error *err)
     struct linear_args linear = {
         .epilogue = (enum linear_epilogue)a[3], .gate = &o->z, .rows_per_gate = a[0]};
     struct attention_args attention = {.scale = 0.2f};
+    struct qkv_places qkv = {&o->y, &o->z, &o->u, &o->w, &o->w, &o->b, &o->b, 1e-6f};
     struct monarch_args monarch = {0.2f, a[2], a[3], 1, a[6] ? a[6] : 1, a[7] ? a[7] : 1, 1, 0};
     switch (k->row->kind) {
     case OP_BENCH_CONV:
@@ -250,6 +259,8 @@ static bool call(struct work *k, struct operands *o, struct dn_error *err)
         return ops->layer_norm_modulate(k->ex, &o->y, &o->x, &o->w, &o->w, a[0], 1e-6f, err);
     case OP_BENCH_ROPE:
         return ops->qk_norm_rope(k->ex, &o->y, &o->x, &o->w, &o->b, &o->b, 1e-6f, err);
+    case OP_BENCH_PLACE:
+        return ops->place_qkv(k->ex, &qkv, &o->x, err);
     case OP_BENCH_ATTENTION:
         return ops->attention(k->ex, &o->y, &o->x, &o->z, &o->b, &attention, err);
     case OP_BENCH_MONARCH:
@@ -301,7 +312,7 @@ static double set_bytes(const struct work *k, const struct operands *o)
                     : k->row->kind == OP_BENCH_LINEAR &&
                           (a[3] == LINEAR_RESIDUAL || a[3] == LINEAR_GATE_RESIDUAL);
     return tensor_bytes(&o->x) + tensor_bytes(&o->y) * (adds ? 2 : 1) + tensor_bytes(&o->z) +
-           tensor_bytes(&o->w) + tensor_bytes(&o->b) + k->packed;
+           tensor_bytes(&o->u) + tensor_bytes(&o->w) + tensor_bytes(&o->b) + k->packed;
 }
 
 /* --- timing --- */
@@ -388,12 +399,12 @@ static void release(struct work *k)
 {
     for (int s = 0; s < k->count; s++) {
         struct operands *o = &k->sets[s];
-        struct tensor *all[] = {&o->x, &o->y, &o->z, &o->w, &o->b};
+        struct tensor *all[] = {&o->x, &o->y, &o->z, &o->u, &o->w, &o->b};
         if (o->conv)
             k->ops->conv_free(k->ex, o->conv);
         if (o->linear)
             k->ops->linear_free(k->ex, o->linear);
-        for (int i = 0; i < 5; i++)
+        for (int i = 0; i < 6; i++)
             if (all[i]->data)
                 k->ops->tensor_free(k->ex, all[i]);
     }

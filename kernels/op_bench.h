@@ -13,6 +13,7 @@ enum op_bench_kind {
     OP_BENCH_LINEAR,    /* rows in out epilogue */
     OP_BENCH_MODULATE,  /* rows dim: layer norm and modulation */
     OP_BENCH_ROPE,      /* rows dim d: q norm and rotary embedding of heads of d (0: 32) */
+    OP_BENCH_PLACE,     /* rows dim d: place_qkv, likewise */
     OP_BENCH_ATTENTION, /* queries keys heads d */
     OP_BENCH_MONARCH,   /* query frames, key frames, token rows, columns, heads, d, h_reduce, w_reduce (0: 1) */
     OP_BENCH_COPY,      /* elements of the exec's dtype */

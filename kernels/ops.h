@@ -69,6 +69,15 @@ struct linear_args {
     const struct linear_norm *norm; /* what follows; NULL: nothing */
 };
 
+/* Where q, k and v go, [rows, heads, d] each, row strides free: q and k by qk_norm_rope with cos and
+ * sin, v as it is. q or v NULL: not wanted. */
+struct qkv_places {
+    const struct tensor *q, *k, *v;
+    const struct tensor *weight_q, *weight_k; /* F32 [heads*d]; weight_q NULL where q is */
+    const struct tensor *cos, *sin;           /* F32 [rows, d/2] */
+    float eps;
+};
+
 /* Which keys a query may see, in blocks of query_block rows: block i sees [first[i], end[i]).
  * NULL arrays never occur; a NULL mask means all keys. */
 struct attention_mask {
@@ -194,6 +203,10 @@ struct ops {
     bool (*qk_norm_rope)(struct exec *ex, const struct tensor *y, const struct tensor *x,
                          const struct tensor *weight, const struct tensor *cos,
                          const struct tensor *sin, float eps, struct dn_error *err);
+    /* The rows [rows, 3*heads*d] of a product, q, k and v side by side, brought where they are
+     * attended; read once where the backend can. */
+    bool (*place_qkv)(struct exec *ex, const struct qkv_places *to, const struct tensor *qkv,
+                      struct dn_error *err);
     /* y = silu(x), any shape, contiguous. */
     bool (*silu)(struct exec *ex, const struct tensor *y, const struct tensor *x,
                  struct dn_error *err);

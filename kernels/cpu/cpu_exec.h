@@ -185,6 +185,8 @@ bool cpu_rms_norm(struct exec *ex, const struct tensor *y, const struct tensor *
 bool cpu_qk_norm_rope(struct exec *ex, const struct tensor *y, const struct tensor *x,
                       const struct tensor *weight, const struct tensor *cos,
                       const struct tensor *sin, float eps, struct dn_error *err);
+bool cpu_place_qkv(struct exec *ex, const struct qkv_places *to, const struct tensor *qkv,
+                   struct dn_error *err);
 bool cpu_silu(struct exec *ex, const struct tensor *y, const struct tensor *x,
               struct dn_error *err);
 bool cpu_add_row(struct exec *ex, const struct tensor *y, const struct tensor *a,

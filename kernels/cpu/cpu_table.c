@@ -25,6 +25,7 @@ const struct ops ops_cpu = {
     .layer_norm_modulate = cpu_layer_norm_modulate,
     .rms_norm = cpu_rms_norm,
     .qk_norm_rope = cpu_qk_norm_rope,
+    .place_qkv = cpu_place_qkv,
     .silu = cpu_silu,
     .add_row = cpu_add_row,
     .axpby = cpu_axpby,

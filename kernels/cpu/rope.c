@@ -55,3 +55,20 @@ bool cpu_qk_norm_rope(struct exec *ex, const struct tensor *y, const struct tens
     }
     return true;
 }
+
+bool cpu_place_qkv(struct exec *ex, const struct qkv_places *to, const struct tensor *qkv,
+                   struct dn_error *err)
+{
+    int64_t dim = qkv->shape[1] / 3;
+    struct tensor q = tensor_columns(qkv, 0, dim), k = tensor_columns(qkv, dim, dim);
+    if (to->v) {
+        struct tensor v = tensor_columns(qkv, 2 * dim, dim);
+        struct tensor flat = tensor_over(to->v->data, to->v->dtype, DIMS(v.shape[0], dim));
+        flat.stride[0] = to->v->stride[0];
+        if (!cpu_copy(ex, &flat, &v, err))
+            return false;
+    }
+    return cpu_qk_norm_rope(ex, to->k, &k, to->weight_k, to->cos, to->sin, to->eps, err) &&
+           (!to->q ||
+            cpu_qk_norm_rope(ex, to->q, &q, to->weight_q, to->cos, to->sin, to->eps, err));
+}

@@ -46,6 +46,8 @@ bool cuda_rms_norm(struct exec *ex, const struct tensor *y, const struct tensor 
 bool cuda_qk_norm_rope(struct exec *ex, const struct tensor *y, const struct tensor *x,
                        const struct tensor *weight, const struct tensor *cos,
                        const struct tensor *sin, float eps, struct dn_error *err);
+bool cuda_place_qkv(struct exec *ex, const struct qkv_places *to, const struct tensor *qkv,
+                    struct dn_error *err);
 bool cuda_silu(struct exec *ex, const struct tensor *y, const struct tensor *x,
                struct dn_error *err);
 bool cuda_add_row(struct exec *ex, const struct tensor *y, const struct tensor *a,

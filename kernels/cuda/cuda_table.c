@@ -26,6 +26,7 @@ const struct ops ops_cuda = {
     .layer_norm_modulate = cuda_layer_norm_modulate,
     .rms_norm = cuda_rms_norm,
     .qk_norm_rope = cuda_qk_norm_rope,
+    .place_qkv = cuda_place_qkv,
     .silu = cuda_silu,
     .add_row = cuda_add_row,
     .axpby = cuda_axpby,

@@ -42,6 +42,16 @@ __device__ inline void cuda_store(const cuda_array &a, int64_t at, float x)
     ((uint16_t *)a.data)[at] = (uint16_t)bits;
 }
 
+/* 1 / sqrt(x) to 2 units in the last place */
+__device__ inline float cuda_rsqrt(float x)
+{
+#ifdef DANAUS_EMULATE
+    return 1.0f / sqrtf(x);
+#else
+    return rsqrtf(x);
+#endif
+}
+
 __device__ inline float cuda_silu_of(float x)
 {
     return x / (1.0f + expf(-x));

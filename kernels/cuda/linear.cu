@@ -118,40 +118,46 @@ struct residual_rows {
     const void *product; /* [rows, dim]; its dtype is the norm's */
     void *y;
     const float *bias, *gate; /* or NULL */
-    int64_t y_stride, gate_stride, rows_per_gate, dim, rows;
+    int64_t y_stride, gate_stride, rows_per_gate, rows;
+    int dim;
     struct cuda_norm norm; /* of y; norm.y.data NULL: none */
 
-    template <bool X16, bool Y16, int N, int STEPS, int WARPS>
+    template <bool X16, bool Y16, int N, int STEPS, bool ALONE>
     __device__ void run(int64_t row) const
     {
-        cuda_row<N, STEPS, WARPS> a, old;
-        const float *gates = gate ? gate + row / rows_per_gate * gate_stride : NULL;
-        a.template load<X16>(product, row * dim, dim);
-        old.template load<Y16>(y, row * y_stride, dim);
+        cuda_row<N, STEPS, ALONE> r;
+        cuda_raw<X16, N> products[STEPS] = {};
+        const float *gates = gate ? gate + cuda_group_of(row, rows_per_gate) * gate_stride : NULL;
+#pragma unroll
+        for (int s = 0; s < STEPS; s++)
+            if (r.holds(s, dim))
+                products[s] = cuda_load_raw<X16, N>(product, row * dim + r.column(s));
+        r.template load<Y16>(y, row * y_stride, dim);
 #pragma unroll
         for (int s = 0; s < STEPS; s++) {
-            int64_t at = a.column(s);
-            float b[N], g[N];
-            if (at >= dim)
+            int at = r.column(s);
+            float a[N], b[N], g[N];
+            if (!r.holds(s, dim))
                 continue;
 #pragma unroll
             for (int i = 0; i < N; i++) {
                 b[i] = 0;
                 g[i] = 1;
             }
+            cuda_widen<X16>(a, products[s]);
             if (bias)
-                cuda_load_n<false, N>(b, bias, at);
+                cuda_load_shared<N>(b, bias + at);
             if (gates)
-                cuda_load_n<false, N>(g, gates, at);
+                cuda_load_shared<N>(g, gates + at);
 #pragma unroll
             for (int i = 0; i < N; i++)
-                a.v[s][i] = old.v[s][i] + g[i] * (a.v[s][i] + b[i]);
+                r.v[s][i] += g[i] * (a[i] + b[i]);
         }
-        a.template store<Y16>(y, row * y_stride, dim);
+        r.template store<Y16>(y, row * y_stride, dim);
         if (!norm.y.data)
             return;
-        cuda_norm_row(a, norm, row, dim);
-        a.template store<X16>(norm.y.data, row * norm.y_stride, dim);
+        cuda_norm_row(r, norm, row, dim);
+        r.template store<X16>(norm.y.data, row * norm.y_stride, dim);
     }
 };
 
@@ -165,7 +171,7 @@ static bool apply_norm(struct exec *ex, const struct tensor *y, const struct lin
 }
 
 /* What a residual pass can do of the norm behind it. */
-static struct cuda_norm norm_of(const struct linear_norm *n, int64_t rows)
+static struct cuda_norm norm_of(const struct linear_norm *n, int64_t rows, int64_t dim)
 {
     struct cuda_norm to = {};
     const struct tensor *times = n->shift ? n->scale : n->weight;
@@ -174,6 +180,7 @@ static struct cuda_norm norm_of(const struct linear_norm *n, int64_t rows)
     to.y_stride = n->y->stride[0];
     to.centred = 1;
     to.eps = n->eps;
+    to.share = 1.0f / (float)dim;
     to.plus = n->shift ? 1.0f : 0.0f;
     to.per_frame = n->shift ? n->rows_per_frame : rows;
     to.times = (const float *)times->data;
@@ -194,21 +201,21 @@ static bool finish_rows(struct exec *ex, const struct tensor *y, const struct te
     p.bias = (const float *)l->bias_f32.data;
     p.y_stride = y->stride[0];
     p.rows_per_gate = 1;
-    p.dim = l->out;
+    p.dim = (int)l->out;
     p.rows = y->shape[0];
     if (args->epilogue == LINEAR_GATE_RESIDUAL) {
         p.gate = (const float *)args->gate->data;
         p.gate_stride = args->gate->stride[0];
         p.rows_per_gate = args->rows_per_gate;
     }
-    *taken = p.dim <= CUDA_ROW_LONGEST && cuda_rows_fit(p.product, p.dim, p.dim) &&
+    *taken = cuda_rows_form(p.dim) && cuda_rows_fit(p.product, p.dim, p.dim) &&
              cuda_rows_fit(p.y, p.y_stride, p.dim) && cuda_vectors_fit(p.bias, 0) &&
              cuda_vectors_fit(p.gate, p.gate_stride);
     if (!*taken)
         return true;
     bool norm_too = args->norm && args->norm->y->dtype == product->dtype;
     if (norm_too) {
-        p.norm = norm_of(args->norm, p.rows);
+        p.norm = norm_of(args->norm, p.rows, p.dim);
         norm_too = cuda_norm_fits(&p.norm, p.dim);
         p.norm.y.data = norm_too ? p.norm.y.data : NULL;
     }

@@ -4,9 +4,9 @@
  *   layer_norm_modulate   y = (x - mean) / sqrt(var + eps) * (1 + scale[f]) + shift[f]
  *   rms_norm              y = x / sqrt(mean(x^2) + eps) * weight
  *
- * x, y [rows, dim], row stride free. A warp a row, held in registers (cuda_rows.cuh); the variance
- * is taken around the mean. Rows that are not aligned, or longer than 6144, are read three times by
- * a block. Bytes: x and y once; about 8 FLOPs an element. */
+ * x, y [rows, dim], row stride free. A row is held in registers (cuda_rows.cuh); the variance is
+ * taken around the mean. Rows that are not aligned, or of a width that has no such form, are read
+ * three times by a block. Bytes: x and y once; about 8 FLOPs an element. */
 #include "kernels/cuda/cuda_rows.cuh"
 
 struct norm_problem {
@@ -14,10 +14,10 @@ struct norm_problem {
     int64_t x_stride, dim, rows;
     struct cuda_norm to;
 
-    template <bool X16, bool Y16, int N, int STEPS, int WARPS>
+    template <bool X16, bool Y16, int N, int STEPS, bool ALONE>
     __device__ void run(int64_t row) const
     {
-        cuda_row<N, STEPS, WARPS> r;
+        cuda_row<N, STEPS, ALONE> r;
         r.template load<X16>(x.data, row * x_stride, dim);
         cuda_norm_row(r, to, row, dim);
         r.template store<Y16>(to.y.data, row * to.y_stride, dim);
@@ -66,6 +66,7 @@ static norm_problem norm_of(const struct tensor *y, const struct tensor *x, floa
     p.to.y_stride = y->stride[0];
     p.to.per_frame = p.rows ? p.rows : 1;
     p.to.eps = eps;
+    p.to.share = 1.0f / (float)p.dim;
     return p;
 }
 

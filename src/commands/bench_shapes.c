@@ -84,7 +84,8 @@ static void add_transformer(struct bench_shapes *s, const struct transformer_con
         {OP_BENCH_LINEAR, 1, {n, d, c->ffn_dim, LINEAR_GELU_TANH}},
         {OP_BENCH_LINEAR, 1, {n, c->ffn_dim, d, LINEAR_GATE_RESIDUAL}},
         {OP_BENCH_MODULATE, 3, {n, d}},
-        {OP_BENCH_ROPE, 3, {n, d, head}},
+        {OP_BENCH_PLACE, 1, {n, d, head}},
+        {OP_BENCH_ROPE, 1, {n, d, head}},
         {OP_BENCH_ATTENTION, 1, {n, p->text_keys, c->heads, head}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -282,8 +283,8 @@ void bench_row_describe(const struct bench_row *row, char op[32], char shape[64]
         [OP_BENCH_CONV] = "conv",           [OP_BENCH_NORM] = "norm + SiLU",
         [OP_BENCH_UPSAMPLE] = "enlarge",    [OP_BENCH_WEAVE] = "weave frames",
         [OP_BENCH_LINEAR] = "linear",       [OP_BENCH_MODULATE] = "norm + modulate",
-        [OP_BENCH_ROPE] = "q/k norm + rope", [OP_BENCH_ATTENTION] = "attention",
-        [OP_BENCH_MONARCH] = "Monarch",
+        [OP_BENCH_ROPE] = "q/k norm + rope", [OP_BENCH_PLACE] = "q, k, v placed",
+        [OP_BENCH_ATTENTION] = "attention", [OP_BENCH_MONARCH] = "Monarch",
     };
     static const char *const epilogues[LINEAR_EPILOGUE_COUNT] = {
         [LINEAR_GELU_TANH] = " + GELU", [LINEAR_RESIDUAL] = " + residual",
@@ -305,6 +306,7 @@ void bench_row_describe(const struct bench_row *row, char op[32], char shape[64]
         break;
     case OP_BENCH_MODULATE:
     case OP_BENCH_ROPE:
+    case OP_BENCH_PLACE:
         snprintf(shape, 64, "%lld x %lld", a[0], a[1]);
         break;
     case OP_BENCH_ATTENTION:

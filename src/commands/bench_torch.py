@@ -138,6 +138,17 @@ def rope(rows, dim, d, *_):
     return turns(lambda: (rand(rows, dim),), lambda x: norm_rope(x, w, angle))
 
 
+def place(rows, dim, d, *_):
+    w, angle = torch.randn(dim), torch.randn(rows, 1, d // 2) + 0j
+    k_past, v_past = rand(rows, dim), rand(rows, dim)
+
+    def call(qkv):
+        q, k, v = qkv.chunk(3, -1)
+        k_past[:], v_past[:] = norm_rope(k, w, angle), v
+        return norm_rope(q, w, angle)
+    return turns(lambda: (rand(rows, 3 * dim),), call)
+
+
 def attend(q, k, v):
     if not hasattr(F, "scaled_dot_product_attention"):
         return torch.softmax(q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5, -1) @ v
@@ -184,7 +195,7 @@ def monarch(fq, fk, rows, cols, heads, d, h, w):
     return turns(lambda: (make(fq), make(fk), make(fk)), monarch_attend)
 
 
-KINDS = [conv, norm, None, weave, linear, modulate, rope, attention, monarch]
+KINDS = [conv, norm, None, weave, linear, modulate, rope, place, attention, monarch]
 for i, (kind, sizes) in enumerate(job["rows"]):
     print("row", i, KINDS[kind](*sizes), flush=True)
 

@@ -165,27 +165,27 @@ static bool place_qkv(const struct pass_state *p, int64_t layer, bool with_query
     const struct block *b = &tr->blocks[layer];
     struct scratch *s = &tr->scratch;
     struct kv_cache *cache = p->pass->cache;
-    struct tensor q = tensor_columns(&s->qkv, 0, c->dim);
-    struct tensor k = tensor_columns(&s->qkv, c->dim, c->dim);
-    struct tensor v = as_heads(c, tensor_columns(&s->qkv, 2 * c->dim, c->dim));
-    struct tensor new_keys = s->k;
-    float eps = (float)c->eps;
+    struct tensor new_keys = s->k, new_values;
+    struct qkv_places to = {.q = with_query ? &s->q : NULL,
+                            .k = &new_keys,
+                            .weight_q = with_query ? &b->norm_q : NULL,
+                            .weight_k = &b->norm_k,
+                            .cos = &tr->rope.cos,
+                            .sin = &tr->rope.sin,
+                            .eps = (float)c->eps};
 
     *keys = s->k;
-    *values = v;
+    *values = as_heads(c, tensor_columns(&s->qkv, 2 * c->dim, c->dim));
     if (cache) {
-        struct tensor new_values = kv_cache_values(cache, layer, p->place.first, p->place.end);
         new_keys = kv_cache_keys(cache, layer, p->place.first, p->place.end);
+        new_values = kv_cache_values(cache, layer, p->place.first, p->place.end);
+        to.v = &new_values;
         *keys = kv_cache_keys(cache, layer, 0, p->place.end);
         *values = kv_cache_values(cache, layer, 0, p->place.end);
-        if (!kv_cache_move(cache, &p->place, layer, err) ||
-            !tr->ops->copy(tr->ex, &new_values, &v, err))
+        if (!kv_cache_move(cache, &p->place, layer, err))
             return false;
     }
-    return tr->ops->qk_norm_rope(tr->ex, &new_keys, &k, &b->norm_k, &tr->rope.cos, &tr->rope.sin,
-                                 eps, err) &&
-           (!with_query || tr->ops->qk_norm_rope(tr->ex, &s->q, &q, &b->norm_q, &tr->rope.cos,
-                                                 &tr->rope.sin, eps, err));
+    return tr->ops->place_qkv(tr->ex, &to, &s->qkv, err);
 }
 
 /* only_keys: leave when keys and values are in the cache. */

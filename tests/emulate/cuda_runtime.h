@@ -32,6 +32,8 @@ struct dim3 {
 
 extern dim3 threadIdx, blockIdx, blockDim, gridDim;
 extern void *emulate_shared; /* dynamic shared memory of the running block */
+extern thread_local size_t
+    emulate_awaits; /* threads that have waited for the work before their kernel */
 
 /* Runs body(context) as every thread of the grid. */
 void emulate_launch(const char *name, dim3 grid, dim3 block, size_t shared_bytes,

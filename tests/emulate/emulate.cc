@@ -13,6 +13,7 @@
 
 dim3 threadIdx, blockIdx, blockDim, gridDim;
 void *emulate_shared;
+thread_local size_t emulate_awaits;
 
 namespace
 {

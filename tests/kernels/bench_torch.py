@@ -70,16 +70,24 @@ def norm_modulate(rows, dim):
     return fastest(lambda: (F.layer_norm(x, (dim,), eps=1e-6) * (1 + scale) + shift).to(DTYPE)), 0
 
 
-def norm_rope(rows, dim):
-    x, w = torch.randn(1, rows, dim).to(DTYPE), torch.randn(dim)
-    angle = torch.polar(torch.ones(rows, 1, 16), torch.randn(rows, 1, 16))
+def turned(x, w, angle):
+    n = x.float()
+    n = n * torch.rsqrt(n.pow(2).mean(-1, keepdim=True) + 1e-6) * w
+    n = torch.view_as_complex(n.view(x.shape[0], -1, 16, 2))
+    return torch.view_as_real(n * angle).to(DTYPE).flatten(1)
 
-    def call():
-        n = x.float()
-        n = n * torch.rsqrt(n.pow(2).mean(-1, keepdim=True) + 1e-6) * w
-        n = torch.view_as_complex(n.view(rows, dim // 32, 16, 2))
-        return torch.view_as_real(n * angle).to(DTYPE)
-    return fastest(call), 0
+
+def norm_rope(rows, dim):
+    x, w = torch.randn(rows, dim).to(DTYPE), torch.randn(dim)
+    angle = torch.polar(torch.ones(rows, 1, 16), torch.randn(rows, 1, 16))
+    return fastest(lambda: turned(x, w, angle)), 0
+
+
+def place(rows, dim):
+    q, k, v = torch.randn(rows, 3 * dim).to(DTYPE).chunk(3, -1)
+    past, w = torch.empty_like(v), torch.randn(dim)
+    angle = torch.polar(torch.ones(rows, 1, 16), torch.randn(rows, 1, 16))
+    return fastest(lambda: (turned(q, w, angle), turned(k, w, angle), past.copy_(v))), 0
 
 
 def attention(queries, keys, heads, d):
@@ -142,7 +150,8 @@ ROWS = [  # name, function, arguments, times, belongs to the transformer
     ("ffn 192-768 gelu", linear, (180, 192, 768, "gelu"), 8, 1),
     ("ffn 768-192 gate", linear, (180, 768, 192, "gate"), 8, 1),
     ("norm modulate 192", norm_modulate, (180, 192), 24, 1),
-    ("qk norm rope 192", norm_rope, (180, 192), 24, 1),
+    ("qk norm rope 192", norm_rope, (180, 192), 8, 1),
+    ("q, k, v placed 192", place, (180, 192), 8, 1),
     ("cross attention 64 keys", attention, (180, 64, 6, 32), 8, 1),
     ("monarch 21 frames", monarch, (3, 21, 6, 10, 6, 32), 8, 1),
     ("attention 1260 keys", attention, (180, 1260, 6, 32), 0, 1),

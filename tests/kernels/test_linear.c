@@ -193,11 +193,11 @@ static void check_norm(struct setting setting, const int64_t sizes[4], enum line
 TEST(norm_behind)
 {
     static const int64_t sizes[][4] = {
-        {33, 24, 192, 8}, {9, 16, 1536, 8}, {5, 16, 1544, 8}, {7, 24, 191, 3}};
+        {33, 24, 192, 8}, {9, 16, 1536, 8}, {5, 16, 1544, 8}, {4, 16, 2560, 8}, {7, 24, 191, 3}};
     static const enum linear_epilogue kinds[] = {LINEAR_STORE, LINEAR_RESIDUAL,
                                                  LINEAR_GATE_RESIDUAL};
     for (int n = 0; n < SETTINGS; n++)
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < 5; i++)
             for (int kind = 0; kind < 3; kind++)
                 for (int form = 0; form < 4; form++)
                     check_norm(settings[n], sizes[i], kinds[kind], form & 1,

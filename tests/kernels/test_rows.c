@@ -2,7 +2,7 @@
 #include "kernels/ops_check.h"
 
 static const int64_t dims[][2] = {{1, 1},    {1, 192},  {5, 7},    {180, 192}, {33, 1536},
-                                  {3, 1030}, {9, 1544}, {4, 6144}, {3, 6152}};
+                                  {3, 1030}, {9, 1544}, {4, 2560}, {3, 5120},  {3, 5128}};
 #define DIMS_COUNT (int)(sizeof dims / sizeof dims[0])
 
 /* A case: x, y [rows, dim] with free strides, two vectors [dim], modulation [frames, dim]. */
@@ -104,6 +104,28 @@ TEST(norms)
             }
 }
 
+/* want [rows, dim] = the normed rows of x, which begin at column `first` of x_dim, turned by c and
+ * s [rows, d / 2], or not where these are NULL. */
+static void rope_reference(double *want, const double *x, int64_t x_dim, int64_t first,
+                           int64_t rows, int64_t dim, int64_t d, const double *w, const double *c,
+                           const double *s)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        double mean, variance, power;
+        const double *from = x + r * x_dim + first;
+        moments(from, dim, &mean, &variance, &power);
+        for (int64_t i = 0; i < dim; i += 2) {
+            double n[2], *to = want + r * dim + i;
+            for (int j = 0; j < 2; j++)
+                n[j] = from[i + j] / sqrt(power + 1e-6) * w[i + j];
+            double co = c ? c[r * d / 2 + i % d / 2] : 1;
+            double si = s ? s[r * d / 2 + i % d / 2] : 0;
+            to[0] = n[0] * co - n[1] * si;
+            to[1] = n[0] * si + n[1] * co;
+        }
+    }
+}
+
 static void check_rope(struct setting setting, int64_t rows, int64_t heads, int64_t d, int64_t gap,
                        bool turn)
 {
@@ -117,19 +139,8 @@ static void check_rope(struct setting setting, int64_t rows, int64_t heads, int6
     struct pair c = pair_random(&run, DTYPE_F32, 0, 1, 0, 2, (int64_t[]){rows, d / 2});
     struct pair s = pair_random(&run, DTYPE_F32, 0, 1, 0, 2, (int64_t[]){rows, d / 2});
     double *want = dn_malloc((size_t)(rows * dim) * 8);
-    for (int64_t r = 0; r < rows; r++) {
-        double mean, variance, power;
-        moments(x.host + r * dim, dim, &mean, &variance, &power);
-        for (int64_t i = 0; i < dim; i += 2) {
-            double n[2], *to = want + r * dim + i;
-            for (int j = 0; j < 2; j++)
-                n[j] = x.host[r * dim + i + j] / sqrt(power + 1e-6) * w.host[i + j];
-            double co = turn ? c.host[r * d / 2 + i % d / 2] : 1;
-            double si = turn ? s.host[r * d / 2 + i % d / 2] : 0;
-            to[0] = n[0] * co - n[1] * si;
-            to[1] = n[0] * si + n[1] * co;
-        }
-    }
+    rope_reference(want, x.host, dim, 0, rows, dim, d, w.host, turn ? c.host : NULL,
+                   turn ? s.host : NULL);
     struct tensor weight = tensor_reshape(&w.t, 1, &dim);
     CHECK_OK(run.ops->qk_norm_rope(run.ex, &y.t, &x.t, &weight, turn ? &c.t : NULL,
                                    turn ? &s.t : NULL, 1e-6f, &err),
@@ -153,6 +164,72 @@ TEST(rope)
             for (int turn = 0; turn < 2; turn++)
                 check_rope(settings[n], shapes[i][0], shapes[i][1], shapes[i][2], shapes[i][3],
                            turn);
+}
+
+/* One of q, k, v of `placed` against float64: part 2 is v. */
+static void expect_part(struct check_run *run, const struct pair *got, const struct pair *qkv,
+                        int part, const struct pair *w, const struct pair *c, const struct pair *s)
+{
+    static const char *const names[] = {"place_qkv, q", "place_qkv, k", "place_qkv, v"};
+    int64_t rows = got->t.shape[0], d = got->t.shape[2], dim = got->t.shape[1] * d;
+    double *want = dn_malloc((size_t)(rows * dim) * 8);
+    for (int64_t r = 0; part == 2 && r < rows; r++)
+        memcpy(want + r * dim, qkv->host + (3 * r + 2) * dim, (size_t)dim * 8);
+    if (part < 2)
+        rope_reference(want, qkv->host, 3 * dim, part * dim, rows, dim, d, w->host, c->host,
+                       s->host);
+    expect(run, names[part], &got->t, want, part < 2 ? store_tolerance(run) : 0);
+    free(want);
+}
+
+/* parts: bit 0 wants q, bit 1 wants v */
+static void check_place(struct setting setting, const int64_t shape[4], int parts)
+{
+    struct check_run run = run_open(setting, 650);
+    struct dn_error err = {0};
+    enum dtype type = setting.activation;
+    int64_t rows = shape[0], heads = shape[1], d = shape[2], gap = shape[3], dim = heads * d;
+    const int64_t to[] = {rows, heads, d};
+    struct pair qkv = pair_random(&run, type, gap, 2, 0, 2, (int64_t[]){rows, 3 * dim});
+    struct pair q = pair_random(&run, type, 3 * gap, 1, 0, 3, to);
+    struct pair k = pair_random(&run, type, 5 * gap, 1, 0, 3, to);
+    struct pair v = pair_random(&run, type, 7 * gap, 1, 0, 3, to);
+    struct pair wq = pair_random(&run, DTYPE_F32, 0, 1, 1, 2, (int64_t[]){1, dim});
+    struct pair wk = pair_random(&run, DTYPE_F32, 0, 1, 1, 2, (int64_t[]){1, dim});
+    struct pair c = pair_random(&run, DTYPE_F32, 0, 1, 0, 2, (int64_t[]){rows, d / 2});
+    struct pair s = pair_random(&run, DTYPE_F32, 0, 1, 0, 2, (int64_t[]){rows, d / 2});
+    struct tensor weight_q = tensor_reshape(&wq.t, 1, &dim);
+    struct tensor weight_k = tensor_reshape(&wk.t, 1, &dim);
+    struct qkv_places places = {.k = &k.t, .weight_k = &weight_k, .cos = &c.t, .sin = &s.t};
+    places.eps = 1e-6f;
+    if (parts & 1) {
+        places.q = &q.t;
+        places.weight_q = &weight_q;
+    }
+    if (parts & 2)
+        places.v = &v.t;
+    CHECK_OK(run.ops->place_qkv(run.ex, &places, &qkv.t, &err), err);
+    expect_part(&run, &k, &qkv, 1, &wk, &c, &s);
+    if (parts & 1)
+        expect_part(&run, &q, &qkv, 0, &wq, &c, &s);
+    if (parts & 2)
+        expect_part(&run, &v, &qkv, 2, NULL, NULL, NULL);
+    struct pair *all[] = {&qkv, &q, &k, &v, &wq, &wk, &c, &s};
+    for (int i = 0; i < 8; i++)
+        pair_free(&run, all[i]);
+    run_close(&run);
+}
+
+TEST(places)
+{
+    /* gap 8: rows begin at multiples of 16 bytes */
+    static const int64_t shapes[][4] = {{1, 1, 2, 1},     {7, 3, 6, 1},     {180, 6, 32, 8},
+                                        {33, 12, 128, 1}, {33, 12, 128, 8}, {9, 3, 24, 8},
+                                        {3, 40, 128, 8},  {3, 30, 80, 8},   {2, 72, 128, 8}};
+    for (int n = 0; n < SETTINGS; n++)
+        for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+            for (int parts = 0; parts < 4; parts++)
+                check_place(settings[n], shapes[i], parts);
 }
 
 /* silu, axpby and add_row on one set of operands; silu over a range where e^x overflows too */
@@ -398,5 +475,5 @@ TEST(long_copies)
     }
 }
 
-TESTS(T(norms), T(rope), T(elementwise), T(silu_extremes), T(gather), T(patches), T(memory),
-      T(columns), T(uploads), T(long_copies))
+TESTS(T(norms), T(rope), T(places), T(elementwise), T(silu_extremes), T(gather), T(patches),
+      T(memory), T(columns), T(uploads), T(long_copies))

@@ -26,6 +26,7 @@ static const char *const tested[] = {
     "layer_norm_modulate",
     "rms_norm",
     "qk_norm_rope",
+    "place_qkv",
     "silu",
     "add_row",
     "axpby",

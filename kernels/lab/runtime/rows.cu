@@ -100,12 +100,14 @@ int main()
     struct exec_options options = {0, DTYPE_BF16, 0, false};
     MUST(ops->open(&options, &ex, &err));
     struct tensor x[SETS], normed[SETS], qkv[SETS], q[SETS], k[SETS], hidden[SETS];
+    struct tensor attended[SETS];
     for (int i = 0; i < SETS; i++) {
         x[i] = make(DTYPE_F32, {TOKENS, DIM}, 2);
         normed[i] = make(DTYPE_BF16, {TOKENS, DIM}, 1);
         qkv[i] = make(DTYPE_BF16, {TOKENS, 3 * DIM}, 1);
         q[i] = make(DTYPE_BF16, {TOKENS, HEADS, D}, 1);
         k[i] = make(DTYPE_BF16, {TOKENS, HEADS, D}, 1);
+        attended[i] = make(DTYPE_BF16, {TOKENS, DIM}, 1);
         hidden[i] = make(DTYPE_BF16, {TOKENS, FFN}, 1);
     }
     struct tensor shift = make(DTYPE_F32, {1, DIM}, 0.1f), scale = make(DTYPE_F32, {1, DIM}, 0.1f);
@@ -136,6 +138,11 @@ int main()
     });
     rows_of("qk_norm (cross attention)", row * 4, [&](int i) {
         MUST(ops->qk_norm_rope(ex, &q[i], &normed[i], &weight, NULL, NULL, 1e-6f, &err));
+    });
+    rows_of("place_qkv", row * 12 + TOKENS * 512.0, [&](int i) {
+        struct tensor v = tensor_over(attended[i].data, DTYPE_BF16, 3, k[i].shape);
+        struct qkv_places to = {&q[i], &k[i], &v, &weight, &weight, &cos, &sin, 1e-6f};
+        MUST(ops->place_qkv(ex, &to, &qkv[i], &err));
     });
     rows_of("copy of a third of qkv", row * 4, [&](int i) {
         struct tensor from = tensor_columns(&qkv[i], 2 * DIM, DIM);
