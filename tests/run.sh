@@ -19,6 +19,8 @@ for t in "$@"; do
     fi
     if [ $status -ne 0 ]; then
         echo "FAIL $t (exit $status)"
+        # what failed first may be far above the end
+        grep -E 'failed$|^FAIL' "$log" | head -n 8 | sed 's/^/    /'
         tail -n 40 "$log" | sed 's/^/    /'
     elif [ -z "$line" ]; then
         echo "FAIL $t: no closing line"
