@@ -43,6 +43,34 @@ bool bench_plan_run(struct job *job, const struct bench_model *model, struct ben
     return true;
 }
 
+/* What the GPU of this machine has free; false: none works here. */
+static bool gpu_has_free(const struct request *r, int64_t *bytes)
+{
+    struct exec_options options = {0};
+    const struct ops *ops;
+    struct exec *ex = NULL;
+    struct dn_error err;
+    bool ok = ops_select("cuda", &ops, &err) &&
+              pipeline_choose_dtype(r->dtype, ops, &options.dtype, &err) &&
+              ops->open(&options, &ex, &err) && ops->memory_free(ex, bytes, &err);
+    if (ex)
+        ops->close(ex);
+    return ok;
+}
+
+static void print_too_small(const struct request *r, const struct bench_mode *modes, int count)
+{
+    int64_t available;
+    int more = 0;
+    if (!gpu_has_free(r, &available))
+        return;
+    for (int i = 0; i < count; i++)
+        if (modes[i].memory.held + modes[i].memory.more > available)
+            printf("%s%s", more++ ? ", " : "\nToo small: ", modes[i].name);
+    if (more)
+        printf("; this GPU has %.2f GiB free\n", gib(available));
+}
+
 void bench_plan_print(const struct request *r, const struct bench_mode *modes, int count)
 {
     printf("GiB of a GPU's memory, %lld frames of %lldx%lld; the text encoder and the driver's own "
@@ -56,4 +84,5 @@ void bench_plan_print(const struct request *r, const struct bench_mode *modes, i
                gib(m->keys_values), gib(m->pass), gib(m->decoder), gib(m->scratch), gib(rest),
                gib(m->held + m->more));
     }
+    print_too_small(r, modes, count);
 }

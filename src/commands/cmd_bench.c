@@ -42,7 +42,8 @@ static const struct option own_rows[] = {
     {.name = "clips-only", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(clips_only),
      .fallback = "false", .help = "Leave out single operations and, on a GPU, phases and files."},
     {.name = "plan", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(plan), .fallback = "false",
-     .help = "Only tell what a clip takes of a GPU's memory. Needs the CUDA backend, but no GPU."},
+     .help = "Only tell what a clip takes of a GPU's memory, and when the GPU here has too little. "
+             "Needs the CUDA backend, but no GPU."},
     {.name = "json", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(json), .fallback = "false",
      .help = "The results as one JSON object."},
     {.name = "compare-torch", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(compare_torch),

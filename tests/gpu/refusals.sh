@@ -16,4 +16,7 @@ unset CUDA_VISIBLE_DEVICES
 refuses 1 'GiB.* free' $clip --size 8192x8192 --frames 401 --local-attn-size 101
 # shellcheck disable=SC2086
 works $clip --frames 5
+
+works bench --plan --model wan2.1-14b --size 1280x720 --frames 401
+check "the plan says that it is too large" grep -q '^Too small: dense; this GPU has .* GiB free' "$log/out"
 finish
