@@ -239,8 +239,9 @@ $(EMULATE_MODELS): $(BUILD)/tests/emulate/%: $(EMULATE)/tests/model/%.c.o $(EMUL
 test-emulate-models: $(EMULATE_MODELS)
 	@tests/run.sh $(EMULATE_MODELS)
 
-# The same tests on a real GPU: make CUDA=1 test-cuda
-CUDA_TESTS := $(patsubst $(BUILD)/tests/emulate/%,$(BUILD)/tests/cuda/%,$(filter-out $(EMULATE_MMA) $(EMULATE_MEMORY),$(EMULATE_TESTS)))
+# The same tests on a real GPU, and those of large shapes: make CUDA=1 test-cuda
+CUDA_TESTS := $(patsubst $(BUILD)/tests/emulate/%,$(BUILD)/tests/cuda/%,$(filter-out $(EMULATE_MMA) $(EMULATE_MEMORY),$(EMULATE_TESTS))) \
+              $(patsubst tests/kernels/%.c,$(BUILD)/tests/cuda/%,$(wildcard tests/kernels/test_large_*.c))
 $(BUILD)/cuda/tests/kernels/%.o: tests/kernels/%.c
 	@mkdir -p $(@D)
 	$(call say,cc,$<)
@@ -253,7 +254,7 @@ $(CUDA_TESTS): $(BUILD)/tests/cuda/%: $(BUILD)/cuda/tests/kernels/%.o $(call arc
 test-cuda: $(CUDA_TESTS)
 	@tests/run.sh $(CUDA_TESTS)
 
-# Everything that needs a GPU (tests/gpu/slot): checks in less than 5 minutes, tables for the README
+# Everything that needs a GPU (tests/gpu/slot): checks in less than 6 minutes, tables for the README
 # and kernels/NOTES.md in less than 4, both into GPU_RESULTS. COMPARE_WITH="--compare-torch" and
 # "--compare-monarchrt checkout" measure others beside it, and take longer.
 GPU_RESULTS ?= $(BUILD)/gpu-results

@@ -78,7 +78,8 @@ static inline struct check_run run_open(struct setting setting, uint64_t seed)
     struct check_run run = {.setting = setting, .seed = seed, .rng = {seed}};
     struct dn_error err = {0};
     struct exec_options options = {.threads = 2, .dtype = setting.exec};
-    setenv("DANAUS_POISON", "1", 0); /* results hold NaN until they are written, where a backend can */
+    setenv("DANAUS_POISON", "1",
+           0); /* results hold NaN until they are written, where a backend can */
     CHECK_OK(ops_select(setting.backend, &run.ops, &err), err);
     CHECK_OK(run.ops->open(&options, &run.ex, &err), err);
     return run;
@@ -163,13 +164,12 @@ static inline void pair_free(struct check_run *run, struct pair *p)
     p->host = NULL;
 }
 
-/* Compares t with want by NMSE and, in the same measure, the worst element: it may be off by 30
+/* Compares got with want by NMSE and, in the same measure, the worst element: it may be off by 30
  * times the root of the tolerance, relative to the rms of want. */
-static inline void expect(struct check_run *run, const char *what, const struct tensor *t,
-                          const double *want, double nmse)
+static inline void expect_values(struct check_run *run, const char *what, const double *got,
+                                 const double *want, int64_t count, double nmse)
 {
-    int64_t count = tensor_count(t);
-    double *got = download_f64(run, t), noise = 0, signal = 0, worst = 0;
+    double noise = 0, signal = 0, worst = 0;
     for (int64_t i = 0; i < count; i++) {
         double d = got[i] - want[i];
         noise += d * d;
@@ -187,6 +187,14 @@ static inline void expect(struct check_run *run, const char *what, const struct 
               what, noise / signal, nmse, worst, limit, run->setting.backend,
               dtype_name(run->setting.exec), dtype_name(run->setting.activation),
               (unsigned long long)run->seed);
+}
+
+/* The same for a tensor in the backend's memory. */
+static inline void expect(struct check_run *run, const char *what, const struct tensor *t,
+                          const double *want, double nmse)
+{
+    double *got = download_f64(run, t);
+    expect_values(run, what, got, want, tensor_count(t), nmse);
     free(got);
 }
 
