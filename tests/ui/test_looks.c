@@ -150,11 +150,14 @@ TEST(nothing_is_cut_that_has_room)
     static const char *const screens[][2] = {{"\033OQ", "fox"}, {"3", "Nothing is finished"},
                                              {"4", "Nothing waits"}, {"5", "worker 0"},
                                              {"6", "A sheet"}, {"1", "Prompt"}};
-    for (int i = 0; i < 6; i++) {
-        show(v, screens[i][0], screens[i][1]);
-        vt_row(v, ROWS - 1, row);
-        CHECK_MSG(strstr(row, i == 5 ? "F12 help" : "? help"), "%s: %s", screens[i][1], row);
+    for (int i = 0; i < 12; i++) {
+        if (i == 6)
+            vt_resize(v, 16, 60); /* the smallest */
+        show(v, screens[i % 6][0], screens[i % 6][1]);
+        vt_row(v, v->rows - 1, row);
+        CHECK_MSG(strstr(row, i % 6 == 5 ? "F12 help" : "? help"), "%s: %s", screens[i % 6][1], row);
     }
+    vt_resize(v, ROWS, COLS);
     show(v, "\033OQ", "fox");
     show(v, "?", "type to narrow");
     CHECK(vt_find(v, "tag:x rating>=4") >= 0);

@@ -165,8 +165,8 @@ static void library_rest(struct studio *s)
 
 static void library_hint(struct studio *s, const char **names)
 {
-    static const char *const list[] = {"play", "search", "mark", "recall", "compare", "export",
-                                       "help", "remix", "trash", "sort", "view", "tree", NULL};
+    static const char *const list[] = {"play", "search", "mark", "recall", "help", "compare",
+                                       "export", "remix", "trash", "sort", "view", "tree", NULL};
     static const char *const text[] = {"search-done:to the clips", "leave", "help", NULL};
     const char *const *from = library_get(s)->searching ? text : list;
     for (int i = 0; from[i]; i++)

@@ -264,8 +264,8 @@ static void player_click(struct studio *s, const struct input_event *event)
 
 static void player_hint(struct studio *s, const char **names)
 {
-    static const char *const list[] = {"pause", "step", "forward", "chunk-forward:chunk", "branch",
-                                       "continue", "help", "vary", "flip", "export", "details", NULL};
+    static const char *const list[] = {"pause", "step", "forward", "branch", "help",
+                                       "chunk-forward:chunk", "continue", "vary", "flip", "export", "details", NULL};
     (void)s;
     for (int i = 0; list[i]; i++)
         names[i] = list[i];

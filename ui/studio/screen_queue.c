@@ -287,8 +287,8 @@ static void queue_click(struct studio *s, const struct input_event *event)
 
 static void queue_hint(struct studio *s, const char **names)
 {
-    static const char *const list[] = {"move-up:earlier", "move-down:later", "pause", "drop", "retry", "edit",
-                                       "help", "duplicate", "pause-queue:pause all", NULL};
+    static const char *const list[] = {"move-up:earlier", "move-down:later", "pause", "drop", "retry", "help",
+                                       "edit", "duplicate", "pause-queue:pause all", NULL};
     static const char *const empty[] = {"pause-queue:pause all", "help", "quit", NULL};
     size_t count;
     link_jobs(s->link, &count);

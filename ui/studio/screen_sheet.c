@@ -326,8 +326,8 @@ static void sheet_click(struct studio *s, const struct input_event *event)
 
 static void sheet_hint(struct studio *s, const char **names)
 {
-    static const char *const list[] = {"play", "recall", "remix", "branch", "favourite", "drop",
-                                       "help", "cancel-rest:cancel the rest", "undo", "older-sheet:older", "leave", NULL};
+    static const char *const list[] = {"play", "recall", "remix", "branch", "help", "favourite",
+                                       "drop", "cancel-rest:cancel the rest", "undo", "older-sheet:older", "leave", NULL};
     static const char *const empty[] = {"leave:back to the studio", "help", "quit", NULL};
     const char *const *from = sheet_screen_of(s)->sheet.name[0] ? list : empty;
     for (int i = 0; from[i]; i++)

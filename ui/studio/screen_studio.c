@@ -594,15 +594,15 @@ static void screen_click(struct studio *s, const struct input_event *event)
 
 static void screen_hint(struct studio *s, const char **names)
 {
-    static const char *const text[] = {"make", "next-pane:settings", "history-search:history",
-                                       "seed-mode:seed", "help", "newline:new line", "quit", NULL};
-    static const char *const busy[] = {"make:queue", "steer", "next-pane:settings",
-                                       "history-search:history", "seed-mode:seed", "help",
+    static const char *const text[] = {"make", "next-pane:settings", "help", "history-search:history",
+                                       "seed-mode:seed", "newline:new line", "quit", NULL};
+    static const char *const busy[] = {"make:queue", "steer", "next-pane:settings", "help",
+                                       "history-search:history", "seed-mode:seed",
                                        "newline:new line", "quit", NULL};
-    static const char *const setting[] = {"enter:type a value", "less", "more", "next-pane:preview",
-                                          "prompt", "help", "sweep", "grid", "quit", NULL};
-    static const char *const clip[] = {"enter:play", "preview-pause:pause", "prompt", "sweep", "grid",
-                                       "stop", "help", "command", "quit", NULL};
+    static const char *const setting[] = {"enter:type a value", "less", "more", "help",
+                                          "next-pane:preview", "prompt", "sweep", "grid", "quit", NULL};
+    static const char *const clip[] = {"enter:play", "preview-pause:pause", "prompt", "help", "sweep",
+                                       "grid", "stop", "command", "quit", NULL};
     const char *const *from = get(s)->pane == PANE_SETTINGS  ? setting
                               : get(s)->pane == PANE_PREVIEW ? clip
                               : making_running_job(s)        ? busy : text;
