@@ -145,8 +145,8 @@ TEST(nothing_is_cut_that_has_room)
     struct vt_session *v = start(&grounds[0]);
     char row[VT_ROW_SIZE];
     CHECK(vt_wait(v, "engine ready", 20000));
-    CHECK(vt_find(v, "step-list 1000,750,500,250") >= 0);
-    CHECK(vt_find(v, "warp-denoising-step   true") >= 0 && vt_find(v, "prompt-changes ") >= 0);
+    CHECK(vt_wait(v, "step-list 1000,750,500,250", LONG_MS));
+    CHECK(vt_wait(v, "warp-denoising-step   true", LONG_MS) && vt_find(v, "prompt-changes ") >= 0);
     static const char *const screens[][2] = {{"\033OQ", "fox"}, {"3", "Nothing is finished"},
                                              {"4", "Nothing waits"}, {"5", "worker 0"},
                                              {"6", "A sheet"}, {"1", "Prompt"}};
