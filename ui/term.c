@@ -83,7 +83,7 @@ static bool show(struct term *term, struct graphics *g, const uint8_t *rgb, stru
 {
     struct strbuf out = {0};
     if (g->caps.sync)
-        strbuf_append_text(&out, "\033[?2026h");
+        strbuf_append_text(&out, probe_sync());
     strbuf_append_text(&out, "\0338"); /* where the picture begins */
     bool ok = graphics_encode(g, rgb, &out, err);
     if (g->caps.sync)

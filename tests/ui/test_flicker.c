@@ -15,6 +15,7 @@ static struct vt_session *start(const char *graphics, bool nameless, char *promp
     struct vt_session *v = vt_start(44, 120, vt_program(), arguments);
     v->sixel = true;
     v->nameless = nameless;
+    v->ground = "\033[?2026;2$y"; /* it can wait with drawing until all is there */
     CHECK(vt_wait(v, "engine ready", 20000));
     return v;
 }
@@ -57,6 +58,7 @@ static void play(const char *graphics, enum vt_way way)
     vt_type(v, "LLL");
     wait_pictures(v, v->pictures + ANSWERS / 2);
     judge(v, first, v->bytes.length, way);
+    CHECK(vt_wrote(v, "\033[?2026h") && !vt_wrote(v, "\033[?2026h\033")); /* see probe_sync */
     vt_free(v);
 }
 

@@ -147,7 +147,7 @@ TEST(every_way_to_draw)
         {xterm_answers, "\342\226\200"},
         {"\033[?63;1;2;4;6c", "\033P"},
         {"\033_Gi=31;OK\033\\\033[?62;c", "\033_Ga=T"},
-        {"\033[?2026;2$y\033[?62;4;22c", "\033[?2026h\0338\033P"},
+        {"\033[?2026;2$y\033[?62;4;22c", "\033[?2026h\r\0338\033P"},
     };
     for (int i = 0; i < 4; i++) {
         struct outcome out = play_on(&(struct terminal){.answers = ways[i].answers,

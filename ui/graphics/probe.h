@@ -35,6 +35,9 @@ struct probe {
 const char *probe_questions(bool multiplexer);
 /* Asks for the acknowledgement that probe.acknowledged counts. */
 const char *probe_acknowledge(void);
+/* What makes a terminal wait with drawing until ESC [ ? 2026 l, for those whose caps.sync says so; moves
+ * the cursor to the first column. */
+const char *probe_sync(void);
 
 /* Asks for the background colour (OSC 11), and reads the answer, a whole sequence: false when it is
  * none. light: black reads better on it than white. */

@@ -476,9 +476,10 @@ static void put_piece(struct painter *p, const char *bytes, size_t size, struct 
         strbuf_done(&inner);
         return;
     }
-    strbuf_append_text(out, p->caps.sync ? "\033[?2026h" : "");
+    strbuf_append_text(out, "\0337");
+    strbuf_append_text(out, p->caps.sync ? probe_sync() : "");
     /* foot keeps ncurses' scroll region of before when its window grows */
-    strbuf_printf(out, "\0337\033[r\033[%d;%dH", at->row + 1, at->col + 1);
+    strbuf_printf(out, "\033[r\033[%d;%dH", at->row + 1, at->col + 1);
     strbuf_append(out, bytes, size);
     strbuf_append_text(out, p->caps.sync ? "\0338\033[?2026l" : "\0338");
 }
