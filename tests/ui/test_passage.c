@@ -9,7 +9,7 @@
 #include "store/media_import.h"
 #include "vt_session.h"
 
-enum { SHORT_MS = 20000, ROWS = 40, COLS = 160, CELL_WIDTH = 8, CELL_HEIGHT = 16 };
+enum { SHORT_MS = 20000, ROWS = 40, COLS = 161, CELL_WIDTH = 8, CELL_HEIGHT = 16 };
 
 static struct media_frames *clip;
 
@@ -273,9 +273,9 @@ TEST(finds_its_place)
     show_frame(v);
     CHECK(wait_frame(v, 0, &first) && first.row > 1);
     size_t since = v->bytes.length;
-    CHECK(ask_tmux("split-window -hb -l 79 'cat'"));
+    CHECK(ask_tmux("split-window -hb -l 80 'cat'"));
     CHECK(wait_frame(v, since, &second) && second.col > 80);
-    CHECK(ask_tmux("swap-pane -s 0 -t 1")); /* both have 80 columns, or one less */
+    CHECK(ask_tmux("swap-pane -s 0 -t 1"));
     CHECK(ask_tmux("select-layout even-horizontal"));
     CHECK(wait_frame(v, v->bytes.length, &third) && third.col < 80);
     since = v->bytes.length;
@@ -368,16 +368,27 @@ TEST(half_blocks_where_it_cannot_be)
     unsetenv("SSH_CONNECTION");
 }
 
-/* One that has no sixel would print it. */
-TEST(half_blocks_without_sixel)
+/* Another terminal for the same session. */
+static struct vt_session *attach(bool sixel)
+{
+    char *arguments[] = {"tmux", "-u", "-L", "danaus", "attach", NULL};
+    struct vt_session *v = vt_start(ROWS, COLS, "tmux", arguments);
+    v->sixel = v->nameless = sixel;
+    v->cell_width = CELL_WIDTH;
+    v->cell_height = CELL_HEIGHT;
+    vt_resize(v, ROWS, COLS);
+    return v;
+}
+
+/* On two terminals at once, and on one that would print it. */
+TEST(half_blocks_on_other_terminals)
 {
     if (!has_tmux())
         return;
     struct vt_session *v = open_studio(on, "");
     show_frame(v);
     CHECK(wait_frame(v, 0, NULL));
-    char *arguments[] = {"tmux", "-u", "-L", "danaus", "attach", NULL};
-    struct vt_session *second = vt_start(ROWS, COLS, "tmux", arguments);
+    struct vt_session *second = attach(true);
     CHECK(vt_wait(second, "frame 9/9", SHORT_MS));
     for (int64_t end = dn_now_ms() + SHORT_MS;
          dn_now_ms() < end && vt_find(second, "\u2580") < 0;) {
@@ -393,10 +404,7 @@ TEST(half_blocks_without_sixel)
     v = second;
     vt_free(v);
     /* what has no sixel alone */
-    struct vt_session *third = vt_start(ROWS, COLS, "tmux", arguments);
-    third->cell_width = CELL_WIDTH;
-    third->cell_height = CELL_HEIGHT;
-    vt_resize(third, ROWS, COLS);
+    struct vt_session *third = attach(false);
     CHECK(wait_blocks(third));
     vt_serve(third, 1500);
     CHECK(wait_blocks(third) && !vt_wrote(third, start));
@@ -407,7 +415,8 @@ TEST(half_blocks_without_sixel)
 static void check_doctor(const char *tmux_options, const char *text)
 {
     char command[512];
-    snprintf(command, sizeof command, "sh -c 'echo ready; read line; %s doctor; cat'", vt_program());
+    snprintf(command, sizeof command, "sh -c 'echo ready; read line; %s doctor; cat'",
+             vt_program());
     struct vt_session *v = open_tmux(tmux_options, command);
     CHECK(vt_wait(v, "ready", SHORT_MS));
     vt_serve(v, 500);
@@ -431,4 +440,5 @@ static void end(void)
 }
 
 TESTS(T(begin), T(shows_the_frame), T(finds_its_place), T(comes_back), T(goes_away),
-      T(half_blocks_where_it_cannot_be), T(half_blocks_without_sixel), T(the_doctor_tells), T(end))
+      T(half_blocks_where_it_cannot_be), T(half_blocks_on_other_terminals), T(the_doctor_tells),
+      T(end))

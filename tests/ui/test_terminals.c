@@ -258,6 +258,32 @@ TEST(suspended_often)
     strbuf_done(&line);
 }
 
+/* A cursor that was hidden is hidden again. */
+TEST(cursor_after_a_suspension)
+{
+    char line[512];
+    snprintf(line, sizeof line, "%s studio -m configs/demo 'a prompt'; echo gone; read x; fg",
+             vt_program());
+    char *arguments[] = {"sh", "-m", "-c", line, NULL};
+    struct vt_session *v = vt_start(24, 80, "sh", arguments);
+    CHECK(vt_wait(v, "Enter make", END_MS));
+    vt_type(v, "\033OQ"); /* the library */
+    CHECK(vt_wait(v, "1 clip", END_MS));
+    vt_type(v, "\032");
+    CHECK(vt_wait(v, "gone", END_MS));
+    size_t before = v->bytes.length;
+    vt_type(v, "\r");
+    CHECK(vt_wait(v, "1 clip", END_MS));
+    vt_serve(v, 300);
+    const char *text = strbuf_text(&v->bytes) + before, *last = NULL;
+    for (const char *p = text; (p = strstr(p, "\033[?25")); p++)
+        last = p;
+    CHECK(strstr(text, "\033[?1049h") && last && strncmp(last, "\033[?25l", 6) == 0);
+    vt_type(v, "\021");
+    CHECK(vt_end(v, END_MS) && vt_restored(v));
+    vt_free(v);
+}
+
 static void begin(void)
 {
     vt_make_home();
@@ -272,4 +298,5 @@ static void end(void)
 }
 
 TESTS(T(begin), T(broken_descriptions), T(sizes_from_the_start), T(resized_while_it_plays),
-      T(ended_at_any_moment), T(without_an_input), T(suspended_often), T(end))
+      T(ended_at_any_moment), T(without_an_input), T(suspended_often), T(cursor_after_a_suspension),
+      T(end))

@@ -198,6 +198,11 @@ bool painter_is_idle(const struct painter *p)
     return p->flow.count == 0;
 }
 
+int64_t painter_sent_ms(const struct painter *p)
+{
+    return p->flow.last_sent_ms;
+}
+
 bool painter_has_pictures(const struct painter *p)
 {
     for (int i = 0; i < PAINTER_PLACES; i++)

@@ -44,6 +44,7 @@ void painter_set_passage(struct painter *p, const struct painter_passage *passag
 /* Bytes that went through it so far; idle: none of them are under way. */
 int64_t painter_passed(const struct painter *p);
 bool painter_is_idle(const struct painter *p);
+int64_t painter_sent_ms(const struct painter *p); /* when the last ones went out */
 /* Something is or will be shown. */
 bool painter_has_pictures(const struct painter *p);
 /* What is shown may be gone: it is sent again in its turn. */

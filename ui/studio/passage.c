@@ -9,10 +9,11 @@
 #include "ui/graphics/tmux.h"
 #include "ui/studio/studio_internal.h"
 
-/* LOOK_MS: while pictures are shown; SHUT_MS: when they go another way; OLD_MS: what was seen
- * longer ago is not relied on; REPEAT_MS: between pictures that are sent again on suspicion; DRAWN:
- * bytes that tmux sends for no redraw of a pane. */
-enum { LOOK_MS = 500, SHUT_MS = 5000, OLD_MS = 1500, REPEAT_MS = 2000, DRAWN = 1024 };
+/* Between looks: MOVING_MS while pictures move, STILL_MS while they stand, SHUT_MS when they go another
+ * way. OLD_MS: what was seen longer ago is not relied on. REPEAT_MS: between pictures that are sent
+ * again on suspicion. DRAWN: bytes that tmux sends for no redraw of a pane. */
+enum { MOVING_MS = 500, STILL_MS = 1000, SHUT_MS = 5000, OLD_MS = 2000, REPEAT_MS = 2000 };
+enum { DRAWN = 1024 };
 
 /* What a thread works on. */
 struct look {
@@ -197,7 +198,8 @@ int64_t passage_due(const struct studio *s)
     if (!painter_has_pictures(s->painter))
         return -1;
     bool asks = p->way == TMUX_ASK && p->asked_pid != p->facts.pid;
-    return p->looked_ms + (is_on(p) || asks ? LOOK_MS : SHUT_MS);
+    bool moves = asks || s->now_ms < painter_sent_ms(s->painter) + STILL_MS;
+    return p->looked_ms + (!is_on(p) && !asks ? SHUT_MS : moves ? MOVING_MS : STILL_MS);
 }
 
 bool passage_answer(struct studio *s, const struct input_event *event)

@@ -283,6 +283,8 @@ void studio_reenter(struct studio *s)
     if (s->options->config->mouse)
         strbuf_append_text(&s->out, mouse_bytes);
     strbuf_append_text(&s->out, "\033[?1049h");
+    if (!canvas_cursor_shown(s->canvas)) /* restore_bytes has shown it */
+        strbuf_append_text(&s->out, "\033[?25l");
     resize(s);
     if (!s->probe.done)
         ask_terminal(s); /* what was asked before may have been lost */
@@ -371,7 +373,8 @@ static void wait_for_something(struct studio *s, bool *tty_ready)
         wait = key_wait;
     int n = poll(fds, 5, wait);
     s->now_ms = dn_now_ms();
-    if (n > 0)
+    bool looked = n == 1 && fds[2].revents && s->passage.looking; /* nothing happens by that */
+    if (n > 0 && !looked)
         s->rest_at_ms = s->now_ms + REST_MS;
     *tty_ready = n > 0 && fds[0].revents;
     if (n == 0 && key_wait >= 0 && key_wait == wait)
