@@ -22,7 +22,7 @@ for i in $(seq "$trials"); do
         sleep 0.05
     done
     nap 500
-    if command -v script >/dev/null; then kill -9 $terminal; else kill -s HUP -- -$terminal 2>/dev/null; fi # it may be done
+    if command -v script >/dev/null; then kill -9 $terminal 2>/dev/null; else kill -s HUP -- -$terminal 2>/dev/null; fi # it may be done
     wait $terminal 2>/dev/null
     timeout 100 "$DANAUS" watch $job >"$log/watch" 2>&1
     check "trial $i: done, not $(state $job)" test "$(state $job)" = done

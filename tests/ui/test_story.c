@@ -164,7 +164,7 @@ static void make_and_leave(const struct place *place)
 /* What was made meanwhile is there, and plays. */
 static void come_back(struct vt_session *v)
 {
-    CHECK(vt_wait(v, "#1", SHORT_MS) && wait_idle(v));
+    CHECK(vt_wait(v, "Preview  #1", SHORT_MS) && wait_moving(v, 200) && wait_idle(v));
     vt_type(v, F("Q") "/\025square\r");
     CHECK(vt_wait(v, "1 clip", SHORT_MS));
     vt_type(v, "++++");
@@ -236,6 +236,8 @@ static void export(struct vt_session *v)
 static void tell(const struct place *place)
 {
     make_and_leave(place);
+    for (int64_t end = dn_now_ms() + LONG_MS; dn_now_ms() < end && prints("queue list", "running");)
+        usleep(100000); /* nothing of it comes by itself any more */
     struct vt_session *v = open_studio(place);
     come_back(v);
     branch(v);

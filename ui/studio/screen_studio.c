@@ -9,6 +9,7 @@
 #include "ui/studio/clip_text.h"
 #include "ui/studio/clipboard.h"
 #include "ui/studio/dropped_path.h"
+#include "ui/studio/left_behind.h"
 #include "ui/studio/making.h"
 #include "ui/studio/preview.h"
 #include "ui/studio/prompt_grid.h"
@@ -25,6 +26,7 @@ struct studio_screen {
     struct prompt_pane prompt;
     struct settings_pane settings;
     struct preview preview;
+    struct left_behind left;
     struct work_strip strip;
     char parameters[512];                   /* of the grid that was made last */
     struct rect prompt_area, settings_area; /* drawn last, for clicks */
@@ -44,6 +46,7 @@ static void *screen_open(struct studio *s)
     v->settings.request = &s->settings->request;
     v->settings.seed_mode = s->options->random_seed ? SEED_RANDOM : SEED_FIXED;
     v->strip.stale = true;
+    left_behind_open(&v->left, s, &v->preview);
     return v;
 }
 
@@ -58,6 +61,7 @@ static void screen_close(struct studio *s)
     struct studio_screen *v = get(s);
     struct dn_error err;
     report(s, prompt_pane_close(&v->prompt, &err), &err);
+    report(s, left_behind_close(&v->left, &err), &err);
     editor_done(&v->settings.value);
     preview_done(&v->preview);
     work_strip_done(&v->strip);
@@ -537,6 +541,7 @@ static void screen_tick(struct studio *s)
     struct studio_screen *v = get(s);
     struct dn_error err;
     report(s, prompt_pane_tick(&v->prompt, s->now_ms, &err), &err);
+    left_behind_tick(&v->left);
     if (studio_main(s)->number == SCREEN_STUDIO)
         preview_tick(&v->preview, s);
 }
