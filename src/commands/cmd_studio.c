@@ -73,9 +73,10 @@ const struct command cmd_studio_entry = {
     .details =
         "Opens the studio: prompt, settings and live preview, the library, a player, the queue and\n"
         "the engine, all by keyboard, also over SSH. It is a window on the engine, which it starts\n"
-        "when none runs and which goes on working when the studio is left. PROMPT stands ready in\n"
-        "it; without one it is what was typed last time. In a prompt {red|blue} makes a clip of\n"
-        "each, {1..4} one of each number; :grid varies settings, :sweep the seed. Such clips are\n"
+        "when none runs and which goes on working when the studio is left; what was being made then\n"
+        "plays when you come back. PROMPT stands ready in it; without one it is what was typed last\n"
+        "time. In a prompt {red|blue} makes a clip of each, {1..4} one of each number; :grid\n"
+        "varies settings, :sweep the seed. Such clips are\n"
         "seen side by side on a contact sheet, a collection called \"sheet N: PROMPT\". `danaus`\n"
         "alone, in a terminal, is the same. The section `studio` of danaus.yaml(5) gives keys\n"
         "another meaning.",
