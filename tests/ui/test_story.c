@@ -214,10 +214,15 @@ static void export(struct vt_session *v)
     to_row(v, "several clips");
     vt_type(v, "\033[C");
     CHECK(vt_wait(v, "joined", SHORT_MS));
-    for (int i = vt_find(v, "several clips") - vt_find(v, "file "); i > 0; i--)
+    for (int i = vt_find(v, "several clips") - vt_find(v, "size "); i > 0; i--)
+        vt_type(v, "\033[A");
+    vt_type(v, "\033[C");
+    CHECK(vt_wait(v, "320x192", SHORT_MS));
+    for (int i = vt_find(v, "size ") - vt_find(v, "file "); i > 0; i--)
         vt_type(v, "\033[A");
     write_file(v, "both.mp4", &info);
-    CHECK_MSG(info.frames == 2 * FRAMES, "%d frames", (int)info.frames);
+    CHECK_MSG(info.frames == 2 * FRAMES && info.width == 320 && info.height == 192, "%d frames of %dx%d",
+              (int)info.frames, (int)info.width, (int)info.height);
     vt_type(v, "\033");
     CHECK(wait_change(v, "marked", NULL)); /* else it would be Alt with what comes next */
     vt_type(v, "go");

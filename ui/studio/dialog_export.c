@@ -1,5 +1,5 @@
-/* dialog_export: one clip or several as files: format, name, quality, range, with or without the
- * settings inside. The work goes on in the background when the dialog is closed. */
+/* dialog_export: one clip or several as files: format, name, quality, size, speed, range, with or
+ * without the settings inside. The work goes on in the background when the dialog is closed. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,18 @@
 #include "store/export_work.h"
 #include "ui/studio/studio_internal.h"
 
-enum row { ROW_FORMAT, ROW_FILE, ROW_QUALITY, ROW_FIRST, ROW_LAST, ROW_HOW, ROW_RECIPE, ROW_COUNT };
+enum row {
+    ROW_FORMAT,
+    ROW_FILE,
+    ROW_QUALITY,
+    ROW_SIZE,
+    ROW_SPEED,
+    ROW_FIRST,
+    ROW_LAST,
+    ROW_HOW,
+    ROW_RECIPE,
+    ROW_COUNT
+};
 enum { SHOW_MS = 200, HOWS = 4 };
 
 static const struct {
@@ -29,14 +40,26 @@ static const struct {
 };
 enum { FORMATS = sizeof formats / sizeof formats[0] };
 
+/* The first of each is the clip as it is. */
+static const struct {
+    int times, parts;
+} sizes[] = {{1, 1}, {2, 1}, {3, 1}, {4, 1}, {6, 1}, {8, 1}, {1, 4}, {1, 2}};
+static const double speeds[] = {1, 1.5, 2, 4, 0.25, 0.5};
+enum {
+    SIZES = sizeof sizes / sizeof sizes[0],
+    SPEEDS = sizeof speeds / sizeof speeds[0],
+    SIDE_MAX = 16384
+};
+
 struct export_dialog {
     int64_t clips[EXPORT_CLIPS];
     int count;
-    int format, quality;
+    int format, quality, size, speed; /* rows of the tables above */
     enum export_how how;
     bool recipe;
     int64_t first, last; /* -1 = to the end */
     int64_t frames;      /* of the longest */
+    int64_t width, height; /* of the first, px */
     enum row at;
     struct editor file;
     struct export_work *work; /* under way, else NULL */
@@ -97,6 +120,8 @@ static void name_file(struct studio *s)
     char *name = default_name(&clip, formats[d->format].extension);
     editor_set(&d->file, name);
     d->frames = clip.frames;
+    d->width = clip.width;
+    d->height = clip.height;
     free(name);
     clip_done(&clip);
 }
@@ -131,6 +156,13 @@ static struct editor *export_editor(struct studio *s)
 
 /* --- drawing --- */
 
+/* A side at the chosen size: even, as codecs want it. */
+static int scaled(const struct export_dialog *d, int64_t side)
+{
+    int64_t px = side * sizes[d->size].times / sizes[d->size].parts / 2 * 2;
+    return (int)(px < 2 ? 2 : px > SIDE_MAX ? SIDE_MAX : px);
+}
+
 static void value_text(const struct export_dialog *d, enum row row, char *out, size_t size)
 {
     static const char *const hows[] = {"a file each", "joined into one", "side by side",
@@ -144,6 +176,15 @@ static void value_text(const struct export_dialog *d, enum row row, char *out, s
             snprintf(out, size, "the format's default");
         else
             snprintf(out, size, "%d (lower is better)", d->quality);
+        break;
+    case ROW_SIZE:
+        if (d->size == 0)
+            snprintf(out, size, "as it is, %lldx%lld", (long long)d->width, (long long)d->height);
+        else
+            snprintf(out, size, "%dx%d", scaled(d, d->width), scaled(d, d->height));
+        break;
+    case ROW_SPEED:
+        snprintf(out, size, "%gx", speeds[d->speed]);
         break;
     case ROW_FIRST:
         snprintf(out, size, "%lld", (long long)d->first + 1);
@@ -164,8 +205,8 @@ static void value_text(const struct export_dialog *d, enum row row, char *out, s
 
 static void export_draw(struct studio *s, struct rect area)
 {
-    static const char *const labels[ROW_COUNT] = {"format", "file", "quality", "first frame",
-                                                  "last frame", "several clips",
+    static const char *const labels[ROW_COUNT] = {"format", "file", "quality", "size", "speed",
+                                                  "first frame", "last frame", "several clips",
                                                   "settings inside"};
     struct export_dialog *d = get(s);
     struct canvas *c = s->canvas;
@@ -267,6 +308,9 @@ static void do_write(struct studio *s, const char *argument)
     struct export_work *w = dn_calloc(1, sizeof *w);
     w->how = d->count > 1 ? d->how : EXPORT_EACH;
     w->quality = d->quality;
+    w->width = d->size ? scaled(d, d->width) : 0;
+    w->height = d->size ? scaled(d, d->height) : 0;
+    w->speed = speeds[d->speed];
     w->first = d->first;
     w->last = d->last;
     bool ok = true;
@@ -326,6 +370,12 @@ static void change(struct studio *s, int by)
         break;
     case ROW_QUALITY:
         d->quality = (d->quality + by + 64) % 64;
+        break;
+    case ROW_SIZE:
+        d->size = (d->size + by + SIZES) % SIZES;
+        break;
+    case ROW_SPEED:
+        d->speed = (d->speed + by + SPEEDS) % SPEEDS;
         break;
     case ROW_FIRST:
         d->first = d->first + by < 0 ? 0 : d->first + by > end ? end : d->first + by;
