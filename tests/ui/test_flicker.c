@@ -96,6 +96,25 @@ TEST(a_clip_that_grows)
     vt_free(v);
 }
 
+/* xterm keeps the sixels of cells that are only erased and shows them again when it scrolls. */
+TEST(a_picture_that_goes_is_written_over)
+{
+    struct vt_session *v = start("sixel", false, "a prompt");
+    char spaces[61];
+    int rows = 0;
+    vt_type(v, "\033OR"); /* F3, the player */
+    CHECK(vt_wait(v, "frame ", 20000));
+    wait_pictures(v, v->pictures + FIRST);
+    size_t from = v->bytes.length;
+    vt_type(v, "\033OS"); /* F4, the queue */
+    CHECK(vt_wait(v, "Nothing waits", 20000));
+    snprintf(spaces, sizeof spaces, "%60s", "");
+    for (const char *at = v->bytes.data + from; (at = strstr(at, spaces)); rows++)
+        at += strspn(at, " ");
+    CHECK_MSG(rows >= 20, "%d rows of spaces", rows);
+    vt_free(v);
+}
+
 static void begin(void)
 {
     vt_make_home();
@@ -110,4 +129,4 @@ static void end(void)
 }
 
 TESTS(T(begin), T(sixels_that_stay), T(sixels_that_are_whole), T(two_numbers), T(half_blocks),
-      T(a_clip_that_grows), T(end))
+      T(a_clip_that_grows), T(a_picture_that_goes_is_written_over), T(end))

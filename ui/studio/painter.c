@@ -149,6 +149,15 @@ static void clear_through(const struct painter *p, struct rect r, struct strbuf 
     strbuf_done(&inner);
 }
 
+/* ncurses would erase the cells: xterm keeps their sixels and shows them again when it scrolls. */
+static void write_spaces(struct rect r, struct strbuf *out)
+{
+    strbuf_append_text(out, "\0337\033[r\033[m");
+    for (int i = 0; i < r.rows; i++)
+        strbuf_printf(out, "\033[%d;%dH%*s", r.row + i + 1, r.col + 1, r.cols, "");
+    strbuf_append_text(out, "\0338");
+}
+
 /* Whether or not a thread has its graphics just now. */
 static void remove_picture(const struct painter *p, const struct place *place, struct strbuf *out)
 {
@@ -313,6 +322,8 @@ static void uncover(struct painter *p, struct place *place, struct strbuf *out)
     if (p->entry && p->entry->remove && p->ready.sent > 0)
         give_up_ready(p); /* kitty takes nothing else between the pieces of a picture */
     remove_picture(p, place, out);
+    if (p->entry == &graphics_sixel_entry && !p->passage.on)
+        write_spaces(r, out);
     canvas_blank(p->canvas, r);
     place->covered = (struct rect){0};
     place->full = true;
