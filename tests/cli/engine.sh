@@ -66,7 +66,7 @@ check "the model stays loaded" grep -q '^worker 0: process [0-9]*, idle with dem
 
 # the queue: order, pause, cancel, retry
 works queue pause
-for n in one two three; do works $g "$n" --frames 5 --detach; done
+for n in one two three; do works $g "$n" --frames 49 --detach; done
 check "--detach tells the job" grep -q '^job 10 is queued' "$log/out"
 works $g four --frames 5 --detach --next
 works queue move 9 before 8
