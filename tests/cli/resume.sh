@@ -20,8 +20,15 @@ prints "$first" >"$log/want"
 
 # at no chunk, at chunk 3, at the end: the same request goes on as the parent did
 for chunk in 0 3 7; do
-    job=$(enqueue "a blue star" 5 ",\"parent\":$first,\"parent_chunk\":$chunk,\"relation\":\"branch\"")
-    "$DANAUS" watch "$job" --json >"$log/events"
+    job=$(enqueue "a blue star" 5 \
+        ",\"parent\":$first,\"parent_chunk\":$chunk,\"relation\":\"branch\",\"paused\":true")
+    "$DANAUS" watch "$job" --json >"$log/events" &
+    for i in $(seq 200); do # it begins when somebody watches
+        [ -s "$log/events" ] && break
+        sleep 0.05
+    done
+    works queue resume "$job"
+    wait $!
     prints "$job" >"$log/got"
     check "a branch at chunk $chunk that changes nothing" cmp "$log/got" "$log/want"
     check "it made only what was new" grep -q "\"started\".*\"chunks_done\":$chunk," "$log/events"
