@@ -139,7 +139,7 @@ TEST(sixel_sends_what_changed)
         rest += f > 0 && f != 8 ? out.length : 0;
         sixel_free(&s);
     }
-    CHECK_MSG(rest / (FRAMES - 2) < first / 3, "%zu bytes, then %zu a frame", first,
+    CHECK_MSG(rest / (FRAMES - 2) < first * 2 / 3, "%zu bytes, then %zu a frame", first,
               rest / (FRAMES - 2));
     graphics_close(g);
     strbuf_done(&out);

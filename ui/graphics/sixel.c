@@ -12,8 +12,9 @@
 
 /* NEAR: a pixel that is as near to the colour shown keeps it: noise that nobody sees costs nothing.
  * A clip whose pictures of changes are longer than ENOUGH bytes is given more of it, up to NEAR_MOST,
- * which leaves 30 dB of a meadow that pans (tests/ui/test_picture_numbers). */
-enum { COLOURS = 128, FEW_COLOURS = 64, NEAR = 8, NEAR_MOST = 27, ENOUGH = 64000 };
+ * which leaves 30 dB of a meadow that pans (tests/ui/test_picture_numbers); one whose are short is
+ * given less on a quick line, down to NEAR_LEAST, as smooth skies show the streaks of what has gone by. */
+enum { COLOURS = 128, FEW_COLOURS = 64, NEAR = 8, NEAR_LEAST = 4, NEAR_MOST = 27, ENOUGH = 64000 };
 
 static bool supported(const struct graphics_caps *caps)
 {
@@ -190,12 +191,14 @@ static bool sixel_frame(struct graphics *g, const uint8_t *rgb, struct strbuf *o
         sixel_changes(g, g->indexed, full ? NULL : g->shown, out);
     size_t bytes = out->length - before, enough = g->budget ? g->budget : ENOUGH;
     enough = enough < ENOUGH ? enough : ENOUGH;
+    int least = enough == ENOUGH && bytes < ENOUGH / 3 ? NEAR_LEAST : NEAR; /* a quick line */
     if (!full && bytes > 2 * enough)
         g->near = NEAR_MOST;
     else if (!full && bytes > enough)
         g->near = g->near + 3 < NEAR_MOST ? g->near + 3 : NEAR_MOST;
     else if (!full && bytes < enough * 3 / 4)
-        g->near -= g->near > NEAR;
+        g->near -= g->near > least;
+    g->near = g->near < least ? least : g->near;
     g->shown = g->shown ? g->shown : dn_malloc(size);
     memcpy(g->shown, g->indexed, size);
     g->exact = full && exact && g->caps.quality == 0;
