@@ -12,7 +12,8 @@
 #include "store/catalog_clips.h"
 #include "store/media_import.h"
 
-enum { EXPORT_CLIPS = 64, EXPORT_SHEET_FRAMES = 6, EXPORT_SHEET_PX = 320 };
+/* SIDE_MAX: px of a picture that is asked for. */
+enum { EXPORT_CLIPS = 64, EXPORT_SHEET_FRAMES = 6, EXPORT_SHEET_PX = 320, EXPORT_SIDE_MAX = 16384 };
 
 /* A file each, one after the other, side by side, a grid that plays all; a picture with a row of
  * EXPORT_SHEET_FRAMES frames of each, EXPORT_SHEET_PX wide. */

@@ -236,9 +236,11 @@ static bool read_size(const struct export_args *args, struct export_work *w, str
 {
     char rest;
     if (!args->size || (sscanf(args->size, "%dx%d%c", &w->width, &w->height, &rest) == 2 &&
-                        w->width >= 2 && w->height >= 2 && w->width <= 16384 && w->height <= 16384))
+                        w->width >= 2 && w->height >= 2 && w->width <= EXPORT_SIDE_MAX &&
+                        w->height <= EXPORT_SIDE_MAX))
         return true;
-    return dn_fail(err, DN_E_ARG, "--size %s must be WIDTHxHEIGHT, 2 to 16384 each", args->size);
+    return dn_fail(err, DN_E_ARG, "--size %s must be WIDTHxHEIGHT, 2 to %d each", args->size,
+                   EXPORT_SIDE_MAX);
 }
 
 /* A file each goes to DIR/...: make DIR. */

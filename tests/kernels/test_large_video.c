@@ -1,4 +1,5 @@
 /* The Wan VAE's operations on frames of 720x1280, and on tensors of more than 2^31 elements. */
+#include "kernels/conv_shapes.h"
 #include "kernels/large_check.h"
 
 struct conv_shape {
@@ -7,23 +8,6 @@ struct conv_shape {
     bool residual, norm, runs;
     bool in_f32; /* else bf16 alone: float32 has no way with tensor cores */
 };
-
-#define SAME                                                                                       \
-    {                                                                                              \
-        1, 1, 1, 1, 1, 1, 1, false                                                                 \
-    }
-#define NONE                                                                                       \
-    {                                                                                              \
-        1, 1, 1, 0, 0, 0, 0, false                                                                 \
-    }
-#define HALF                                                                                       \
-    {                                                                                              \
-        1, 2, 2, 0, 1, 0, 1, false                                                                 \
-    }
-#define CORNERS                                                                                    \
-    {                                                                                              \
-        1, 1, 1, 1, 1, 1, 1, true                                                                  \
-    }
 
 static const struct conv_shape gpu[] = {
     {6, 720, 1280, 96, 96, 3, 3, 3, SAME, true, false, false, true},

@@ -128,18 +128,6 @@ static struct vt_session *start_playing(char *const *arguments)
     return v;
 }
 
-/* Takes nothing from the program until it has to wait: then part of a picture has left. */
-static void hold_back(struct vt_session *v)
-{
-    int there = 0, before = -1;
-    for (int i = 0; i < 100 && (there == 0 || there != before); i++) {
-        before = there;
-        usleep(200000);
-        ioctl(v->master, FIONREAD, &there);
-    }
-    CHECK_MSG(there >= 3000, "%d bytes", there);
-}
-
 /* Where text ends in what was written from start on, 0 = nowhere. */
 static size_t behind(const struct vt_session *v, size_t start, const char *text)
 {
@@ -164,7 +152,7 @@ TEST(suspended_in_a_picture)
              vt_program());
     char *arguments[] = {"sh", "-m", "-c", line, NULL};
     struct vt_session *v = start_playing(arguments);
-    hold_back(v);
+    vt_hold_back(v);
     size_t start = v->bytes.length, left = 0, mine = 0, back = 0;
     if (write(v->master, "\032", 1) < 0)
         perror("pty");
@@ -190,7 +178,7 @@ TEST(left_in_a_picture)
                          NULL};
     for (int with_key = 0; with_key < 2; with_key++) {
         struct vt_session *v = start_playing(arguments);
-        hold_back(v);
+        vt_hold_back(v);
         size_t start = v->bytes.length;
         if (!with_key)
             kill(v->pid, SIGTERM);

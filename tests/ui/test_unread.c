@@ -85,18 +85,6 @@ static void connect_to_engine(void)
     free(library);
 }
 
-/* Takes nothing from the studio until it has to wait: then part of a picture has left. */
-static void hold_back(struct vt_session *v)
-{
-    int there = 0, before = -1;
-    for (int i = 0; i < 100 && (there == 0 || there != before); i++) {
-        before = there;
-        usleep(300000);
-        ioctl(v->master, FIONREAD, &there);
-    }
-    CHECK_MSG(there >= 3000, "%d bytes", there);
-}
-
 /* --- the screen afterwards --- */
 
 static int pictures_since(const struct vt_session *v, size_t start)
@@ -236,7 +224,7 @@ TEST(nobody_reads)
     for (int i = 0; i < 2; i++) /* all that is allocated once, is */
         make_clip(v, 81);
     CHECK(v->pictures > 0);
-    hold_back(v);
+    vt_hold_back(v);
     pid_t server = (pid_t)client_engine_pid(engine);
     make_clip(NULL, 81);
     long studio_kib = process_resident_kib(v->pid), server_kib = process_resident_kib(server);
@@ -266,7 +254,7 @@ TEST(keys_meanwhile)
     for (int i = 0; i < 1000 && v->pictures < 3; i++)
         vt_serve(v, 20);
     CHECK(v->pictures >= 3);
-    hold_back(v);
+    vt_hold_back(v);
     if (write(v->master, "\033OQ/tag:none\r", 12) < 0)
         perror("pty");
     usleep(1000000);

@@ -291,4 +291,16 @@ static inline void vt_free(struct vt_session *v)
     free(v);
 }
 
+/* Takes nothing from the program until it has to wait: then part of a picture has left. */
+static inline void vt_hold_back(struct vt_session *v)
+{
+    int there = 0, before = -1;
+    for (int i = 0; i < 100 && (there == 0 || there != before); i++) {
+        before = there;
+        usleep(300000);
+        ioctl(v->master, FIONREAD, &there);
+    }
+    CHECK_MSG(there >= 3000, "%d bytes", there);
+}
+
 #endif

@@ -44,6 +44,12 @@ static void load(void *data)
     media_frames_free(frames);
 }
 
+void loaded_clip_drop(struct loaded_clip *loaded)
+{
+    for (int64_t i = 0; i < loaded->count; i++)
+        frame_drop(&loaded->frames[i]);
+}
+
 static void loaded(void *data, bool dropped)
 {
     struct loading *l = data;
@@ -51,12 +57,10 @@ static void loaded(void *data, bool dropped)
     while (*link != l)
         link = &(*link)->next;
     *link = l->next;
-    if (l->context && !dropped) {
+    if (l->context && !dropped)
         l->done(l->context, &l->result);
-    } else {
-        for (int64_t i = 0; i < l->result.count; i++)
-            frame_drop(&l->result.frames[i]);
-    }
+    else
+        loaded_clip_drop(&l->result);
     free(l->result.frames);
     free(l->path);
     free(l);

@@ -21,5 +21,7 @@ bool clip_loader_start(struct studio *s, const struct clip *clip, int64_t max_by
 /* The caller frees. NULL: it has no video. */
 char *clip_video_path(struct studio *s, const struct clip *clip, struct dn_error *err);
 void clip_loader_forget(void *context);
+/* Frames that the receiver has no use for. */
+void loaded_clip_drop(struct loaded_clip *loaded);
 
 #endif

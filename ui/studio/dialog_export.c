@@ -45,11 +45,7 @@ static const struct {
     int times, parts;
 } sizes[] = {{1, 1}, {2, 1}, {3, 1}, {4, 1}, {6, 1}, {8, 1}, {1, 4}, {1, 2}};
 static const double speeds[] = {1, 1.5, 2, 4, 0.25, 0.5};
-enum {
-    SIZES = sizeof sizes / sizeof sizes[0],
-    SPEEDS = sizeof speeds / sizeof speeds[0],
-    SIDE_MAX = 16384
-};
+enum { SIZES = sizeof sizes / sizeof sizes[0], SPEEDS = sizeof speeds / sizeof speeds[0] };
 
 struct export_dialog {
     int64_t clips[EXPORT_CLIPS];
@@ -160,7 +156,7 @@ static struct editor *export_editor(struct studio *s)
 static int scaled(const struct export_dialog *d, int64_t side)
 {
     int64_t px = side * sizes[d->size].times / sizes[d->size].parts / 2 * 2;
-    return (int)(px < 2 ? 2 : px > SIDE_MAX ? SIDE_MAX : px);
+    return (int)(px < 2 ? 2 : px > EXPORT_SIDE_MAX ? EXPORT_SIDE_MAX : px);
 }
 
 static void value_text(const struct export_dialog *d, enum row row, char *out, size_t size)

@@ -9,7 +9,6 @@
 #include "ui/studio/making.h"
 
 #define NAME "studio.making"
-#define MAX_BYTES (48 * 1024 * 1024) /* of frames, as the preview keeps of a growing clip */
 
 void left_behind_open(struct left_behind *l, struct studio *s, struct preview *preview)
 {
@@ -28,8 +27,7 @@ static void loaded(void *context, struct loaded_clip *clip)
         l->studio->dirty = true;
         return;
     }
-    for (int64_t i = 0; i < clip->count; i++)
-        frame_drop(&clip->frames[i]);
+    loaded_clip_drop(clip);
 }
 
 void left_behind_tick(struct left_behind *l)
@@ -42,7 +40,7 @@ void left_behind_tick(struct left_behind *l)
     /* it may be in another library, or gone: then there is nothing to say */
     if (l->preview->job == 0 && catalog_get_clip(catalog, l->clip, &clip, &err)) {
         if (clip.status == JOB_DONE && !clip.trashed_ms)
-            clip_loader_start(l->studio, &clip, MAX_BYTES, l, loaded, &err);
+            clip_loader_start(l->studio, &clip, PREVIEW_BYTES, l, loaded, &err);
         clip_done(&clip);
     }
     l->clip = 0;

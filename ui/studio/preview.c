@@ -6,9 +6,8 @@
 
 #include "config/prompt_changes.h"
 
-/* SIDE: longer side of a kept frame; MOST_BYTES: of all kept frames, larger clips are kept smaller. */
+/* SIDE: longer side of a kept frame. */
 enum { SIDE = 960, ROUNDS_MS = 30000 };
-#define MOST_BYTES (48 * 1024 * 1024)
 
 /* How large frames of this job may be kept. */
 static int side_for(const struct preview *p, const struct link_job *job)
@@ -18,7 +17,7 @@ static int side_for(const struct preview *p, const struct link_job *job)
     int64_t width = job && job->width > 0 ? job->width : SIDE;
     int64_t height = job && job->height > 0 ? job->height : SIDE;
     int longer = (int)(width > height ? width : height), by = 1;
-    while (width / by * (height / by) * 3 * frames > MOST_BYTES || longer / by > most)
+    while (width / by * (height / by) * 3 * frames > PREVIEW_BYTES || longer / by > most)
         by++;
     return (longer + by - 1) / by;
 }

@@ -5,6 +5,9 @@
 #include "ui/studio/clip_loader.h"
 #include "ui/studio/studio_internal.h"
 
+/* Of all kept frames; larger clips are kept smaller. */
+enum { PREVIEW_BYTES = 48 * 1024 * 1024 };
+
 struct preview {
     int64_t job;          /* 0 = nothing yet */
     struct playback playback;

@@ -51,7 +51,7 @@ struct screen {
     int64_t (*due)(struct studio *s); /* when tick wants to be called, ms, -1 = not */
     void (*rest)(struct studio *s);   /* nothing happens: what is kept to be quick may go */
     /* NULL-terminated actions for the bottom line; "make:queue" is make, shown as queue */
-    void (*hint)(struct studio *s, const char **names);
+    const char *const *(*hint)(struct studio *s);
 };
 
 extern const struct screen *const screen_table[SCREEN_COUNT];

@@ -340,12 +340,11 @@ static void do_refresh(struct studio *s, const char *argument)
     refresh(s);
 }
 
-static void engine_hint(struct studio *s, const char **names)
+static const char *const *engine_hint(struct studio *s)
 {
     static const char *const list[] = {"up:older", "down:newer", "refresh", "doctor", "pause-queue:pause the queue", "help", "quit", NULL};
     (void)s;
-    for (int i = 0; list[i]; i++)
-        names[i] = list[i];
+    return list;
 }
 
 static const struct action engine_actions[] = {

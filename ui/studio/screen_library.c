@@ -163,14 +163,12 @@ static void library_rest(struct studio *s)
     posters_shrink(library_get(s)->posters);
 }
 
-static void library_hint(struct studio *s, const char **names)
+static const char *const *library_hint(struct studio *s)
 {
     static const char *const list[] = {"play", "search", "mark", "recall", "help", "compare",
                                        "export", "remix", "trash", "sort", "view", "tree", NULL};
     static const char *const text[] = {"search-done:to the clips", "leave", "help", NULL};
-    const char *const *from = library_get(s)->searching ? text : list;
-    for (int i = 0; from[i]; i++)
-        names[i] = from[i];
+    return library_get(s)->searching ? text : list;
 }
 
 static void library_edited(struct studio *s)

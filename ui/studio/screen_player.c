@@ -262,13 +262,12 @@ static void player_click(struct studio *s, const struct input_event *event)
         player_do_pause(s, NULL);
 }
 
-static void player_hint(struct studio *s, const char **names)
+static const char *const *player_hint(struct studio *s)
 {
     static const char *const list[] = {"pause", "step", "forward", "branch", "help",
                                        "chunk-forward:chunk", "continue", "vary", "flip", "export", "details", NULL};
     (void)s;
-    for (int i = 0; list[i]; i++)
-        names[i] = list[i];
+    return list;
 }
 
 static const struct action player_actions[] = {

@@ -285,16 +285,14 @@ static void queue_click(struct studio *s, const struct input_event *event)
         q->view.at = q->view.first + event->row - q->area.row;
 }
 
-static void queue_hint(struct studio *s, const char **names)
+static const char *const *queue_hint(struct studio *s)
 {
     static const char *const list[] = {"move-up:earlier", "move-down:later", "pause", "drop", "retry", "help",
                                        "edit", "duplicate", "pause-queue:pause all", NULL};
     static const char *const empty[] = {"pause-queue:pause all", "help", "quit", NULL};
     size_t count;
     link_jobs(s->link, &count);
-    const char *const *from = count ? list : empty;
-    for (int i = 0; from[i]; i++)
-        names[i] = from[i];
+    return count ? list : empty;
 }
 
 static const struct action queue_actions[] = {

@@ -112,8 +112,7 @@ static void loaded(void *context, struct loaded_clip *clip)
         s->dirty = true;
         return;
     }
-    for (int64_t i = 0; i < clip->count; i++)
-        frame_drop(&clip->frames[i]);
+    loaded_clip_drop(clip);
 }
 
 /* Reads the chosen clip when it is made and is not playing already. */
@@ -324,14 +323,12 @@ static void sheet_click(struct studio *s, const struct input_event *event)
         move_to(s, (int64_t)index);
 }
 
-static void sheet_hint(struct studio *s, const char **names)
+static const char *const *sheet_hint(struct studio *s)
 {
     static const char *const list[] = {"play", "recall", "remix", "branch", "help", "favourite",
                                        "drop", "cancel-rest:cancel the rest", "undo", "older-sheet:older", "leave", NULL};
     static const char *const empty[] = {"leave:back to the studio", "help", "quit", NULL};
-    const char *const *from = sheet_screen_of(s)->sheet.name[0] ? list : empty;
-    for (int i = 0; from[i]; i++)
-        names[i] = from[i];
+    return sheet_screen_of(s)->sheet.name[0] ? list : empty;
 }
 
 static const struct action sheet_table[] = {

@@ -597,7 +597,7 @@ static void screen_click(struct studio *s, const struct input_event *event)
     }
 }
 
-static void screen_hint(struct studio *s, const char **names)
+static const char *const *screen_hint(struct studio *s)
 {
     static const char *const text[] = {"make", "next-pane:settings", "help", "history-search:history",
                                        "seed-mode:seed", "newline:new line", "quit", NULL};
@@ -608,11 +608,9 @@ static void screen_hint(struct studio *s, const char **names)
                                           "next-pane:preview", "prompt", "sweep", "grid", "quit", NULL};
     static const char *const clip[] = {"enter:play", "preview-pause:pause", "prompt", "help", "sweep",
                                        "grid", "stop", "command", "quit", NULL};
-    const char *const *from = get(s)->pane == PANE_SETTINGS  ? setting
-                              : get(s)->pane == PANE_PREVIEW ? clip
-                              : making_running_job(s)        ? busy : text;
-    for (int i = 0; from[i]; i++)
-        names[i] = from[i];
+    return get(s)->pane == PANE_SETTINGS  ? setting
+           : get(s)->pane == PANE_PREVIEW ? clip
+           : making_running_job(s)        ? busy : text;
 }
 
 void studio_take_request(struct studio *s, const struct request *r, enum recall what)

@@ -134,10 +134,8 @@ void studio_draw_keys(struct studio *s, enum screen_number number, struct rect l
 
 static void draw_hints(struct studio *s, int row)
 {
-    const char *names[17] = {NULL};
-    studio_top(s)->hint(s, names);
     studio_draw_keys(s, studio_top(s)->number, (struct rect){row, 1, 1, canvas_cols(s->canvas) - 2},
-                     names);
+                     studio_top(s)->hint(s));
 }
 
 static void draw_bottom(struct studio *s)
