@@ -284,12 +284,14 @@ template <int N> struct hopper_product;
 #define HOPPER_D4(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
 
 #define HOPPER_D28(i) HOPPER_D16(i), HOPPER_D8(i + 16), HOPPER_D4(i + 24)
+#define HOPPER_D40(i) HOPPER_D32(i), HOPPER_D8(i + 32)
 
 #define HOPPER_P4 "%0,%1,%2,%3"
 #define HOPPER_P8 HOPPER_P4 ",%4,%5,%6,%7"
 #define HOPPER_P16 HOPPER_P8 ",%8,%9,%10,%11,%12,%13,%14,%15"
 #define HOPPER_P28 HOPPER_P16 ",%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27"
 #define HOPPER_P32 HOPPER_P16 ",%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31"
+#define HOPPER_P40 HOPPER_P32 ",%32,%33,%34,%35,%36,%37,%38,%39"
 #define HOPPER_P48 HOPPER_P32 ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47"
 #define HOPPER_P64 HOPPER_P48 ",%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
 #define HOPPER_P88                                                                                 \
@@ -332,6 +334,7 @@ HOPPER_PRODUCT(16, 8, 8, 9, 10, 11, 12, 13, 14);
 HOPPER_PRODUCT(32, 16, 16, 17, 18, 19, 20, 21, 22);
 HOPPER_PRODUCT(56, 28, 28, 29, 30, 31, 32, 33, 34);
 HOPPER_PRODUCT(64, 32, 32, 33, 34, 35, 36, 37, 38);
+HOPPER_PRODUCT(80, 40, 40, 41, 42, 43, 44, 45, 46);
 HOPPER_PRODUCT(96, 48, 48, 49, 50, 51, 52, 53, 54);
 HOPPER_PRODUCT(128, 64, 64, 65, 66, 67, 68, 69, 70);
 HOPPER_PRODUCT(176, 88, 88, 89, 90, 91, 92, 93, 94);

@@ -2,8 +2,9 @@
  * copy engine, stage 1 multiplies by warpgroups.
  *
  * z = Q K^T takes K's tile as it lies (rows along d), alpha = R K the same tile turned, y = R V; R
- * stays in the registers in which the softmax left it. A tile has 64 columns, those that do not
- * exist are zeros by the copy engine. */
+ * stays in the registers in which the softmax left it. COLUMNS, the most that a tile has, is 56 or
+ * 80; in shared memory it has a multiple of 16, those that do not exist are zeros by the copy
+ * engine. */
 #ifndef DANAUS_KERNELS_CUDA_MONARCH_SM90_CUH
 #define DANAUS_KERNELS_CUDA_MONARCH_SM90_CUH
 
@@ -18,6 +19,12 @@ enum {
     STAGES = 4       /* tiles under way */
 };
 
+/* Columns of a tile in shared memory. */
+__host__ __device__ constexpr int box_columns(int columns)
+{
+    return (columns + 15) / 16 * 16;
+}
+
 struct hopper_maps {
     CUtensorMap keys, values; /* [d, column, band of columns, row, head] */
 };
@@ -25,68 +32,81 @@ struct hopper_maps {
 #ifdef HOPPER_CODE
 /* Asks for the keys and values of row k of key tile f: keys' first and second half, values'. One
  * thread. */
+template <int COLUMNS = 56>
 __device__ inline void stage_1_load(const tensor_plan &plan, const hopper_maps &maps, int head,
                                     int f, int k, unsigned char *to, uint64_t *full)
 {
     int band = plan.plain ? 0 : f % plan.w_reduce;
     int row = plan.plain ? f * plan.rows + k : token_at(plan, f, k, 0) / plan.columns;
-    hopper_barrier_expect(full, 4 * HALF);
+    const int size = box_columns(COLUMNS) * 128;
+    hopper_barrier_expect(full, 4 * size);
     for (int half = 0; half < 2; half++) {
-        hopper_load_5d(to + half * HALF, &maps.keys, full, half * 64, 0, band, row, head);
-        hopper_load_5d(to + (2 + half) * HALF, &maps.values, full, half * 64, 0, band, row, head);
+        hopper_load_5d(to + half * size, &maps.keys, full, half * 64, 0, band, row, head);
+        hopper_load_5d(to + (2 + half) * size, &maps.values, full, half * 64, 0, band, row, head);
     }
 }
 
+/* z = Q K^T, the queries as stage_1_query leaves them; size: bytes of half a tile of keys. */
+template <int COLUMNS>
+__device__ inline void ask_logits(float (&z)[COLUMNS / 2], const uint32_t (&query)[8][4],
+                                  uint32_t keys, int size)
+{
+#pragma unroll
+    for (int s = 0; s < 8; s++)
+        hopper_product<COLUMNS>::registers(
+            z, query[s], hopper_operand(keys + s / 4 * size + s % 4 * 32, 1024, 0, HOPPER_128B),
+            s > 0);
+}
+
 /* sum = R times 64 numbers of each row of the tile */
-__device__ inline void ask_sum(float (&sum)[32], const uint32_t (&weights)[4][4], uint32_t half)
+template <int STEPS>
+__device__ inline void ask_sum(float (&sum)[32], const uint32_t (&weights)[STEPS][4], uint32_t half)
 {
     hopper_products_begin();
 #pragma unroll
-    for (int s = 0; s < 4; s++)
+    for (int s = 0; s < STEPS; s++)
         hopper_product<64>::registers<true>(
             sum, weights[s], hopper_operand(half + s * 2048, 1024, HALF, HOPPER_128B), s > 0);
     hopper_products_commit();
 }
 
-/* A warpgroup's 64 pairs against a tile of keys and values. beside() and later(): what can be
- * done while the first and the last products run. out.weighed(entropy, share) is called once, for
- * the lane's pairs g and g + 8, then out.store(what, line, sum, share) for numbers [64 line, + 64)
- * of alpha (what 0) and y (1), which share makes whole. */
-template <typename Out, typename Beside, typename Later>
-__device__ inline void stage_1_tile(const uint32_t (&query)[8][4], uint32_t keys, float scale,
-                                    int columns, const Out &out, Beside beside, Later later)
+/* A warpgroup's 64 pairs against a tile of keys and values; query: what ask_logits takes.
+ * beside() and later(): what can be done while the first and the last products run.
+ * out.weighed(entropy, share) is called once, for the lane's pairs g and g + 8, then
+ * out.store(what, line, sum, share) for numbers [64 line, + 64) of alpha (what 0) and y (1), which
+ * share makes whole. */
+template <int COLUMNS = 56, typename Query, typename Out, typename Beside, typename Later>
+__device__ inline void stage_1_tile(const Query &query, uint32_t keys, float scale, int columns,
+                                    const Out &out, Beside beside, Later later)
 {
-    float z[28], share[2], entropy[2];
+    const int size = box_columns(COLUMNS) * 128, TILES = COLUMNS / 8;
+    float z[COLUMNS / 2], share[2], entropy[2];
     hopper_products_begin();
-#pragma unroll
-    for (int s = 0; s < 8; s++)
-        hopper_product<56>::registers(
-            z, query[s], hopper_operand(keys + s / 4 * HALF + s % 4 * 32, 1024, 0, HOPPER_128B),
-            s > 0);
+    ask_logits<COLUMNS>(z, query, keys, size);
     hopper_products_commit();
     beside();
     hopper_products_wait<0>();
     hopper_products_touch(z);
-    uint32_t pairs[7][2], weights[4][4];
-    stage_1_softmax<7>(z, pairs, share, entropy, scale, columns);
+    uint32_t pairs[TILES][2], weights[box_columns(COLUMNS) / 16][4];
+    stage_1_softmax<TILES>(z, pairs, share, entropy, scale, columns);
 #pragma unroll
-    for (int s = 0; s < 8; s++) {
-        weights[s / 2][s % 2 * 2] = s < 7 ? pairs[s][0] : 0;
-        weights[s / 2][s % 2 * 2 + 1] = s < 7 ? pairs[s][1] : 0;
+    for (int s = 0; s < box_columns(COLUMNS) / 8; s++) {
+        weights[s / 2][s % 2 * 2] = s < TILES ? pairs[s][0] : 0;
+        weights[s / 2][s % 2 * 2 + 1] = s < TILES ? pairs[s][1] : 0;
     }
     out.weighed(entropy, share);
     float low[32], high[32];
     ask_sum(low, weights, keys);
-    ask_sum(high, weights, keys + HALF);
+    ask_sum(high, weights, keys + size);
     later();
     hopper_products_wait<1>();
     hopper_products_touch(low);
     out.store(0, 0, low, share);
-    ask_sum(low, weights, keys + 2 * HALF);
+    ask_sum(low, weights, keys + 2 * size);
     hopper_products_wait<1>();
     hopper_products_touch(high);
     out.store(0, 1, high, share);
-    ask_sum(high, weights, keys + 3 * HALF);
+    ask_sum(high, weights, keys + 3 * size);
     hopper_products_wait<1>();
     hopper_products_touch(low);
     out.store(1, 0, low, share);
@@ -106,23 +126,24 @@ __device__ inline void bulk_copy(void *to, const void *from, int bytes, uint64_t
 #endif
 
 inline bool map_of(const struct exec *ex, CUtensorMap *map, const monarch_problem &p, void *data,
-                   int64_t stride, int64_t head_stride, struct dn_error *err)
+                   int64_t stride, int64_t head_stride, int columns, struct dn_error *err)
 {
     hopper_tensor t = {data,
                        5,
                        {p.d, p.b2, p.w_reduce, p.n * p.b2 / p.cols, p.heads},
                        {1, stride, p.b2 * stride, p.cols * stride, head_stride},
-                       {64, 64, 1, 1, 1},
+                       {64, box_columns(columns), 1, 1, 1},
                        CU_TENSOR_MAP_SWIZZLE_128B,
                        {}};
     return hopper_tensor_map(ex, map, OP, &t, err);
 }
 
-inline bool maps_of(const struct exec *ex, hopper_maps *maps, const monarch_problem &p,
-                    struct dn_error *err)
+template <int COLUMNS = 56>
+bool maps_of(const struct exec *ex, hopper_maps *maps, const monarch_problem &p,
+             struct dn_error *err)
 {
-    return map_of(ex, &maps->keys, p, p.k.data, p.k_stride, p.k_head_stride, err) &&
-           map_of(ex, &maps->values, p, p.v.data, p.v_stride, p.v_head_stride, err);
+    return map_of(ex, &maps->keys, p, p.k.data, p.k_stride, p.k_head_stride, COLUMNS, err) &&
+           map_of(ex, &maps->values, p, p.v.data, p.v_stride, p.v_head_stride, COLUMNS, err);
 }
 } // namespace
 
