@@ -2,6 +2,7 @@
 #include "base/paths.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,14 @@ char *dn_path_dir(const char *path)
     if (!slash)
         return dn_strdup(".");
     return slash == path ? dn_strdup("/") : dn_strndup(path, (size_t)(slash - path));
+}
+
+char *dn_path_number(const char *path, int64_t number)
+{
+    const char *slash = strrchr(path, '/');
+    const char *dot = strrchr(slash ? slash : path, '.');
+    int stem = dot ? (int)(dot - path) : (int)strlen(path);
+    return dn_asprintf("%.*s-%04" PRId64 "%s", stem, path, number, dot ? dot : "");
 }
 
 char *dn_path_expand(const char *path)

@@ -3,6 +3,7 @@
 #define DANAUS_BASE_PATHS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -19,6 +20,9 @@ char *dn_path_join(const char *first, const char *second);
 
 /* The directory part of path, "." when it has none. */
 char *dn_path_dir(const char *path);
+
+/* "out/night-0003.mp4" of "out/night.mp4" and 3: one of several files under one name. */
+char *dn_path_number(const char *path, int64_t number);
 
 /* path with a leading "~/" (or a bare "~") replaced by the home directory. */
 char *dn_path_expand(const char *path);

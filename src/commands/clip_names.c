@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
+#include "base/paths.h"
 #include "base/strbuf.h"
 
 #define SLUG_MAX 40
@@ -58,8 +59,5 @@ char *clip_output_name(const char *pattern, int64_t index, int64_t clips, uint64
         free(slug);
         return out;
     }
-    const char *slash = strrchr(pattern, '/');
-    const char *dot = strrchr(slash ? slash : pattern, '.');
-    int stem = dot ? (int)(dot - pattern) : (int)strlen(pattern);
-    return dn_asprintf("%.*s-%04" PRId64 "%s", stem, pattern, index + 1, dot ? dot : "");
+    return dn_path_number(pattern, index + 1);
 }

@@ -28,6 +28,8 @@ TEST(join_and_split)
     is(dn_path_join("a/", "b"), "a/b");
     is(dn_path_join("", "b"), "b");
     is(dn_path_join("a", "/b"), "/b");
+    is(dn_path_number("a.b/night.mp4", 3), "a.b/night-0003.mp4");
+    is(dn_path_number("a.b/night", 12345), "a.b/night-12345");
     is(dn_path_dir("a/b/c"), "a/b");
     is(dn_path_dir("/c"), "/");
     is(dn_path_dir("c"), ".");

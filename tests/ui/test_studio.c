@@ -316,6 +316,38 @@ TEST(exports)
     quit(v);
 }
 
+/* A file each of several clips: all beside the name that was typed, with numbers; in a folder each
+ * has its own name. */
+TEST(exports_of_several)
+{
+    struct vt_session *v = vt_studio(24, 80, prompt);
+    char path[128], keys[256];
+    CHECK(vt_wait(v, "Prompt", 2000));
+    vt_type(v, F("Q") "g  ");
+    CHECK(vt_wait(v, "2 marked", 2000));
+    vt_type(v, "o");
+    CHECK(vt_wait(v, "Export 2 clips", 2000) && vt_find(v, "a file each, named for its clip") >= 0);
+    snprintf(keys, sizeof keys, "\033[B\001\013%s/night.mp4", vt_home);
+    vt_type(v, keys);
+    CHECK(vt_wait(v, "a file each: night-0001.mp4 and so on", 2000));
+    vt_type(v, "\r");
+    CHECK(vt_wait(v, "and 1 more", 20000));
+    for (int i = 1; i <= 2; i++) {
+        snprintf(path, sizeof path, "%s/night-%04d.mp4", vt_home, i);
+        CHECK_MSG(access(path, R_OK) == 0, "%s", path);
+    }
+    vt_type(v, "o");
+    CHECK(vt_wait(v, "Export 2 clips", 2000));
+    snprintf(path, sizeof path, "%s/each", vt_home);
+    CHECK(mkdir(path, 0700) == 0);
+    snprintf(keys, sizeof keys, "\033[B\001\013%s/\r", path);
+    vt_type(v, keys);
+    CHECK(vt_wait(v, "/each/danaus-", 20000));
+    snprintf(keys, sizeof keys, "test $(ls '%s'/danaus-*.mp4 | wc -l) = 2", path);
+    CHECK(system(keys) == 0);
+    quit(v);
+}
+
 /* The engine is killed while the studio is open: it says so, starts another, and goes on. */
 TEST(another_engine)
 {
@@ -602,7 +634,7 @@ static void end(void)
 }
 
 TESTS(T(begin), T(first_screen_comes_at_once), T(a_clip_from_start_to_end), T(branch_continue_and_tree),
-      T(a_picture_moves), T(compare_at_once), T(saves_a_frame), T(sorted_and_kept), T(collections_and_tags), T(exports), T(another_engine), T(suspended_and_continued),
+      T(a_picture_moves), T(compare_at_once), T(saves_a_frame), T(sorted_and_kept), T(collections_and_tags), T(exports), T(exports_of_several), T(another_engine), T(suspended_and_continued),
       T(the_users_editor), T(what_was_typed_is_kept),
       T(signals_give_the_terminal_back), T(hostile_text_stays_text), T(resizes), T(keys_of_the_users),
       T(late_answers_are_no_keys), T(without_utf8_and_without_colours), T(odd_names_of_terminals),

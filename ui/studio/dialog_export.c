@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/paths.h"
 #include "config/recipe.h"
 #include "store/catalog.h"
 #include "store/clip_files.h"
@@ -58,6 +59,7 @@ struct export_dialog {
     int64_t width, height; /* of the first, px */
     enum row at;
     struct editor file;
+    char *proposed; /* for the first, without its ending */
     struct export_work *work; /* under way, else NULL */
     int64_t show_at_ms;
 };
@@ -83,6 +85,7 @@ static void export_close(struct studio *s)
     if (d->work)
         d->work->cancel = true; /* the thread ends with the process, a half file goes with it */
     editor_done(&d->file);
+    free(d->proposed);
     free(d);
 }
 
@@ -113,7 +116,9 @@ static void name_file(struct studio *s)
     struct dn_error err;
     if (!catalog || !catalog_get_clip(catalog, d->clips[0], &clip, &err))
         return;
-    char *name = default_name(&clip, formats[d->format].extension);
+    free(d->proposed);
+    d->proposed = default_name(&clip, "");
+    char *name = dn_asprintf("%s%s", d->proposed, formats[d->format].extension);
     editor_set(&d->file, name);
     d->frames = clip.frames;
     d->width = clip.width;
@@ -159,10 +164,36 @@ static int scaled(const struct export_dialog *d, int64_t side)
     return (int)(px < 2 ? 2 : px > EXPORT_SIDE_MAX ? EXPORT_SIDE_MAX : px);
 }
 
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* A folder was typed, or what was proposed stands there: each clip has a name of its own. */
+static bool has_own_names(const struct export_dialog *d)
+{
+    const char *name = last_part(editor_text(&d->file));
+    size_t n = d->proposed ? strlen(d->proposed) : 0;
+    return !name[0] || (n && strncmp(name, d->proposed, n) == 0 &&
+                        strcmp(name + n, formats[d->format].extension) == 0);
+}
+
+static void how_text(const struct export_dialog *d, char *out, size_t size)
+{
+    static const char *const hows[HOWS] = {"a file each, named for its clip", "joined into one",
+                                           "side by side", "a grid that plays them all"};
+    if (d->count == 1 || d->how != EXPORT_EACH || has_own_names(d)) {
+        snprintf(out, size, "%s", d->count > 1 ? hows[d->how] : "-");
+        return;
+    }
+    char *first = dn_path_number(editor_text(&d->file), 1);
+    snprintf(out, size, "a file each: %s and so on", last_part(first));
+    free(first);
+}
+
 static void value_text(const struct export_dialog *d, enum row row, char *out, size_t size)
 {
-    static const char *const hows[] = {"a file each", "joined into one", "side by side",
-                                       "a grid that plays them all"};
     switch (row) {
     case ROW_FORMAT:
         snprintf(out, size, "%s", formats[d->format].name);
@@ -192,7 +223,7 @@ static void value_text(const struct export_dialog *d, enum row row, char *out, s
             snprintf(out, size, "%lld", (long long)d->last + 1);
         break;
     case ROW_HOW:
-        snprintf(out, size, "%s", d->count > 1 ? hows[d->how] : "-");
+        how_text(d, out, size);
         break;
     default:
         snprintf(out, size, "%s", d->recipe ? "yes" : "no: nothing of them is in the file");
@@ -273,7 +304,20 @@ static void export_done(void *data, bool dropped)
     export_work_free(w);
 }
 
-/* The name that was typed for the first; the others have their own. */
+/* Where clip number i goes: to the name that was typed, which gets numbers when it is for several
+ * files, or to its own name in the folder that was. The caller frees. */
+static char *output_of(const struct export_dialog *d, int i, const struct clip *clip)
+{
+    const char *typed = editor_text(&d->file);
+    if (!has_own_names(d))
+        return d->count > 1 && d->how == EXPORT_EACH ? dn_path_number(typed, i + 1)
+                                                     : dn_strdup(typed);
+    char *name = default_name(clip, formats[d->format].extension);
+    char *path = dn_asprintf("%.*s%s", (int)(last_part(typed) - typed), typed, name);
+    free(name);
+    return path;
+}
+
 static bool fill_clip(struct studio *s, int i, struct export_clip *out, struct dn_error *err)
 {
     struct export_dialog *d = get(s);
@@ -288,8 +332,7 @@ static bool fill_clip(struct studio *s, int i, struct export_clip *out, struct d
                                      (long long)clip.id, job_state_name(clip.status)));
     out->recipe = d->recipe ? recipe_of(clip.model, clip.model_sha256, clip.request_json) : NULL;
     out->title = d->recipe ? dn_strdup(clip.prompt) : NULL;
-    out->output = i == 0 ? dn_strdup(editor_text(&d->file))
-                         : default_name(&clip, formats[d->format].extension);
+    out->output = output_of(d, i, &clip);
     clip_done(&clip);
     return ok;
 }
