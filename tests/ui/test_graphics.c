@@ -39,7 +39,7 @@ TEST(sixel_shows_the_picture)
 {
     struct dn_error err;
     for (int height = 12; height <= 92; height += 4) {
-        int scale = height <= 88 ? 6 : 5; /* 28 rows of 19 pixels */
+        int scale = height <= 64 ? 8 : height <= 76 ? 7 : height <= 88 ? 6 : 5; /* 28 rows of 19 px */
         uint8_t *rgb = quarters(20, height);
         struct graphics *g = graphics_open(&graphics_sixel_entry, &screen, 20, height, rgb, 1);
         CHECK(g && g->scale == scale && g->cols == (20 * scale + 8) / 9 &&

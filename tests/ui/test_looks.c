@@ -166,6 +166,45 @@ TEST(nothing_is_cut_that_has_room)
     quit(v);
 }
 
+/* The top bar has the same names in the same columns on each screen, and what was said on one screen
+ * does not stand where another has its hints. */
+TEST(screens_are_alike)
+{
+    static const char *const keys[] = {"\033OP", "\033OQ", "\033OR", "\033OS", "\033[15~", "\033[17~"};
+    static const char *const words[] = {"Type what", "0 clips", "Nothing is finished",
+                                        "Nothing waits", "worker 0", "A sheet"};
+    struct vt_session *v = start(&grounds[0]);
+    char first[VT_ROW_SIZE], row[VT_ROW_SIZE];
+    CHECK(vt_wait(v, "engine ready", 20000));
+    vt_row(v, 0, first);
+    CHECK_MSG(strstr(first, "1 Studio") && strstr(first, "6 Sheet"), "%s", first);
+    for (int i = 0; i < 6; i++) {
+        show(v, keys[i], words[i]);
+        vt_row(v, 0, row);
+        CHECK_MSG(strcmp(row, first) == 0, "%s: %s", words[i], row);
+    }
+    show(v, "O", "there is no sheet yet");
+    show(v, "4", "Nothing waits");
+    vt_row(v, v->rows - 1, row);
+    CHECK_MSG(strstr(row, "? help"), "%s", row);
+    quit(v);
+}
+
+/* A wide window has the parts of the help side by side, each whole where that fits. */
+TEST(help_in_two_columns)
+{
+    struct vt_session *v = start(&grounds[0]);
+    char row[VT_ROW_SIZE];
+    CHECK(vt_wait(v, "engine ready", 20000));
+    vt_resize(v, 60, 200);
+    show(v, "\033[24~", "type to narrow");
+    vt_row(v, vt_find(v, "While text is typed"), row);
+    CHECK_MSG(strncmp(row + strspn(row, "\u2502 "), "Studio ", 7) == 0, "%s", row);
+    CHECK(vt_find(v, "leave; the engine goes on") > 0); /* the last of all */
+    vt_type(v, "\r");
+    quit(v);
+}
+
 /* What lies below a dialog recedes, and beside it there are no ends of lines. */
 TEST(dialogs_stand_out)
 {
@@ -211,5 +250,6 @@ TEST(too_small_is_told_in_the_middle)
     quit(v);
 }
 
-TESTS(T(vt_make_home), T(words_are_readable), T(nothing_is_cut_that_has_room), T(dialogs_stand_out),
-      T(too_small_is_told_in_the_middle), T(vt_end_home))
+TESTS(T(vt_make_home), T(words_are_readable), T(nothing_is_cut_that_has_room), T(screens_are_alike),
+      T(help_in_two_columns), T(dialogs_stand_out), T(too_small_is_told_in_the_middle),
+      T(vt_end_home))

@@ -76,9 +76,12 @@ TEST(labels_say_what_differs)
     struct player_side s[4];
     static const char *const plain[] = {"{}", "{}", "{}"};
     label(s, 2, (const char *[]){"a red fox in snow", "a grey fox in snow"}, (uint64_t[]){1, 1}, plain);
-    CHECK_STR(s[0].label, "..red..");
-    CHECK_STR(s[1].label, "..grey..");
+    CHECK_STR(s[0].label, "a red..");
+    CHECK_STR(s[1].label, "a grey..");
     label(s, 2, (const char *[]){"a fox", "a fox in snow"}, (uint64_t[]){1, 2}, plain);
+    CHECK_STR(s[0].label, "seed 1  a fox");
+    CHECK_STR(s[1].label, "seed 2  a fox in snow");
+    label(s, 2, (const char *[]){"a small fox", "a small fox in snow"}, (uint64_t[]){1, 2}, plain);
     CHECK_STR(s[0].label, "seed 1  ..");
     CHECK_STR(s[1].label, "seed 2  ..in snow");
     label(s, 3, (const char *[]){"x", "x", "x"}, (uint64_t[]){1, 1, 1},

@@ -39,7 +39,7 @@ static int picture_lines(const struct graphics *g)
     return (screen_height(g) + g->scale - 1) / g->scale;
 }
 
-/* The largest whole factor, at most 6, that fits, else the smallest whole divisor. One row stays
+/* The largest whole factor, at most 8, that fits, else the smallest whole divisor. One row stays
  * free below: a picture that reaches the last row scrolls the screen. */
 static bool sixel_open(struct graphics *g, const uint8_t *samples, int64_t count)
 {
@@ -54,7 +54,7 @@ static bool sixel_open(struct graphics *g, const uint8_t *samples, int64_t count
     if (room_x <= 0 || room_y <= 0)
         return false;
     g->divide = 1;
-    g->scale = 6;
+    g->scale = 8;
     while (screen_width(g) > room_x || screen_height(g) > room_y) {
         g->divide += g->scale == 1;
         g->scale -= g->scale > 1;

@@ -39,7 +39,7 @@ int clip_draw_stars(struct studio *s, int row, int col, int rating, bool selecte
 
 size_t clip_line_length(const struct canvas *c, const char *text, int cols)
 {
-    size_t fits = 0, space = 0;
+    size_t fits = 0, space = 0, joint = 0;
     while (text[fits]) { /* a character more, as long as it fits */
         size_t next = fits + 1;
         while ((text[next] & 0xC0) == 0x80)
@@ -48,9 +48,13 @@ size_t clip_line_length(const struct canvas *c, const char *text, int cols)
             break;
         if (text[fits] == ' ')
             space = fits;
+        if (text[fits] == '/' || text[fits] == '-')
+            joint = next;
         fits = next;
     }
-    return text[fits] && text[fits] != ' ' && space > 0 ? space : fits;
+    if (!text[fits] || text[fits] == ' ')
+        return fits;
+    return space > 0 ? space : joint > 0 ? joint : fits;
 }
 
 int clip_draw_wrapped(struct studio *s, struct rect r, enum role role, const char *text)
@@ -93,16 +97,23 @@ char *clip_changes_text(const struct clip *clip)
     return strbuf_take(&text);
 }
 
-enum { FACT_ROWS = 3 }; /* of one fact */
+enum { FACT_ROWS = 3 }; /* of one fact behind which others come */
 
-static void fact(struct studio *s, struct rect r, int *row, const char *label, const char *value)
+static void last_fact(struct studio *s, struct rect r, int *row, const char *label,
+                      const char *value)
 {
     if (*row >= r.rows || !value || !value[0])
         return;
-    int most = r.rows - *row < FACT_ROWS ? r.rows - *row : FACT_ROWS;
     canvas_text(s->canvas, r.row + *row, r.col, 10, ROLE_DIM, label);
-    *row += clip_draw_wrapped(s, (struct rect){r.row + *row, r.col + 10, most, r.cols - 10},
+    *row += clip_draw_wrapped(s, (struct rect){r.row + *row, r.col + 10, r.rows - *row, r.cols - 10},
                               ROLE_TEXT, value);
+}
+
+static void fact(struct studio *s, struct rect r, int *row, const char *label, const char *value)
+{
+    int end = *row + FACT_ROWS;
+    r.rows = r.rows < end ? r.rows : end;
+    last_fact(s, r, row, label, value);
 }
 
 static void time_fact(struct studio *s, struct rect r, int *row, const struct clip *clip)
@@ -183,5 +194,5 @@ void clip_draw_facts(struct studio *s, struct rect r, const struct clip *clip, c
     origin_fact(s, r, &row, clip);
     time_fact(s, r, &row, clip);
     fact(s, r, &row, "negative", clip->negative);
-    fact(s, r, &row, "folder", clip->folder);
+    last_fact(s, r, &row, "folder", clip->folder);
 }

@@ -149,6 +149,36 @@ static void draw_table(struct studio *s, struct rect r, const char *title,
     *row += titled;
 }
 
+enum { PARTS = 3 };
+struct part {
+    const char *title;
+    const struct action *table;
+};
+
+/* The part that begins the second column, so that both are about as long; 0: they are one list. */
+static int second_column(struct studio *s, struct rect r, const struct part *parts)
+{
+    enum { BELOW = 1 << 20 }; /* where nothing is in sight */
+    int rows[PARTS], total = 0, best = 0, before = 0, most = r.rows + 1; /* a blank one ends each */
+    for (int i = 0; i < PARTS; i++) {
+        int row = BELOW;
+        draw_table(s, r, parts[i].title, parts[i].table, &row);
+        rows[i] = row - BELOW;
+        total += rows[i];
+    }
+    for (int i = 1; help_columns(r) == 2 && total > most && i < PARTS; i++) {
+        before += rows[i - 1];
+        int longer = before > total - before ? before : total - before;
+        if (longer <= most) {
+            most = longer;
+            best = i;
+        }
+    }
+    if (best)
+        get(s)->first = 0;
+    return best;
+}
+
 static void help_draw(struct studio *s, struct rect area)
 {
     struct help *h = get(s);
@@ -159,13 +189,19 @@ static void help_draw(struct studio *s, struct rect area)
     editor_draw(&h->filter, s->canvas, (struct rect){r.row, r.col + 2 + used, 1, r.cols - used - 4},
                 true, "type to narrow the list; Up and Down scroll; Esc closes");
     struct rect list = {r.row + 2, r.col + 1, r.rows - 2, r.cols - 2};
-    int row = -h->first;
-    draw_table(s, list, h->about->title, h->about->actions, &row);
-    if (h->about_text)
-        draw_table(s, list, "While text is typed", editor_actions, &row);
-    draw_table(s, list, "Everywhere", global_actions, &row);
-    if (!h->about_text)
-        draw_table(s, list, "While text is typed", editor_actions, &row);
+    struct part parts[PARTS] = {{h->about->title, h->about->actions},
+                                {"Everywhere", global_actions},
+                                {"While text is typed", editor_actions}};
+    if (h->about_text) { /* that comes first, then */
+        struct part everywhere = parts[1];
+        parts[1] = parts[2];
+        parts[2] = everywhere;
+    }
+    int second = second_column(s, list, parts), row = -h->first;
+    for (int i = 0; i < PARTS; i++) {
+        row = second && i == second ? list.rows : row;
+        draw_table(s, list, parts[i].title, parts[i].table, &row);
+    }
     int total = row + h->first - 1;
     h->shown = list.rows * help_columns(list);
     if (h->first > 0 && h->first > total - h->shown)

@@ -93,7 +93,7 @@ static void draw_row(struct studio *s, const struct library *l, int index, int r
     }
     if (r.cols >= 66) {
         clip_length_text(clip, length, sizeof length);
-        canvas_text(c, row, col, 7, dim, length);
+        canvas_printf(c, row, col, 7, dim, "%7s", length);
         col += 8;
     }
     if (clip->status != JOB_DONE)

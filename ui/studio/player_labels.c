@@ -93,9 +93,11 @@ static bool strip(struct span *spans, int count, bool last)
     }
 }
 
-/* Adds to each text the words that its clip does not share, ".." where shared ones are. */
+/* Adds to each text the words that its clip does not share, ".." where LEAST bytes or more of shared
+ * ones are. */
 static void add_words(const struct player_side *sides, int count, struct strbuf *texts)
 {
+    enum { LEAST = 8 };
     struct span spans[SIDES_MOST];
     bool same = true;
     for (int i = 0; i < count; i++) {
@@ -106,6 +108,13 @@ static void add_words(const struct player_side *sides, int count, struct strbuf 
     if (same)
         return;
     bool before = strip(spans, count, false), after = strip(spans, count, true);
+    const char *first = sides[0].clip.prompt;
+    before = before && spans[0].start - first >= LEAST;
+    after = after && first + strlen(first) - spans[0].end >= LEAST;
+    for (int i = 0; i < count; i++) {
+        spans[i].start = before ? spans[i].start : sides[i].clip.prompt;
+        spans[i].end = after ? spans[i].end : sides[i].clip.prompt + strlen(sides[i].clip.prompt);
+    }
     for (int i = 0; i < count; i++) {
         size_t length;
         const char *start = word_at(spans[i].start, &length);

@@ -145,7 +145,8 @@ void sheet_do_export_all(struct studio *s, const char *argument)
     if (count)
         export_open(s, ids, count);
     else
-        studio_tell(s, ROLE_DIM, "no clip of the sheet is made yet");
+        studio_tell(s, ROLE_DIM, sheet->name[0] ? "no clip of the sheet is made yet"
+                                                : "there is no sheet yet");
 }
 
 /* --- hearts and stars --- */

@@ -79,6 +79,9 @@ void studio_show(struct studio *s, enum screen_number number)
     const struct screen *before = s->depth ? s->stack[0] : NULL, *screen = screen_table[number];
     if (before == screen)
         return;
+    /* what was said on the other screen, but not just now, would hide this one's hints */
+    if (s->notice_role != ROLE_BAD && s->notice_until_ms < s->now_ms + NOTICE_MS)
+        s->notice[0] = '\0';
     if (before && before->leave)
         before->leave(s);
     ensure_open(s, screen);

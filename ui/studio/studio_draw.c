@@ -13,15 +13,19 @@ bool studio_area(const struct studio *s, struct rect *area)
 
 /* --- top --- */
 
+/* Columns from which on there is room for our name and long words, and for blanks between names. */
+enum { WIDE_BAR = 100, NARROW_BAR = 76 };
+
 /* What the engine does, in a few words; returns how that feels. */
 static enum role engine_words(const struct studio *s, char *out, size_t size)
 {
     const struct link_job *jobs;
     size_t count;
     int running = 0, waiting = 0;
+    bool wide = canvas_cols(s->canvas) >= WIDE_BAR;
     char wait[32];
     if (link_state(s->link) == LINK_STARTING) {
-        snprintf(out, size, "starting the engine");
+        snprintf(out, size, wide ? "starting the engine" : "engine starts");
         return ROLE_BAR_WARN;
     }
     if (link_state(s->link) == LINK_LOST) {
@@ -35,7 +39,7 @@ static enum role engine_words(const struct studio *s, char *out, size_t size)
     }
     snprintf(wait, sizeof wait, "%d wait%s", waiting, waiting == 1 ? "s" : "");
     if (link_queue_paused(s->link)) {
-        snprintf(out, size, "queue paused, %s", wait);
+        snprintf(out, size, wide ? "queue paused, %s" : "paused, %s", wait);
         return ROLE_BAR_WARN;
     }
     if (running && waiting)
@@ -47,17 +51,15 @@ static enum role engine_words(const struct studio *s, char *out, size_t size)
     return running ? ROLE_BAR_SIGN : ROLE_BAR_GOOD;
 }
 
-/* The sheet's name is shown where there is room for it and the engine's words, and while it is on. */
-bool studio_bar_name(const struct studio *s, int number, int *col, int *cols)
+/* The same columns whatever is on and whatever the engine says. */
+void studio_bar_name(const struct studio *s, int number, int *col, int *cols)
 {
-    int width = canvas_cols(s->canvas);
-    bool narrow = width < 76, sheet = studio_main(s)->number == SCREEN_SHEET;
-    *col = narrow || (sheet && width < 100) ? 1 : 9;
+    int width = canvas_cols(s->canvas), gap = width < NARROW_BAR ? 1 : 2;
+    *col = width < WIDE_BAR ? 1 : 9;
     for (int i = 0; i <= number; i++) {
-        *col += i ? *cols + (narrow ? 1 : 2) : 0;
+        *col += i ? *cols + gap : 0;
         *cols = (int)strlen(screen_table[i]->title) + 2;
     }
-    return number != SCREEN_SHEET || sheet || width >= 100;
 }
 
 static void draw_top(struct studio *s)
@@ -68,8 +70,7 @@ static void draw_top(struct studio *s)
     canvas_fill(c, (struct rect){0, 0, 1, cols}, ROLE_BAR);
     for (int i = 0; i < SCREEN_FULL_COUNT; i++) {
         bool on = studio_main(s) == screen_table[i];
-        if (!studio_bar_name(s, i, &col, &width))
-            continue;
+        studio_bar_name(s, i, &col, &width);
         if (i == 0 && col > 8)
             canvas_text(c, 0, 1, 8, ROLE_BAR, "danaus");
         canvas_printf(c, 0, col, width, on ? ROLE_BAR_ON : ROLE_BAR, "%d %s", i + 1,

@@ -96,8 +96,8 @@ char *studio_edit_outside(struct studio *s, const char *text, struct dn_error *e
 /* studio_draw.c, studio_keys.c: for the loop. */
 void studio_draw_screens(struct studio *s);
 void keys_take(struct studio *s, const struct input_event *event);
-/* Where the name of a full screen stands in the top bar. False: there is no room for it. */
-bool studio_bar_name(const struct studio *s, int number, int *col, int *cols);
+/* Where the name of a full screen stands in the top bar. */
+void studio_bar_name(const struct studio *s, int number, int *col, int *cols);
 /* Inside this area full screens are drawn; false: the window is too small. */
 bool studio_area(const struct studio *s, struct rect *area);
 

@@ -69,11 +69,13 @@ static bool click_top(struct studio *s, const struct input_event *event)
     int col, cols;
     if (event->row != 0 || !event->pressed || event->moved || event->button != BUTTON_LEFT)
         return false;
-    for (int i = 0; i < SCREEN_FULL_COUNT; i++)
-        if (studio_bar_name(s, i, &col, &cols) && event->col >= col && event->col < col + cols) {
+    for (int i = 0; i < SCREEN_FULL_COUNT; i++) {
+        studio_bar_name(s, i, &col, &cols);
+        if (event->col >= col && event->col < col + cols) {
             studio_show(s, (enum screen_number)i);
             break;
         }
+    }
     return true;
 }
 
