@@ -36,8 +36,12 @@ __device__ inline int64_t monarch_token(const monarch_problem &p, int64_t tile, 
     return (frame * p.rows + r) * p.cols + column_band * p.b2 + col;
 }
 
+/* Columns of a tile, at most, for which the forms below are made: a frame of 832x480 has 52, one of
+ * 1280x720 80. */
+enum { MONARCH_NARROW = 56, MONARCH_WIDE = 80 };
+
 /* Can monarch_tensor do it: bf16 everywhere, one iteration, rows that 16-byte copies reach, tiles
- * of at most 64 columns? */
+ * of at most MONARCH_WIDE columns? */
 bool monarch_tensor_can(const struct exec *ex, const monarch_problem &p);
 bool monarch_tensor(struct exec *ex, const monarch_problem &p, struct dn_error *err);
 
@@ -45,7 +49,7 @@ bool monarch_tensor(struct exec *ex, const monarch_problem &p, struct dn_error *
 bool monarch_sm90_can(const struct exec *ex, const monarch_problem &p);
 bool monarch_sm90(struct exec *ex, const monarch_problem &p, struct dn_error *err);
 
-/* Both stages in one launch; true where that is faster, too. */
+/* Both stages in one launch, for narrow tiles; true where that is faster, too. */
 bool monarch_ring_sm90_can(const struct exec *ex, const monarch_problem &p);
 bool monarch_ring_sm90(struct exec *ex, const monarch_problem &p, struct dn_error *err);
 

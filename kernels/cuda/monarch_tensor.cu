@@ -111,7 +111,8 @@ __device__ inline void stage_1_tile(const uint32_t (&query)[D / 16][4], const un
 /* Block: unit, group of key tiles, row k; units follow one another, so that what reads the same
  * keys runs at the same time. */
 template <int D, int COLUMNS>
-__global__ void __launch_bounds__(BLOCK, 3) monarch_tensor_1_kernel(const tensor_plan plan)
+__global__ void __launch_bounds__(BLOCK, COLUMNS > 64 ? 2 : 3)
+    monarch_tensor_1_kernel(const tensor_plan plan)
 {
     const monarch_problem &p = plan.p;
     const int size = 2 * tile_bytes<D, COLUMNS>(), rest = COLUMNS - p.b2;
@@ -183,16 +184,18 @@ bool monarch_tensor_can(const struct exec *ex, const monarch_problem &p)
     uintptr_t addresses =
         (uintptr_t)p.q.data | (uintptr_t)p.k.data | (uintptr_t)p.v.data | (uintptr_t)p.out.data;
     return ex->dtype == DTYPE_BF16 && p.q.bf16 && p.k.bf16 && p.v.bf16 && p.out.bf16 &&
-           p.num_iters == 1 && p.scale > 0 && p.b2 <= 64 &&
+           p.num_iters == 1 && p.scale > 0 && p.b2 <= MONARCH_WIDE &&
            (p.d == 32 || p.d == 64 || p.d == 128) && strides % 8 == 0 && addresses % 16 == 0;
 }
 
 bool monarch_tensor(struct exec *ex, const monarch_problem &p, struct dn_error *err)
 {
     if (p.d == 32)
-        return run<32, 64, 2>(ex, p, err);
+        return p.b2 > 64 ? run<32, 80, 2>(ex, p, err) : run<32, 64, 2>(ex, p, err);
     if (p.d == 64)
-        return run<64, 64, 2>(ex, p, err);
+        return p.b2 > 64 ? run<64, 80, 2>(ex, p, err) : run<64, 64, 2>(ex, p, err);
+    if (p.b2 > 64)
+        return p.b1 <= 16 ? run<128, 80, 4>(ex, p, err) : run<128, 80, 2>(ex, p, err);
     if (p.b2 > 56)
         return run<128, 64, 2>(ex, p, err);
     return p.b1 <= 16 ? run<128, 56, 4>(ex, p, err) : run<128, 56, 2>(ex, p, err);
