@@ -69,6 +69,15 @@ static inline const char *vt_line_take(struct vt_line *l, size_t *size)
     return l->under_way.data + l->start - *size;
 }
 
+/* All that is still under way: the program has ended, the line goes on. */
+static inline const char *vt_line_rest(struct vt_line *l, size_t *size)
+{
+    size_t start = l->start;
+    *size = l->under_way.length - start;
+    l->start = l->under_way.length;
+    return l->under_way.data + start;
+}
+
 /* To the program. */
 static inline void vt_line_send(struct vt_line *l, const char *text, size_t size)
 {

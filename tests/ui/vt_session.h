@@ -144,6 +144,11 @@ static inline void vt_serve(struct vt_session *v, int ms)
         }
         if (v->pid && waitpid(v->pid, &v->status, WNOHANG) == v->pid) {
             v->ended = true;
+            if (v->line) {
+                size_t size;
+                const char *rest = vt_line_rest(v->line, &size);
+                vt_take(v, rest, size);
+            }
             while (poll(&p, 1, 0) > 0 && (p.revents & POLLIN) &&
                    (n = read(v->master, bytes, sizeof bytes)) > 0)
                 vt_take(v, bytes, (size_t)n);
