@@ -63,6 +63,7 @@ static bool change(struct request *r, const struct clip *parent, const struct cl
 static const struct derivation branch = {
     .name = "branch",
     .with_chunk = true,
+    .keeps = true,
     .new_seeds = true,
     .groups = 1u << GROUP_WHAT | 1u << GROUP_OUTPUT,
     .without = "size",

@@ -36,6 +36,7 @@ static bool change(struct request *r, const struct clip *parent, const struct cl
 static const struct derivation extend = {
     .name = "extend",
     .with_chunk = false,
+    .keeps = true,
     .new_seeds = false,
     .groups = 1u << GROUP_WHAT | 1u << GROUP_OUTPUT,
     .without = "size,frames,seed,count",

@@ -265,7 +265,8 @@ const struct command cmd_import_entry = {
         "A FILE is a video, or a folder of which every mp4 is taken, as the Self-Forcing project\n"
         "writes them: PROMPT-SAMPLE.mp4 or INDEX-SAMPLE_ema.mp4, the latter beside a list of\n"
         "prompts (-f). The videos are copied. One that is in the library already is refused, in a\n"
-        "folder passed over. Such a clip has no latents: it cannot be branched or extended.",
+        "folder passed over. Such a clip has no latents: it cannot be branched or extended, but\n"
+        "varied and redone; the model and what its recipe does not tell come from your danaus.yaml.",
     .print_options = print_options,
     .run = run_import,
 };

@@ -50,6 +50,7 @@ static bool change(struct request *r, const struct clip *parent, const struct cl
 static const struct derivation redo = {
     .name = "redo",
     .with_chunk = false,
+    .keeps = false,
     .new_seeds = false,
     .groups = 1u << GROUP_WHAT | 1u << GROUP_OUTPUT | 1u << GROUP_MODEL | 1u << GROUP_SAMPLER |
               1u << GROUP_ATTENTION | 1u << GROUP_GIVEN | 1u << GROUP_MACHINE,

@@ -24,6 +24,7 @@ static bool change(struct request *r, const struct clip *parent, const struct cl
 static const struct derivation vary = {
     .name = "vary",
     .with_chunk = false,
+    .keeps = false,
     .new_seeds = true,
     .groups = 1u << GROUP_WHAT | 1u << GROUP_OUTPUT,
     .without = "size,frames,prompt,negative,fps",

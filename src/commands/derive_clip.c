@@ -8,6 +8,7 @@
 #include "commands/command.h"
 #include "commands/generate_engine.h"
 #include "commands/job.h"
+#include "config/config_files.h"
 #include "config/option_value.h"
 
 static struct option_usage usage_of(const struct derivation *d)
@@ -25,13 +26,29 @@ static const struct option *row_of(const char *name)
     return option_find(option_rows, option_count, name);
 }
 
-/* r = the parent's request; what the command line says (settings) stays on top of it. */
-static bool merge(struct settings *settings, const struct clip *parent, struct request *r,
-                  struct dn_error *err)
+/* A clip from elsewhere knows at most its recipe: the model and what else belongs to this machine
+ * come from the config files, as with generate. */
+static bool fill_request(struct settings *settings, const struct clip *parent,
+                         const struct request *known, struct request *r, struct dn_error *err)
+{
+    char *recipe = request_to_recipe(known), why[OPTION_WHY_SIZE];
+    bool has_recipe = strcmp(parent->request_json, "{}") != 0;
+    bool ok = config_load(settings, err);
+    if (ok) {
+        request_done(r);
+        request_copy(r, &settings->request);
+        ok = has_recipe ? request_from_recipe(r, recipe, err)
+                        : option_set(row_of("prompt"), r, parent->prompt, why) ||
+                              option_complain(err, "the ", "prompt", parent->prompt, why);
+    }
+    free(recipe);
+    return ok;
+}
+
+/* What the command line says goes over it. */
+static bool apply_command(const struct settings *settings, struct request *r, struct dn_error *err)
 {
     char why[OPTION_WHY_SIZE];
-    if (!request_from_json(r, parent->request_json, err))
-        return dn_error_while(err, "reading the request of clip %lld", (long long)parent->id);
     for (size_t i = 0; i < option_count; i++) {
         if (settings_level_of(settings, &option_rows[i]) != LEVEL_COMMAND)
             continue;
@@ -42,6 +59,20 @@ static bool merge(struct settings *settings, const struct clip *parent, struct r
             return dn_fail(err, DN_E_ARG, "--%s %s", option_rows[i].name, why);
     }
     return true;
+}
+
+/* r = the parent's request with the command line over it. */
+static bool merge(struct settings *settings, const struct clip *parent, struct request *r,
+                  struct dn_error *err)
+{
+    struct request known;
+    if (!request_from_json(r, parent->request_json, err))
+        return dn_error_while(err, "reading the request of clip %lld", (long long)parent->id);
+    request_copy(&known, r);
+    bool ok = (known.model_dir || fill_request(settings, parent, &known, r, err)) &&
+              apply_command(settings, r, err);
+    request_done(&known);
+    return ok;
 }
 
 /* Where the parent's copy went is not where its children go. */
@@ -63,6 +94,14 @@ static bool set_seed(const struct derivation *d, struct settings *settings, stru
     return option_set(row_of("seed"), r, "random", why) || dn_fail(err, DN_E_IO, "seed: %s", why);
 }
 
+static bool has_chunks(const struct clip *parent, struct dn_error *err)
+{
+    if (parent->chunks_done > 0)
+        return true;
+    dn_fail(err, DN_E_ARG, "clip %lld has no chunk to go on from", (long long)parent->id);
+    return dn_error_hint(err, "danaus vary and danaus redo make it anew from its settings");
+}
+
 static bool make(const struct derivation *d, struct job *job, const struct derive_args *args,
                  const struct clip *parent, const struct clip_word *named, struct dn_error *err)
 {
@@ -73,9 +112,10 @@ static bool make(const struct derivation *d, struct job *job, const struct deriv
                                .relation = d->name};
     struct request r;
     struct prompt_list prompts = {0};
+    int64_t count = job->settings.request.count; /* not that of a config file */
     request_init(&r);
     bool ok = merge(&job->settings, parent, &r, err);
-    r.count = job->settings.request.count;
+    r.count = count;
     forget_outputs(&job->settings, &r);
     ok = ok && set_seed(d, &job->settings, &r, err) &&
          d->change(&r, parent, named, args, &plan.parent_chunk, err) && request_validate(&r, err);
@@ -105,7 +145,7 @@ static bool derive(const struct derivation *d, struct job *job, const struct der
     catalog_close(catalog);
     if (!ok)
         return false;
-    ok = make(d, job, args, &parent, &named, err);
+    ok = (!d->keeps || has_chunks(&parent, err)) && make(d, job, args, &parent, &named, err);
     clip_done(&parent);
     return ok;
 }

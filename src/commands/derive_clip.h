@@ -21,6 +21,7 @@ struct derive_args {
 struct derivation {
     const char *name; /* the command, and the relation that the catalog keeps */
     bool with_chunk;  /* CLIP@CHUNK */
+    bool keeps;       /* chunks of the parent, which must have some */
     bool new_seeds;   /* a random seed, unless one is given */
     unsigned groups;  /* of options */
     const char *without;

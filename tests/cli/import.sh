@@ -112,6 +112,35 @@ check "a recipe with more than it may have is none" grep -q '"prompt":"parent"' 
 works rm last
 works trash empty
 
+# made again here: what the recipe does not tell comes from the user's danaus.yaml, or the model that
+# comes with danaus is used
+refuses 2 'clip 1 has no chunk to go on from.*danaus vary' branch 1
+refuses 2 'clip 1 has no chunk to go on from.*danaus redo' extend 1
+works vary 1 --seed 8 -q
+works show last --json
+check "the model that comes with danaus" grep -q '"model":"demo"' "$log/out"
+check "as its recipe has it" grep -q '"frames":5,"size":"64x64",' "$log/out"
+mkdir -p "$work/settings/danaus"
+cp -r "$demo" "$work/mine"
+printf 'model: %s\nthreads: 1\n' "$work/mine" >"$work/settings/danaus/danaus.yaml"
+export XDG_CONFIG_HOME="$work/settings"
+works redo 1 -q
+works show last --json
+check "the user's model" grep -q '"model":"mine"' "$log/out"
+check "the user's threads" grep -q '"threads":1}' "$log/out"
+check "but the recipe's frames and size" grep -q '"frames":5,"size":"64x64",' "$log/out"
+check "and its seed" grep -q '"seed":7,' "$log/out"
+works vary 2 -q
+works show last --json
+check "a video without a recipe is its prompt" grep -q '"prompt":"a boat, at sea"' "$log/out"
+check "with the model's settings and the user's" grep -q '"size":"160x96",.*"threads":1}' "$log/out"
+works redo 4 -q --frames 5
+works show last --json
+check "the command line goes over them" grep -q '"frames":5,"size":"160x96",' "$log/out"
+for made in 1 2 3 4; do works rm last; done
+works trash empty
+export XDG_CONFIG_HOME="$work/nothing"
+
 # what a killed import leaves goes when an engine starts
 works engine stop
 mkdir "$XDG_DATA_HOME/danaus/incoming/left"
