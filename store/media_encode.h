@@ -39,6 +39,10 @@ struct media_result {
  * no extension. */
 bool media_is_directory(const char *path);
 
+/* False: the directory at path holds pictures of a clip already (DN_E_EXISTS). Other files in it
+ * are nobody's business. */
+bool media_directory_is_free(const char *path, struct dn_error *err);
+
 /* Refuses before any work: sizes that the format cannot hold (DN_E_ARG), unknown extensions
  * (DN_E_UNSUPPORTED), outputs that exist (DN_E_EXISTS), places that cannot be written (DN_E_IO).
  * The options are copied. gif keeps every frame until finish (3 bytes a pixel). */

@@ -51,16 +51,15 @@ static bool is_frame_name(const char *name, int64_t *number)
     return errno == 0 && end == name + 11 && strcmp(end, ".png") == 0;
 }
 
-/* Looks through the existing target for frames numbered over keep, or a recipe. found = the name
+/* Looks through the directory at path for frames numbered over keep, or a recipe. found = the name
  * of one (FRAME_NAME_SIZE), "" = none; with remove they are deleted. */
-static bool old_frames(const struct media_writer *writer, int64_t keep, bool remove, char *found,
+static bool old_frames(int directory, const char *path, int64_t keep, bool remove, char *found,
                        struct dn_error *err)
 {
-    const struct png *png = writer->state;
-    int fd = openat(png->parent_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     if (!dir)
-        return dn_fail(err, DN_E_IO, "cannot read %s: %s", writer->path, strerror(errno));
+        return dn_fail(err, DN_E_IO, "cannot read %s: %s", path, strerror(errno));
     found[0] = '\0';
     for (const struct dirent *e; (e = readdir(dir));) {
         int64_t number;
@@ -69,10 +68,31 @@ static bool old_frames(const struct media_writer *writer, int64_t keep, bool rem
             continue;
         snprintf(found, FRAME_NAME_SIZE, "%.31s", e->d_name);
         if (remove)
-            unlinkat(png->parent_fd, e->d_name, 0);
+            unlinkat(directory, e->d_name, 0);
     }
     closedir(dir);
     return true;
+}
+
+static bool has_no_frames(int directory, const char *path, struct dn_error *err)
+{
+    char found[FRAME_NAME_SIZE];
+    if (!old_frames(directory, path, 0, false, found, err))
+        return false;
+    if (!found[0])
+        return true;
+    dn_fail(err, DN_E_EXISTS, "%s holds %s already", path, found);
+    return dn_error_hint(err, "choose another directory, or replace it with --force");
+}
+
+bool media_directory_is_free(const char *path, struct dn_error *err)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return dn_fail(err, DN_E_IO, "cannot read %s: %s", path, strerror(errno));
+    bool is_free = has_no_frames(fd, path, err);
+    close(fd);
+    return is_free;
 }
 
 static bool open_place(struct media_writer *writer, struct dn_error *err)
@@ -80,16 +100,8 @@ static bool open_place(struct media_writer *writer, struct dn_error *err)
     struct png *png = writer->state;
     png->parent_fd = open(writer->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     png->exists = png->parent_fd >= 0;
-    if (png->exists) {
-        char found[FRAME_NAME_SIZE];
-        if (!old_frames(writer, 0, false, found, err))
-            return false;
-        if (found[0] && !writer->options.force) {
-            dn_fail(err, DN_E_EXISTS, "%s holds %s already", writer->path, found);
-            return dn_error_hint(err, "choose another directory, or replace it with --force");
-        }
-        return true;
-    }
+    if (png->exists)
+        return writer->options.force || has_no_frames(png->parent_fd, writer->path, err);
     if (errno == ENOTDIR)
         return dn_fail(err, DN_E_EXISTS, "%s exists already and is no directory", writer->path);
     if (errno != ENOENT)
@@ -227,7 +239,7 @@ static bool publish_inside(struct media_writer *writer, struct dn_error *err)
         if (!writer->options.recipe_json)
             unlinkat(png->parent_fd, recipe_name, 0);
         char found[FRAME_NAME_SIZE];
-        return old_frames(writer, writer->frames, true, found, err);
+        return old_frames(png->parent_fd, writer->path, writer->frames, true, found, err);
     }
     if (!ok) {
         move_failed(writer, name, err);

@@ -14,7 +14,6 @@
 #include "config/option_value.h"
 #include "engine/model_hash.h"
 #include "engine/output_file.h"
-#include "store/media_encode.h"
 #include "store/media_import.h"
 #include "ui/term.h"
 
@@ -141,7 +140,7 @@ static bool show_file(const struct request *r, const char *path, struct dn_error
     return ok;
 }
 
-/* Is there room for this clip's files? A directory is asked when it is opened. */
+/* Is there room for this clip's files? */
 static bool check_names(const struct request *r, bool local, int64_t index, int64_t clips,
                         struct dn_error *err)
 {
@@ -150,7 +149,7 @@ static bool check_names(const struct request *r, bool local, int64_t index, int6
     char *output = clip_output_name(r->output, index, clips, seed, r->prompt);
     char *latents = r->save_latents ? clip_output_name(r->save_latents, index, clips, seed, r->prompt)
                                     : NULL;
-    bool ok = (!named || media_is_directory(output) || output_file_is_free(output, r->force, err)) &&
+    bool ok = (!named || output_is_free(output, r->force, err)) &&
               (!latents || output_file_is_free(latents, r->force, err));
     free(output);
     free(latents);

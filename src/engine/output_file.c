@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/paths.h"
 #include "store/atomic_sweep.h"
+#include "store/media_encode.h"
 
 bool output_file_is_free(const char *path, bool force, struct dn_error *err)
 {
@@ -20,10 +21,22 @@ bool output_file_is_free(const char *path, bool force, struct dn_error *err)
     return dn_error_hint(err, "--force replaces it");
 }
 
-bool output_file_check(const char *path, bool force, struct dn_error *err)
+static bool is_directory(const char *path)
 {
     struct stat st;
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool output_is_free(const char *path, bool force, struct dn_error *err)
+{
+    if (force || !is_directory(path))
+        return output_file_is_free(path, force, err);
+    return media_directory_is_free(path, err);
+}
+
+bool output_file_check(const char *path, bool force, struct dn_error *err)
+{
+    if (is_directory(path))
         return dn_fail(err, DN_E_IO, "cannot write %s: it is a directory", path);
     if (!output_file_is_free(path, force, err))
         return false;

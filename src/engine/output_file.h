@@ -11,6 +11,8 @@
 bool output_file_check(const char *path, bool force, struct dn_error *err);
 /* False: path exists and may not be replaced. */
 bool output_file_is_free(const char *path, bool force, struct dn_error *err);
+/* The same of what may be a directory for pictures: one without any is free. */
+bool output_is_free(const char *path, bool force, struct dn_error *err);
 /* Removes what a killed process left beside these when it wrote them: files, folders of pictures;
  * NULL = was not asked for. Only when none writes them now. */
 void output_file_sweep(const char *output, const char *save_latents);

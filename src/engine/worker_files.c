@@ -316,7 +316,7 @@ static bool deliver(struct clip_output *o, struct dn_error *err)
         return true;
     if (!force) {
         char *mark = path_in(o, DELIVERED_NAME);
-        ok = (!r->output || output_file_is_free(r->output, false, err)) &&
+        ok = (!r->output || output_is_free(r->output, false, err)) &&
              (!r->save_latents || output_file_is_free(r->save_latents, false, err)) &&
              atomic_file_write(mark, "", 0, true, err);
         free(mark);

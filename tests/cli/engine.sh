@@ -128,5 +128,15 @@ check "and one line says so" grep -q 'an engine runs for the library .*danaus, a
 DANAUS_LIBRARY="$work/other" works engine stop
 check "but stopped" test -z "$(engine_pid)"
 works engine start
+
+# pictures in a folder
+mkdir pictures
+echo mine >pictures/mine
+works $g x --frames 5 -o pictures/
+check "pictures in a folder that was there" test "$(ls pictures/frame-*.png | wc -l)" -eq 5
+check "which keeps what it had" grep -qx mine pictures/mine
+refuses 1 'pictures/ holds frame-.*--force' $g x --frames 5 -o pictures/
+works $g x --frames 9 -o pictures --force
+check "--force replaces them" test "$(ls pictures/frame-*.png | wc -l)" -eq 9
 check "no temporary is left" test -z "$(find . "$home" -name '*.part*')"
 finish
