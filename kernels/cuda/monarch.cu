@@ -340,7 +340,7 @@ extern "C" bool cuda_monarch_attention(struct exec *ex, const struct tensor *out
         return true;
     assert(p.n > 0);
 #ifndef DANAUS_EMULATE
-    if (monarch_ring_sm90_can(ex, p))
+    if (p.b2 <= MONARCH_NARROW && monarch_ring_sm90_can(ex, p))
         return monarch_ring_sm90(ex, p, err);
     if (monarch_sm90_can(ex, p))
         return monarch_sm90(ex, p, err);

@@ -46,18 +46,6 @@ __device__ inline void stage_1_load(const tensor_plan &plan, const hopper_maps &
     }
 }
 
-/* z = Q K^T, the queries as stage_1_query leaves them; size: bytes of half a tile of keys. */
-template <int COLUMNS>
-__device__ inline void ask_logits(float (&z)[COLUMNS / 2], const uint32_t (&query)[8][4],
-                                  uint32_t keys, int size)
-{
-#pragma unroll
-    for (int s = 0; s < 8; s++)
-        hopper_product<COLUMNS>::registers(
-            z, query[s], hopper_operand(keys + s / 4 * size + s % 4 * 32, 1024, 0, HOPPER_128B),
-            s > 0);
-}
-
 /* sum = R times 64 numbers of each row of the tile */
 template <int STEPS>
 __device__ inline void ask_sum(float (&sum)[32], const uint32_t (&weights)[STEPS][4], uint32_t half)
@@ -70,19 +58,63 @@ __device__ inline void ask_sum(float (&sum)[32], const uint32_t (&weights)[STEPS
     hopper_products_commit();
 }
 
-/* A warpgroup's 64 pairs against a tile of keys and values; query: what ask_logits takes.
- * beside() and later(): what can be done while the first and the last products run.
- * out.weighed(entropy, share) is called once, for the lane's pairs g and g + 8, then
- * out.store(what, line, sum, share) for numbers [64 line, + 64) of alpha (what 0) and y (1), which
- * share makes whole. */
-template <int COLUMNS = 56, typename Query, typename Out, typename Beside, typename Later>
-__device__ inline void stage_1_tile(const Query &query, uint32_t keys, float scale, int columns,
-                                    const Out &out, Beside beside, Later later)
+/* What stage_1_tile says of out.store and later. Two sums are under way at a time, of wide tiles
+ * one: four warpgroups have registers for no more, and do not wait for one another. */
+template <int COLUMNS, typename Out, typename Later>
+__device__ inline void stage_1_sums(const uint32_t (&weights)[box_columns(COLUMNS) / 16][4],
+                                    uint32_t keys, const float (&share)[2], const Out &out,
+                                    Later later)
+{
+    const int size = box_columns(COLUMNS) * 128;
+    if constexpr (COLUMNS > 56) {
+        float sum[32];
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            ask_sum(sum, weights, keys + i * size);
+            if (i == 0)
+                later();
+            hopper_products_wait<0>();
+            hopper_products_touch(sum);
+            out.store(i / 2, i % 2, sum, share);
+        }
+    } else {
+        float low[32], high[32];
+        ask_sum(low, weights, keys);
+        ask_sum(high, weights, keys + size);
+        later();
+        hopper_products_wait<1>();
+        hopper_products_touch(low);
+        out.store(0, 0, low, share);
+        ask_sum(low, weights, keys + 2 * size);
+        hopper_products_wait<1>();
+        hopper_products_touch(high);
+        out.store(0, 1, high, share);
+        ask_sum(high, weights, keys + 3 * size);
+        hopper_products_wait<1>();
+        hopper_products_touch(low);
+        out.store(1, 0, low, share);
+        hopper_products_wait<0>();
+        hopper_products_touch(high);
+        out.store(1, 1, high, share);
+    }
+}
+
+/* A warpgroup's 64 pairs against a tile of keys and values. beside() and later(): what can be
+ * done while the first and the last products run. out.weighed(entropy, share) is called once, for
+ * the lane's pairs g and g + 8, then out.store(what, line, sum, share) for numbers [64 line, + 64)
+ * of alpha (what 0) and y (1), which share makes whole. */
+template <int COLUMNS = 56, typename Out, typename Beside, typename Later>
+__device__ inline void stage_1_tile(const uint32_t (&query)[8][4], uint32_t keys, float scale,
+                                    int columns, const Out &out, Beside beside, Later later)
 {
     const int size = box_columns(COLUMNS) * 128, TILES = COLUMNS / 8;
     float z[COLUMNS / 2], share[2], entropy[2];
     hopper_products_begin();
-    ask_logits<COLUMNS>(z, query, keys, size);
+#pragma unroll
+    for (int s = 0; s < 8; s++)
+        hopper_product<COLUMNS>::registers(
+            z, query[s], hopper_operand(keys + s / 4 * size + s % 4 * 32, 1024, 0, HOPPER_128B),
+            s > 0);
     hopper_products_commit();
     beside();
     hopper_products_wait<0>();
@@ -95,24 +127,7 @@ __device__ inline void stage_1_tile(const Query &query, uint32_t keys, float sca
         weights[s / 2][s % 2 * 2 + 1] = s < TILES ? pairs[s][1] : 0;
     }
     out.weighed(entropy, share);
-    float low[32], high[32];
-    ask_sum(low, weights, keys);
-    ask_sum(high, weights, keys + size);
-    later();
-    hopper_products_wait<1>();
-    hopper_products_touch(low);
-    out.store(0, 0, low, share);
-    ask_sum(low, weights, keys + 2 * size);
-    hopper_products_wait<1>();
-    hopper_products_touch(high);
-    out.store(0, 1, high, share);
-    ask_sum(high, weights, keys + 3 * size);
-    hopper_products_wait<1>();
-    hopper_products_touch(low);
-    out.store(1, 0, low, share);
-    hopper_products_wait<0>();
-    hopper_products_touch(high);
-    out.store(1, 1, high, share);
+    stage_1_sums<COLUMNS>(weights, keys, share, out, later);
 }
 
 /* Bytes that follow one another, a multiple of 16, by the copy engine. */

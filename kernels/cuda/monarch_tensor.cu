@@ -175,6 +175,14 @@ static bool run(struct exec *ex, const monarch_problem &p, struct dn_error *err)
     return run_heads(ex, plan_of(p, SPLITS), stages, err);
 }
 
+template <int COLUMNS>
+bool run_rows(struct exec *ex, const monarch_problem &p, struct dn_error *err)
+{
+    if (p.b1 <= 16)
+        return run<128, COLUMNS, 4>(ex, p, err);
+    return p.b1 <= 32 ? run<128, COLUMNS, 2>(ex, p, err) : run<128, COLUMNS, 1>(ex, p, err);
+}
+
 } // namespace
 
 bool monarch_tensor_can(const struct exec *ex, const monarch_problem &p)
@@ -195,8 +203,6 @@ bool monarch_tensor(struct exec *ex, const monarch_problem &p, struct dn_error *
     if (p.d == 64)
         return p.b2 > 64 ? run<64, 80, 2>(ex, p, err) : run<64, 64, 2>(ex, p, err);
     if (p.b2 > 64)
-        return p.b1 <= 16 ? run<128, 80, 4>(ex, p, err) : run<128, 80, 2>(ex, p, err);
-    if (p.b2 > 56)
-        return run<128, 64, 2>(ex, p, err);
-    return p.b1 <= 16 ? run<128, 56, 4>(ex, p, err) : run<128, 56, 2>(ex, p, err);
+        return run_rows<80>(ex, p, err);
+    return p.b2 > MONARCH_NARROW ? run_rows<64>(ex, p, err) : run_rows<56>(ex, p, err);
 }

@@ -480,13 +480,14 @@ __device__ inline void stage_2_store(const tensor_plan &plan, int head, int tile
     }
 }
 
-/* A group of 64 / SPLITS query rows of a pair against all key rows that its tile sees. */
+/* A group of 64 / SPLITS query rows of a pair against all key rows that its tile sees. SPLITS warps
+ * divide a step's key rows; a warp that has all 64 takes them in parts, for the registers. */
 template <int D, int SPLITS, typename Rows>
 __device__ inline void stage_2(const tensor_plan &plan, const tensor_unit &u, int pair,
                                int row_group, Rows &source, unsigned char *shared)
 {
     const monarch_problem &p = plan.p;
-    const int group = WARPS / SPLITS, KEYS = STEP / SPLITS;
+    const int group = WARPS / SPLITS, PARTS = SPLITS > 1 ? 1 : 4, KEYS = STEP / SPLITS / PARTS;
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
     int tile = (u.first + pair) / p.b2, column = (u.first + pair) % p.b2;
     int i = row_group * (64 / SPLITS) + warp % group * 16 + lane / 4;
@@ -507,10 +508,13 @@ __device__ inline void stage_2(const tensor_plan &plan, const tensor_unit &u, in
                         shared + (key / STEP + 1) % 2 * step_bytes<D>());
         source.wait(rows, seen - key, more);
         int mine = warp / group * KEYS; /* the warp's first key row of the step */
-        const float *entropy = (const float *)(rows + STEP * D * 4) + mine;
-        if (busy && key + mine < seen)
-            stage_2_step<D, KEYS>(query, rows + mine * (4 * D), entropy, seen - key - mine,
-                                  plan.scale, sums);
+#pragma unroll 1
+        for (int part = 0; part < PARTS; part++, mine += KEYS) {
+            const float *entropy = (const float *)(rows + STEP * D * 4) + mine;
+            if (busy && key + mine < seen)
+                stage_2_step<D, KEYS>(query, rows + mine * (4 * D), entropy, seen - key - mine,
+                                      plan.scale, sums);
+        }
         __syncthreads();
     }
     stage_2_total<D>(sums);

@@ -1,7 +1,7 @@
 /* bench_monarch: the tensor core forms of Monarch attention on a GPU: against the general form in
- * float32, and timed in the shapes of 480x832 (3 query frames, 12 heads of 128): the operation as
- * it chooses, then on Hopper in one launch and in two, then the portable form. Built by
- * kernels/lab/monarch/build.sh.
+ * float32, and timed in the shapes of 480x832 and 720x1280 (3 query frames, 12 or 40 heads of 128):
+ * the operation as it chooses, then on Hopper in one launch and in two, then the portable form.
+ * Built by kernels/lab/monarch/build.sh.
  *
  * Between two calls 256 MB are overwritten, so that nothing waits in the second-level cache. */
 #include <algorithm>
@@ -51,13 +51,14 @@ struct bench {
     struct monarch_args args;
 };
 
-static struct tensor bf16_tensor(int64_t tokens, unsigned seed, float range)
+/* Of the largest shape. */
+static struct tensor bf16_tensor(int64_t frames, unsigned seed, float range)
 {
-    int64_t shape[] = {tokens, 12, 128};
+    int64_t shape[] = {frames * 45 * 80, 40, 128}, count = frames * 45 * 80 * 40 * 128;
     void *data;
-    if (cudaMalloc(&data, (size_t)tokens * 12 * 128 * 2) != cudaSuccess)
+    if (cudaMalloc(&data, (size_t)count * 2) != cudaSuccess)
         die("malloc");
-    fill_kernel<<<1024, 256>>>((uint16_t *)data, tokens * 12 * 128, seed, range);
+    fill_kernel<<<1024, 256>>>((uint16_t *)data, count, seed, range);
     return tensor_over(data, DTYPE_BF16, 3, shape);
 }
 
@@ -124,17 +125,19 @@ static monarch_problem problem(const bench *b)
     p.k = cuda_array_of(&b->k);
     p.v = cuda_array_of(&b->v);
     p.out = cuda_array_of(&b->out);
-    p.q_stride = p.k_stride = p.v_stride = p.out_stride = 12 * 128;
-    p.q_head_stride = p.k_head_stride = p.v_head_stride = p.out_head_stride = 128;
-    p.rows = 30;
-    p.cols = p.b2 = 52;
-    p.f_tied = p.w_reduce = p.num_iters = 1;
-    p.h_reduce = b->args.h_reduce;
-    p.heads = 12;
-    p.query_tiles = 3 * p.h_reduce;
+    p.heads = b->q.shape[1];
     p.d = 128;
-    p.b1 = (int)(30 / p.h_reduce);
-    p.n = b->k.shape[0] / 1560 * 30;
+    p.q_stride = p.k_stride = p.v_stride = p.out_stride = p.heads * p.d;
+    p.q_head_stride = p.k_head_stride = p.v_head_stride = p.out_head_stride = p.d;
+    p.rows = b->args.rows;
+    p.cols = b->args.cols;
+    p.f_tied = p.num_iters = 1;
+    p.h_reduce = b->args.h_reduce;
+    p.w_reduce = b->args.w_reduce;
+    p.query_tiles = 3 * p.h_reduce * p.w_reduce;
+    p.b1 = (int)(p.rows / p.h_reduce);
+    p.b2 = (int)(p.cols / p.w_reduce);
+    p.n = b->k.shape[0] / p.b2;
     p.scale = b->args.scale;
     return p;
 }
@@ -156,25 +159,44 @@ static float form_ms(bench *b, bool (*form)(struct exec *, const monarch_problem
     return median;
 }
 
-static void shape(bench *b, int64_t frames, int64_t bands, int runs)
+struct shape {
+    int64_t rows, cols, heads, frames, row_bands, column_bands;
+};
+
+static void measure(bench *b, const shape &s, int runs)
 {
-    b->args = monarch_args{0.08838834764f, 30, 52, 1, bands, 1, 1, 0};
-    b->k.shape[0] = b->v.shape[0] = frames * 1560;
-    double pairs = 3.0 * bands * 12, b1 = 30.0 / bands;
-    double flops = pairs * frames * bands * (6 * b1 * 52 * 52 * 128 + 4 * b1 * b1 * 52 * 128);
+    b->args = monarch_args{0.08838834764f, s.rows, s.cols, 1, s.row_bands, s.column_bands, 1, 0};
+    struct tensor *all[] = {&b->q, &b->out, &b->want, &b->k, &b->v};
+    for (int i = 0; i < 5; i++) {
+        int64_t shape[] = {(i < 3 ? 3 : s.frames) * s.rows * s.cols, s.heads, 128};
+        *all[i] = tensor_over(all[i]->data, all[i]->dtype, 3, shape);
+    }
+    double tiles = s.row_bands * s.column_bands, b1 = s.rows / s.row_bands;
+    double b2 = s.cols / s.column_bands, pairs = 3 * tiles * s.heads * s.frames * tiles;
+    double flops = pairs * (6 * b1 * b2 * b2 * 128 + 4 * b1 * b1 * b2 * 128);
     double nmse = check(b);
     float median, least;
     timed(
         b, [&] { call_once(b); }, runs, &median, &least);
-    printf("h%d %2d frames %6.1f GFLOP  nmse %.3g  %.4f ms (least %.4f) %3.0f TFLOP/s", (int)bands,
-           (int)frames, flops / 1e9, nmse, median, least, flops / median / 1e9);
+    printf("%2.0fx%-2.0f %2d heads %2d frames %6.1f GFLOP  nmse %.3g  %.4f ms (least %.4f) "
+           "%3.0f TFLOP/s",
+           b1, b2, (int)s.heads, (int)s.frames, flops / 1e9, nmse, median, least,
+           flops / median / 1e9);
+    if (b->ex->major == 9 && b1 <= 32 && b2 <= MONARCH_NARROW)
+        printf("  one launch %.4f", form_ms(b, monarch_ring_sm90, runs));
     if (b->ex->major == 9)
-        printf("  one launch %.4f, two %.4f", form_ms(b, monarch_ring_sm90, runs),
-               form_ms(b, monarch_sm90, runs));
+        printf("  two %.4f", form_ms(b, monarch_sm90, runs));
     printf("  portable %.4f ms\n", form_ms(b, monarch_tensor, runs));
     fflush(stdout);
 }
 
+static const shape shapes[] = {
+    {30, 52, 12, 3, 1, 1},  {30, 52, 12, 12, 1, 1}, {30, 52, 12, 21, 1, 1}, {30, 52, 12, 3, 2, 1},
+    {30, 52, 12, 12, 2, 1}, {30, 52, 12, 21, 2, 1}, {45, 80, 12, 3, 1, 1},  {45, 80, 12, 21, 1, 1},
+    {45, 80, 12, 21, 3, 1}, {45, 80, 12, 21, 1, 2}, {45, 80, 40, 21, 1, 1},
+};
+
+/* [frames [runs]] */
 int main(int argc, char **argv)
 {
     struct dn_error err = {};
@@ -186,19 +208,18 @@ int main(int argc, char **argv)
     options.dtype = DTYPE_F32;
     if (!cuda_open(&options, &b.exact, &err))
         die(err.message);
-    b.q = bf16_tensor(3 * 1560, 1, 2);
-    b.k = bf16_tensor(21 * 1560, 2, 2);
-    b.v = bf16_tensor(21 * 1560, 3, 1);
-    b.out = bf16_tensor(3 * 1560, 4, 1);
+    b.q = bf16_tensor(3, 1, 2);
+    b.k = bf16_tensor(21, 2, 2);
+    b.v = bf16_tensor(21, 3, 1);
+    b.out = bf16_tensor(3, 4, 1);
     b.want = b.out;
     b.want.dtype = DTYPE_F32;
     cudaMalloc(&b.want.data, (size_t)tensor_count(&b.want) * 4);
     cudaMalloc(&b.flush, (size_t)256 << 20);
     cudaDeviceSynchronize();
     int runs = argc > 2 ? atoi(argv[2]) : 21;
-    for (int bands = 1; bands <= 2; bands++)
-        for (int frames : {3, 12, 21})
-            if (argc < 2 || frames == atoi(argv[1]))
-                shape(&b, frames, bands, runs);
+    for (const shape &s : shapes)
+        if (argc < 2 || s.frames == atoi(argv[1]))
+            measure(&b, s, runs);
     return 0;
 }
