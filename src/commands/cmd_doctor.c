@@ -105,9 +105,10 @@ const struct command cmd_doctor_entry = {
     .name = "doctor",
     .summary = "Tell what this machine has for danaus, on one screen",
     .synopsis = "[--json]",
-    .details = "Shows CPU, memory, GPU, libraries with their versions, the models that are installed\n"
-               "and whether their parts fit (headers only), the terminal and the paths in use. The\n"
-               "exit status is 1 when something keeps danaus from working.",
+    .details = "Shows CPU, memory, GPUs (by NVIDIA's NVML how warm, full and busy they are), libraries\n"
+               "with their versions, the models that are installed and whether their parts fit (headers\n"
+               "only), the terminal and the paths in use. The exit status is 1 when something keeps\n"
+               "danaus from working.",
     .print_options = print_options,
     .run = run_doctor,
 };

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/gpu_reading.h"
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/safetext.h"
@@ -115,6 +116,16 @@ static bool do_restart(const struct engine_args *args, struct dn_error *err)
     return do_stop(args, err) && do_start(args, err);
 }
 
+static void print_gpu(const json_t *gpu)
+{
+    struct gpu_reading reading;
+    char text[GPU_TEXT_SIZE];
+    if (!gpu_reading_from_json(gpu, &reading))
+        return;
+    gpu_reading_text(&reading, true, text);
+    printf("; GPU %s", text);
+}
+
 static void print_workers(const json_t *workers)
 {
     size_t i;
@@ -125,12 +136,14 @@ static void print_workers(const json_t *workers)
         int64_t pid = protocol_int(w, "pid", 0), job = protocol_int(w, "job", 0);
         printf("worker %zu: ", i);
         if (!pid)
-            printf("not started\n");
+            printf("not started");
         else if (job)
-            printf("process %lld, job %lld\n", (long long)pid, (long long)job);
+            printf("process %lld, job %lld", (long long)pid, (long long)job);
         else
-            printf("process %lld, idle%s%s\n", (long long)pid, model ? " with " : "",
+            printf("process %lld, idle%s%s", (long long)pid, model ? " with " : "",
                    model ? model : "");
+        print_gpu(json_object_get(w, "gpu"));
+        putchar('\n');
     }
 }
 
@@ -300,7 +313,8 @@ const struct command cmd_engine_entry = {
         "CPU. Any command that needs it starts it; there is one for each user. It goes on when the\n"
         "terminal is closed. stop puts what runs back into the queue: it continues at its last\n"
         "whole chunk when an engine starts again. log prints the end of the engine's log.\n"
-        "serve is the engine itself, in the foreground.\n"
+        "serve is the engine itself, in the foreground. status tells of each worker's GPU how warm,\n"
+        "full and busy it is, where NVIDIA's NVML is there.\n"
         "\n"
         "A worker that had no work for DANAUS_IDLE_SECONDS (600) ends and gives its memory back.\n"
         "DANAUS_WORKERS sets the number of workers. Both count when the engine starts.",

@@ -11,6 +11,7 @@
 #include "base/safetext.h"
 #include "commands/doctor.h"
 #include "commands/proc_facts.h"
+#include "engine/gpu_gauges.h"
 #include "kernels/ops.h"
 
 void doctor_outside(struct strbuf *out, const char *text)
@@ -128,25 +129,49 @@ static bool driver_version(char *out, size_t size)
     return true;
 }
 
-enum { MAX_GPUS = 8 };
+/* SHOWN_GPUS: that have room on one screen; JSON has all. */
+enum { MAX_GPUS = 64, SHOWN_GPUS = 3, ASK_MS = 5000 };
 
-static void list_gpus(struct doctor_finding *f, json_t *list)
+static void list_gpus(json_t *list)
 {
     static const char folder[] = "/proc/driver/nvidia/gpus";
     struct dirent **entries = NULL;
-    int count = scandir(folder, &entries, NULL, alphasort), shown = 0;
+    int count = scandir(folder, &entries, NULL, alphasort);
     for (int i = 0; i < count; i++) {
         char path[512], model[256];
         snprintf(path, sizeof path, "%s/%s/information", folder, entries[i]->d_name);
-        if (shown < MAX_GPUS && proc_value(path, "Model", model, sizeof model)) {
+        if (proc_value(path, "Model", model, sizeof model)) {
             char safe[256];
             dn_safetext(safe, sizeof safe, model, strlen(model));
-            strbuf_printf(&f->text, "%s%s", shown++ ? ", " : "; ", safe);
             json_array_append_new(list, json_string(safe));
         }
         free(entries[i]);
     }
     free(entries);
+}
+
+/* How they are, by NVML; where there is none nothing is said. Returns how many it knows. */
+static int gpu_readings(struct doctor_finding *f, struct strbuf *rows)
+{
+    struct gpu_reading readings[MAX_GPUS];
+    struct dn_error err;
+    char text[GPU_TEXT_SIZE];
+    int count;
+    json_t *list = json_array();
+    if (!gpu_gauges_ask(readings, MAX_GPUS, ASK_MS, &count, &err) && err.code != DN_E_UNSUPPORTED) {
+        strbuf_printf(rows, "\n%s", err.message);
+        json_object_set_new(f->json, "nvml_error", json_string(err.message));
+    }
+    for (int i = 0; i < count; i++) {
+        json_array_append_new(list, gpu_reading_to_json(&readings[i]));
+        gpu_reading_text(&readings[i], true, text);
+        if (i < SHOWN_GPUS)
+            strbuf_printf(rows, "\n%s", text);
+    }
+    if (count > SHOWN_GPUS)
+        strbuf_printf(rows, "\nand %d more", count - SHOWN_GPUS);
+    json_object_set_new(f->json, "readings", list);
+    return count;
 }
 
 /* What this build can do with a GPU, by asking for its backend. */
@@ -161,16 +186,27 @@ static void cuda_backend(struct doctor_finding *f)
 void doctor_gpu(struct doctor_finding *f)
 {
     char version[128];
-    json_t *list = json_array();
+    size_t i;
+    struct strbuf rows = {0};
+    json_t *list = json_array(), *name;
+    int readings = gpu_readings(f, &rows);
     if (driver_version(version, sizeof version)) {
         strbuf_append_text(&f->text, "NVIDIA driver ");
         doctor_outside(&f->text, version);
         set_outside(f->json, "driver", version);
-        list_gpus(f, list);
+        list_gpus(list);
     } else {
-        strbuf_append_text(&f->text, "none: the CPU backend is used");
+        strbuf_append_text(&f->text, readings ? "NVIDIA, no driver in /proc"
+                                              : "none: the CPU backend is used");
         json_object_set_new(f->json, "driver", json_null());
     }
+    json_array_foreach(list, i, name)
+    {
+        if (!readings && i < SHOWN_GPUS)
+            strbuf_printf(&f->text, "%s%s", i ? ", " : "; ", json_string_value(name));
+    }
+    strbuf_append_text(&f->text, strbuf_text(&rows));
+    strbuf_done(&rows);
     json_object_set_new(f->json, "devices", list);
     cuda_backend(f);
 }

@@ -176,7 +176,9 @@ const struct message message_table[MESSAGE_COUNT] = {
          {.name = "library", .kind = FIELD_TEXT, .help = "The folder with the clips."},
          {.name = "log", .kind = FIELD_TEXT, .help = "The log's path."},
          {.name = "workers", .kind = FIELD_LIST,
-          .help = "Objects: device, pid (0 = not started), job (0 = idle), model, starts."}}},
+          .help = "Objects: device, pid (0 = not started), job (0 = idle), model, starts; gpu, where "
+                  "a worker runs and NVML is there: name, celsius, used_bytes, total_bytes, "
+                  "busy_percent, watts, those that it tells."}}},
     [MESSAGE_QUEUED] = {
         "queued", MESSAGE_REPLY, "The answer to enqueue.",
         {{.name = "job", .kind = FIELD_INT, .help = "The job's number."},

@@ -18,6 +18,7 @@ enum {
     MAX_DEATHS = 3,            /* of a job's workers, then it is set aside */
     GREET_MS = 10000,          /* a client that has not said hello by then is dropped */
     STOP_MS = 30000,           /* a worker that does not stop by then is killed */
+    GPU_MS = 10000,            /* what a worker told of its GPU is old by then */
     IMAGE_MS = 200,            /* between two inline pictures for one client */
     EVENT_QUEUE = 256 * 1024,  /* bytes that wait for a client: more events are dropped */
     REPLY_QUEUE = 4096 * 1024, /* more than this: the client is dropped */
@@ -67,6 +68,8 @@ struct worker_slot {
     struct frame_ring *ring;
     json_t *ring_message, *started; /* for clients that come later; NULL = not yet */
     struct steering *steering; /* oldest first */
+    json_t *gpu; /* what it told last of its GPU, at gpu_ms; NULL = nothing */
+    int64_t gpu_ms;
     char *model;
     char fault[1024]; /* its last words */
 };

@@ -46,9 +46,12 @@ static json_t *describe_workers(struct server *s)
     json_t *list = json_array();
     for (int i = 0; i < s->worker_count; i++) {
         const struct worker_slot *w = &s->workers[i];
-        json_array_append_new(list, json_pack("{s:i, s:I, s:I, s:s?, s:I}", "device", w->number,
-                                              "pid", (json_int_t)w->pid, "job", (json_int_t)w->job,
-                                              "model", w->model, "starts", (json_int_t)w->starts));
+        json_t *item = json_pack("{s:i, s:I, s:I, s:s?, s:I}", "device", w->number, "pid",
+                                 (json_int_t)w->pid, "job", (json_int_t)w->job, "model", w->model,
+                                 "starts", (json_int_t)w->starts);
+        if (w->gpu && dn_now_ms() - w->gpu_ms < GPU_MS)
+            json_object_set(item, "gpu", w->gpu);
+        json_array_append_new(list, item);
     }
     return list;
 }

@@ -114,7 +114,9 @@ static void forget(struct worker_slot *w)
     if (w->ring_fd >= 0)
         close(w->ring_fd);
     json_decref(w->ring_message);
+    json_decref(w->gpu);
     free(w->model);
+    w->gpu = NULL;
     w->ring = NULL;
     w->ring_fd = -1;
     w->ring_message = NULL;
@@ -269,6 +271,13 @@ static void note_ring(struct server *s, struct worker_slot *w, json_t *message)
     server_tell_ring(s, w);
 }
 
+static void note_gpu(struct worker_slot *w, const json_t *message)
+{
+    json_decref(w->gpu);
+    w->gpu = json_incref(json_object_get(message, "gpu"));
+    w->gpu_ms = dn_now_ms();
+}
+
 static void note_chunk(struct server *s, struct worker_slot *w, const json_t *message)
 {
     struct dn_error err;
@@ -331,6 +340,8 @@ static void handle(struct server *s, struct worker_slot *w, json_t *message)
         note_ring(s, w, message);
     } else if (strcmp(type, "fault") == 0) {
         snprintf(w->fault, sizeof w->fault, "%s", protocol_text(message, "message"));
+    } else if (strcmp(type, "gpu") == 0) {
+        note_gpu(w, message);
     } else if (w->job == 0) {
         return;
     } else if (strcmp(type, "done") == 0) {

@@ -195,6 +195,7 @@ bool worker_run(const struct worker_options *options, struct dn_error *err)
     channel_init(&here.in, second, false);
     if (pthread_create(&thread, NULL, hear_engine, NULL) != 0)
         return dn_fail(err, DN_E_IO, "cannot start a thread");
+    worker_watch_gpu(&here.worker);
     for (;;) {
         json_t *order = next_order();
         bool ok = worker_clip(&here.worker, order, err);

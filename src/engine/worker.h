@@ -12,6 +12,7 @@
  *   {"type":"stopped","job":N,"files":[...]}   {"type":"failed","job":N,"code":C,"message":TEXT}
  *   {"type":"steer","job":N,"chunk":C,"frame":F}   the answer; C is not begun before steered came.
  *                                                  C < 0: see enum worker_cannot_steer
+ *   {"type":"gpu","gpu":{...}}   how its GPU is, every few seconds; see base/gpu_reading.h
  *   {"type":"fault","job":N,"message":TEXT}    and ends: the device is of no more use */
 #ifndef DANAUS_ENGINE_WORKER_H
 #define DANAUS_ENGINE_WORKER_H

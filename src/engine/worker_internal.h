@@ -56,6 +56,9 @@ void worker_tell(struct worker *w, json_t *message);
 /* The same with a descriptor. */
 void worker_tell_fd(struct worker *w, json_t *message, int fd);
 
+/* From now on the engine is told of the worker's GPU, if it has one and NVML is there. */
+void worker_watch_gpu(struct worker *w);
+
 /* Makes the clip that order asks for and tells done, stopped or failed. False: the device is of no
  * more use (err), the process must end. */
 bool worker_clip(struct worker *w, const json_t *order, struct dn_error *err);

@@ -338,6 +338,7 @@ static void take_status(struct link *l, const json_t *m, int64_t now_ms)
                                   .job = protocol_int(item, "job", 0),
                                   .starts = protocol_int(item, "starts", 0)};
         copy_text(w->model, sizeof w->model, item, "model");
+        w->has_gpu = gpu_reading_from_json(json_object_get(item, "gpu"), &w->gpu);
     }
 }
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/gpu_reading.h"
 #include "store/catalog_clips.h"
 #include "ui/studio/frame.h"
 #include "ui/studio/tasks.h"
@@ -36,6 +37,8 @@ struct link_frames {
 struct link_worker {
     int64_t device, pid, job, starts;
     char model[128];
+    bool has_gpu;
+    struct gpu_reading gpu;
 };
 
 enum { LINK_WORKERS = 16 };

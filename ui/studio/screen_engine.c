@@ -241,39 +241,68 @@ static void draw_facts(struct studio *s, struct rect r)
     line(s, r, &row, "pictures", text);
 }
 
+/* Its GPU, in one line below it. */
+static void draw_gpu(struct studio *s, const struct gpu_reading *gpu, struct rect r)
+{
+    char part[GPU_PART_SIZE];
+    int col = r.col, end = r.col + r.cols;
+    for (int i = 0; i < GPU_PARTS; i++)
+        if (gpu_reading_part(gpu, (enum gpu_part)i, canvas_is_utf8(s->canvas), part)) {
+            bool hot = i == GPU_HEAT && gpu->celsius >= GPU_READING_HOT;
+            enum role role = i == GPU_NAME ? ROLE_DIM : hot ? ROLE_WARN : ROLE_TEXT;
+            col += canvas_text(s->canvas, r.row, col, end - col, role, part) + 2;
+        }
+}
+
+static void draw_worker(struct studio *s, const struct link_worker *w, struct rect r)
+{
+    const struct link_job *job = w->job ? link_find_job(s->link, w->job) : NULL;
+    const char *slash = strrchr(w->model, '/');
+    char state[64] = "not started";
+    if (w->job)
+        snprintf(state, sizeof state, "makes #%lld", (long long)w->job);
+    else if (w->pid)
+        snprintf(state, sizeof state, "idle");
+    int col = r.col;
+    col += canvas_printf(s->canvas, r.row, col, 12, ROLE_KEY, "worker %lld", (long long)w->device) + 2;
+    col += canvas_text(s->canvas, r.row, col, 14, w->job ? ROLE_ACCENT : ROLE_TEXT, state) + 2;
+    double memory = (double)machine_process_memory(w->pid), degrees = machine_temperature(SENSORS);
+    if (memory > 0)
+        col += canvas_printf(s->canvas, r.row, col, 10, ROLE_TEXT, memory < 1e9 ? "%.0f MB" : "%.1f GB",
+                             memory < 1e9 ? memory / 1e6 : memory / 1e9) + 2;
+    if (degrees > 0) /* of the processor, which all workers heat */
+        col += canvas_printf(s->canvas, r.row, col, 8, degrees < 90 ? ROLE_TEXT : ROLE_WARN,
+                             canvas_is_utf8(s->canvas) ? "%.0f \u00b0C" : "%.0f C", degrees) + 2;
+    if (job && job->seconds > 0)
+        col += canvas_printf(s->canvas, r.row, col, 16, ROLE_GOOD, "%.1f frames/s",
+                             (double)job->frames_ready / job->seconds) + 2;
+    canvas_printf(s->canvas, r.row, col, r.col + r.cols - col, ROLE_DIM,
+                  "%s%sprocess %lld, started %lld time%s", slash ? slash + 1 : w->model,
+                  w->model[0] ? ", " : "", (long long)w->pid, (long long)w->starts,
+                  w->starts == 1 ? "" : "s");
+}
+
 static void draw_workers(struct studio *s, struct rect r)
 {
     const struct link_status *st = link_status(s->link);
-    for (int i = 0; i < st->worker_count && i < r.rows; i++) {
+    int row = r.row, end = r.row + r.rows;
+    for (int i = 0; i < st->worker_count && row < end; i++) {
         const struct link_worker *w = &st->workers[i];
-        const struct link_job *job = w->job ? link_find_job(s->link, w->job) : NULL;
-        const char *slash = strrchr(w->model, '/');
-        char state[64] = "not started";
-        if (w->job)
-            snprintf(state, sizeof state, "makes #%lld", (long long)w->job);
-        else if (w->pid)
-            snprintf(state, sizeof state, "idle");
-        int col = r.col + 1;
-        col += canvas_printf(s->canvas, r.row + i, col, 12, ROLE_KEY, "worker %lld",
-                             (long long)w->device) + 2;
-        col += canvas_text(s->canvas, r.row + i, col, 14, w->job ? ROLE_ACCENT : ROLE_TEXT, state) + 2;
-        double memory = (double)machine_process_memory(w->pid), degrees = machine_temperature(SENSORS);
-        if (memory > 0)
-            col += canvas_printf(s->canvas, r.row + i, col, 10, ROLE_TEXT, memory < 1e9 ? "%.0f MB" : "%.1f GB",
-                                 memory < 1e9 ? memory / 1e6 : memory / 1e9) + 2;
-        if (degrees > 0) /* of the processor, which all workers heat */
-            col += canvas_printf(s->canvas, r.row + i, col, 8, degrees < 90 ? ROLE_TEXT : ROLE_WARN,
-                                 canvas_is_utf8(s->canvas) ? "%.0f \u00b0C" : "%.0f C", degrees) + 2;
-        if (job && job->seconds > 0)
-            col += canvas_printf(s->canvas, r.row + i, col, 16, ROLE_GOOD, "%.1f frames/s",
-                                 (double)job->frames_ready / job->seconds) + 2;
-        canvas_printf(s->canvas, r.row + i, col, r.col + r.cols - col - 1, ROLE_DIM,
-                      "%s%sprocess %lld, started %lld time%s", slash ? slash + 1 : w->model,
-                      w->model[0] ? ", " : "", (long long)w->pid, (long long)w->starts,
-                      w->starts == 1 ? "" : "s");
+        draw_worker(s, w, (struct rect){row++, r.col + 1, 1, r.cols - 2});
+        if (w->has_gpu && row < end)
+            draw_gpu(s, &w->gpu, (struct rect){row++, r.col + 3, 1, r.cols - 4});
     }
     if (st->worker_count == 0)
         canvas_text(s->canvas, r.row, r.col + 1, r.cols - 2, ROLE_DIM, "none yet");
+}
+
+/* Rows that they take, in a window with so many for them at most. */
+static int worker_rows(const struct link_status *st, int most)
+{
+    int rows = 0;
+    for (int i = 0; i < st->worker_count; i++)
+        rows += 1 + st->workers[i].has_gpu;
+    return rows < 1 ? 1 : rows > most ? most : rows;
 }
 
 static void draw_log(struct studio *s, struct rect r)
@@ -288,9 +317,8 @@ static void draw_log(struct studio *s, struct rect r)
 
 static void engine_draw(struct studio *s, struct rect area)
 {
-    int workers = link_status(s->link)->worker_count;
-    workers = workers < 1 ? 1 : workers > 4 ? 4 : workers;
     struct rect facts = {area.row, area.col, 9, area.cols};
+    int workers = worker_rows(link_status(s->link), area.rows < 30 ? 4 : 16);
     struct rect list = {facts.row + facts.rows, area.col, workers + 2, area.cols};
     int used = facts.rows + list.rows;
     struct rect log = {area.row + used, area.col, area.rows - used, area.cols};
