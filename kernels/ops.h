@@ -31,6 +31,7 @@ struct exec_options {
     enum dtype dtype; /* F32 or BF16: what matrix products and convolutions multiply in */
     int device;       /* GPU index */
     bool plan_only;   /* there need be no device: all is as between plan_begin and plan_end */
+    bool fp8;         /* linear_pack_narrow packs e4m3; open refuses where none can be multiplied */
 };
 
 /* Bytes of device memory in the books of an exec. */
@@ -177,6 +178,13 @@ struct ops {
      * with biases[i] (host [out_i]) or biases NULL. */
     bool (*linear_pack)(struct exec *ex, const struct tensor *parts, const struct tensor *biases,
                         int count, struct linear **out, struct dn_error *err);
+    /* The same for a layer that may be less exact. An exec that was opened with fp8 keeps its
+     * weights as e4m3 with a factor an output channel, max |w| / 448, and linear turns x into e4m3
+     * with a factor a row: y = epilogue(factor_row factor_channel (x8 W8^T) + b). Layers of which a
+     * side is no multiple of 16 stay as linear_pack packs them; so do all in other execs. */
+    bool (*linear_pack_narrow)(struct exec *ex, const struct tensor *parts,
+                               const struct tensor *biases, int count, struct linear **out,
+                               struct dn_error *err);
     void (*linear_free)(struct exec *ex, struct linear *linear);
     /* y [rows, out] = epilogue(x [rows, in] W^T + b); row strides of x and y are free.
      * args NULL = LINEAR_STORE. */
@@ -278,9 +286,18 @@ const struct ops *ops_planning(void);
 /* Is the CUDA backend compiled in (a GPU or not)? */
 bool ops_has_cuda(void);
 
-/* One value per exec, set by open: the dtype that activations should be stored in. Every backend's
- * struct exec begins with it. */
+/* Two values per exec, set by open: the dtype that activations should be stored in, and whether
+ * linear_pack_narrow packs e4m3. Every backend's struct exec begins with them. */
 enum dtype exec_dtype(const struct exec *ex);
+bool exec_fp8(const struct exec *ex);
+
+/* Rows and channels with no number as large as this count as zeros: 448 / it would be none. */
+#define FP8_LEAST 1e-30f
+/* Does linear_pack_narrow turn a layer of these sides into e4m3? */
+static inline bool linear_is_narrow(const struct exec *ex, int64_t in, int64_t out)
+{
+    return exec_fp8(ex) && in % 16 == 0 && out % 16 == 0;
+}
 
 extern const struct ops ops_cpu;
 

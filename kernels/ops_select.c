@@ -11,9 +11,19 @@
 _Static_assert(sizeof(void (*)(void)) == sizeof(void *) && sizeof(struct ops) % sizeof(void *) == 0,
                "struct ops is pointers only, so that holes can be found");
 
+struct begin {
+    enum dtype dtype;
+    bool fp8;
+};
+
 enum dtype exec_dtype(const struct exec *ex)
 {
-    return *(const enum dtype *)ex;
+    return ((const struct begin *)ex)->dtype;
+}
+
+bool exec_fp8(const struct exec *ex)
+{
+    return ((const struct begin *)ex)->fp8;
 }
 
 /* A backend with a hole in its table must not start. */

@@ -62,6 +62,7 @@ bool cpu_open(const struct exec_options *options, struct exec **out, struct dn_e
     }
     struct exec *ex = dn_calloc(1, sizeof *ex);
     ex->dtype = options->dtype;
+    ex->fp8 = options->fp8;
     ex->threads = options->threads > 0 ? options->threads : usable_cores();
     cpu_enter(ex);
     if (cpu_dnnl_ok(dnnl_engine_create(&ex->engine, dnnl_cpu, 0), "engine", err) &&

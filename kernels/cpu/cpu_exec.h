@@ -12,7 +12,8 @@
 #include "kernels/ops.h"
 
 struct exec {
-    enum dtype dtype; /* first: exec_dtype() reads it for every backend */
+    enum dtype dtype; /* first these two: exec_dtype() and exec_fp8() read them for every backend */
+    bool fp8;
     int threads;
     dnnl_engine_t engine;
     dnnl_stream_t stream;
@@ -170,6 +171,9 @@ bool cpu_sync(struct exec *ex, struct dn_error *err);
 
 bool cpu_linear_pack(struct exec *ex, const struct tensor *parts, const struct tensor *biases,
                      int count, struct linear **out, struct dn_error *err);
+bool cpu_linear_pack_narrow(struct exec *ex, const struct tensor *parts,
+                            const struct tensor *biases, int count, struct linear **out,
+                            struct dn_error *err);
 void cpu_linear_free(struct exec *ex, struct linear *linear);
 bool cpu_linear(struct exec *ex, const struct tensor *y, const struct tensor *x,
                 const struct linear *linear, const struct linear_args *args, struct dn_error *err);

@@ -19,6 +19,7 @@ const struct ops ops_cpu = {
     .sync = cpu_sync,
     .video_habits = cpu_video_habits,
     .linear_pack = cpu_linear_pack,
+    .linear_pack_narrow = cpu_linear_pack_narrow,
     .linear_free = cpu_linear_free,
     .linear = cpu_linear,
     .layer_norm = cpu_layer_norm,

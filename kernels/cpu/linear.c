@@ -4,13 +4,18 @@
  * Weights are turned into the exec's dtype and oneDNN's blocked layout once, when they are packed.
  * A product's code is generated for one number of rows and kept: a model uses few. x is converted
  * when its dtype is not the exec's. Epilogues are done by the product as it stores
- * (post-operations); where oneDNN cannot, they run over a float32 product in scratch. */
+ * (post-operations); where oneDNN cannot, they run over a float32 product in scratch.
+ *
+ * Narrow layers are the reference of the GPU's: weights and rows of x rounded to e4m3 (fp8.h), kept
+ * and multiplied in the exec's dtype, which holds them exactly, factors applied to the float32
+ * product. They save neither memory nor time here. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "kernels/cpu/cpu_exec.h"
+#include "kernels/cpu/fp8.h"
 #include "kernels/cpu/vector.h"
 
 #define PLANS 8
@@ -32,7 +37,8 @@ struct linear {
     enum dtype dtype; /* of the weights: the exec's */
     dnnl_memory_desc_t md;
     void *weights;
-    float *bias; /* NULL: none */
+    float *factors; /* [out] of the channels of e4m3 weights; NULL: weights as they are */
+    float *bias;    /* NULL: none */
     dnnl_memory_desc_t bias_md;
     struct plan plans[PLANS];
     uint64_t clock;
@@ -79,6 +85,7 @@ static bool make_plan(struct exec *ex, const struct linear *l, struct plan *p,
 {
     dnnl_matmul_desc_t desc;
     dnnl_memory_desc_t w = l->md;
+    const dnnl_memory_desc_t *bias = l->bias && !l->factors ? &l->bias_md : NULL;
     p->x = matrix(p->rows, l->in, p->x_stride, 1, l->dtype);
     p->y = matrix(p->rows, l->out, p->y_stride, 1, p->y_dtype);
     if (weights) {
@@ -90,14 +97,12 @@ static bool make_plan(struct exec *ex, const struct linear *l, struct plan *p,
     }
     dnnl_primitive_attr_t attr = NULL;
     dnnl_post_ops_t ops = NULL;
-    bool ok =
-        cpu_dnnl_ok(dnnl_matmul_desc_init(&desc, &p->x, &w, l->bias ? &l->bias_md : NULL, &p->y),
-                    "linear", err) &&
-        cpu_dnnl_ok(dnnl_primitive_attr_create(&attr), "linear", err) &&
-        cpu_dnnl_ok(dnnl_post_ops_create(&ops), "linear", err) &&
-        append_epilogue(p, l->out, ops, err) &&
-        cpu_dnnl_ok(dnnl_primitive_attr_set_post_ops(attr, ops), "linear", err) &&
-        cpu_primitive_make(ex, &desc, attr, &p->primitive, weights, "linear", err);
+    bool ok = cpu_dnnl_ok(dnnl_matmul_desc_init(&desc, &p->x, &w, bias, &p->y), "linear", err) &&
+              cpu_dnnl_ok(dnnl_primitive_attr_create(&attr), "linear", err) &&
+              cpu_dnnl_ok(dnnl_post_ops_create(&ops), "linear", err) &&
+              append_epilogue(p, l->out, ops, err) &&
+              cpu_dnnl_ok(dnnl_primitive_attr_set_post_ops(attr, ops), "linear", err) &&
+              cpu_primitive_make(ex, &desc, attr, &p->primitive, weights, "linear", err);
     if (ops)
         dnnl_post_ops_destroy(ops);
     if (attr)
@@ -126,6 +131,27 @@ static const void *plain_weights(struct exec *ex, const struct tensor *parts, in
     return copy;
 }
 
+/* All parts as one [out, in] matrix of e4m3 numbers in the exec's dtype, in scratch. */
+static const void *narrow_weights(struct exec *ex, const struct tensor *parts, int count,
+                                  struct linear *l)
+{
+    size_t size = (size_t)dtype_size(ex->dtype);
+    size_t all = dn_mul_or_abort((size_t)(l->out * l->in), size + 4);
+    char *copy = cpu_scratch(ex, CPU_SCRATCH_OP, all),
+         *wide = copy + (size_t)(l->out * l->in) * size;
+    int64_t row = 0;
+    l->factors = dn_malloc_aligned((size_t)l->out * 4);
+    for (int i = 0; i < count; i++) {
+        int64_t shape[] = {parts[i].shape[0], l->in};
+        struct tensor from = tensor_over(wide, DTYPE_F32, 2, shape);
+        struct tensor to = tensor_over(copy + (size_t)(row * l->in) * size, ex->dtype, 2, shape);
+        cpu_copy(ex, &from, &parts[i], NULL);
+        cpu_fp8_rows(&to, l->factors + row, &from);
+        row += shape[0];
+    }
+    return copy;
+}
+
 static void pack_bias(struct exec *ex, struct linear *l, const struct tensor *biases, int count)
 {
     int64_t row = 0;
@@ -139,8 +165,8 @@ static void pack_bias(struct exec *ex, struct linear *l, const struct tensor *bi
     assert(row == l->out);
 }
 
-bool cpu_linear_pack(struct exec *ex, const struct tensor *parts, const struct tensor *biases,
-                     int count, struct linear **out, struct dn_error *err)
+static bool pack(struct exec *ex, const struct tensor *parts, const struct tensor *biases,
+                 int count, bool narrow, struct linear **out, struct dn_error *err)
 {
     cpu_enter(ex);
     assert(count >= 1);
@@ -151,15 +177,19 @@ bool cpu_linear_pack(struct exec *ex, const struct tensor *parts, const struct t
         assert(parts[i].ndim == 2 && parts[i].shape[1] == l->in);
         l->out += parts[i].shape[0];
     }
+    const void *plain = NULL;
+    enum dtype dtype = ex->dtype;
     if (biases)
         pack_bias(ex, l, biases, count);
+    if (narrow && linear_is_narrow(ex, l->in, l->out))
+        plain = narrow_weights(ex, parts, count, l);
     /* the layout is chosen for a middling number of rows and then kept for all */
     struct plan trial = {.rows = 256, .x_stride = l->in, .y_stride = l->out, .y_dtype = DTYPE_F32};
     bool ok = make_plan(ex, l, &trial, &l->md, err);
     cpu_primitive_done(&trial.primitive);
     if (ok) {
-        enum dtype dtype;
-        const void *plain = plain_weights(ex, parts, count, l->out, l->in, &dtype);
+        if (!plain)
+            plain = plain_weights(ex, parts, count, l->out, l->in, &dtype);
         dnnl_memory_desc_t from = matrix(l->in, l->out, 1, l->in, dtype);
         l->weights = cpu_weights_alloc(dnnl_memory_desc_get_size(&l->md));
         ok = cpu_reorder(ex, &l->md, l->weights, &from, plain, err);
@@ -172,6 +202,19 @@ bool cpu_linear_pack(struct exec *ex, const struct tensor *parts, const struct t
     return ok;
 }
 
+bool cpu_linear_pack(struct exec *ex, const struct tensor *parts, const struct tensor *biases,
+                     int count, struct linear **out, struct dn_error *err)
+{
+    return pack(ex, parts, biases, count, false, out, err);
+}
+
+bool cpu_linear_pack_narrow(struct exec *ex, const struct tensor *parts,
+                            const struct tensor *biases, int count, struct linear **out,
+                            struct dn_error *err)
+{
+    return pack(ex, parts, biases, count, true, out, err);
+}
+
 void cpu_linear_free(struct exec *ex, struct linear *linear)
 {
     (void)ex;
@@ -180,6 +223,7 @@ void cpu_linear_free(struct exec *ex, struct linear *linear)
     for (int i = 0; i < PLANS; i++)
         cpu_primitive_done(&linear->plans[i].primitive);
     free(linear->weights);
+    free(linear->factors);
     free(linear->bias);
     free(linear);
 }
@@ -250,8 +294,19 @@ static void finish_row(enum linear_epilogue epilogue, float *to, const float *a,
     }
 }
 
-/* y = epilogue(product), product [rows, out] float32. */
-static void finish(const struct tensor *y, const float *product, const struct linear_args *args)
+/* to = row * l->factors * a + l->bias, from column `at` on. */
+static void scale_row(const struct linear *l, float *to, const float *a, float row, int64_t at,
+                      int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        to[i] = row * l->factors[at + i] * a[i] + (l->bias ? l->bias[at + i] : 0);
+}
+
+/* y = epilogue(product), product [rows, out] float32. row_factors: of a narrow layer, whose factors
+ * and bias are yet to come; else NULL. */
+static void finish(const struct tensor *y, const float *product, const struct linear *l,
+                   const float *row_factors, const struct linear_args *args)
 {
     int64_t rows = y->shape[0], n = y->shape[1];
     enum linear_epilogue epilogue = args ? args->epilogue : LINEAR_STORE;
@@ -259,9 +314,10 @@ static void finish(const struct tensor *y, const float *product, const struct li
     enum { PIECE = 512 };
 #pragma omp parallel for schedule(static) if (rows * n > CPU_GRAIN_EXP)
     for (int64_t r = 0; r < rows; r++) {
-        float old[PIECE], aux[PIECE], out[PIECE];
+        float old[PIECE], aux[PIECE], out[PIECE], scaled[PIECE];
         for (int64_t at = 0; at < n; at += PIECE) {
             int64_t count = n - at < PIECE ? n - at : PIECE, place = r * y->stride[0] + at;
+            const float *sums = product + r * n + at;
             const float *before = reads_y ? cpu_read(y, place, count, old) : NULL;
             const float *times = NULL, *gate = NULL;
             if (epilogue == LINEAR_MULTIPLY)
@@ -270,7 +326,11 @@ static void finish(const struct tensor *y, const float *product, const struct li
                 gate = (const float *)args->gate->data +
                        r / args->rows_per_gate * args->gate->stride[0] + at;
             float *to = cpu_target(y, place, out);
-            finish_row(epilogue, to, product + r * n + at, before, times, gate, count);
+            if (row_factors) {
+                scale_row(l, scaled, sums, row_factors[r], at, count);
+                sums = scaled;
+            }
+            finish_row(epilogue, to, sums, before, times, gate, count);
             cpu_write(y, place, count, to);
         }
     }
@@ -314,7 +374,7 @@ static bool run_product(struct exec *ex, struct linear *l, const struct tensor *
                               {DNNL_ARG_WEIGHTS, &l->md, l->weights},
                               {DNNL_ARG_DST, &p->y, y->data}};
     int count = 3;
-    if (l->bias)
+    if (l->bias && !l->factors)
         list[count++] = (struct cpu_arg){DNNL_ARG_BIAS, &l->bias_md, l->bias};
     if (fused == LINEAR_MULTIPLY || fused == LINEAR_GATE_RESIDUAL)
         list[count++] = (struct cpu_arg){DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1,
@@ -347,6 +407,24 @@ static bool can_fuse(const struct tensor *y, const struct linear *l, const struc
            args->rows_per_gate >= 32 || args->rows_per_gate >= y->shape[0];
 }
 
+/* A narrow layer: x rounded to e4m3, the product in float32. */
+static bool run_narrow(struct exec *ex, struct linear *l, const struct tensor *y,
+                       const struct tensor *x, const struct linear_args *args, struct dn_error *err)
+{
+    int64_t rows = x->shape[0];
+    size_t x_size = ((size_t)(rows * l->in * dtype_size(l->dtype)) + 63) & ~(size_t)63;
+    size_t y_size = (size_t)(rows * l->out * 4);
+    char *scratch = cpu_scratch(ex, CPU_SCRATCH_OP, x_size + y_size + (size_t)rows * 4);
+    struct tensor from = tensor_over(scratch, l->dtype, 2, x->shape);
+    struct tensor product = tensor_over(scratch + x_size, DTYPE_F32, 2, y->shape);
+    float *factors = (float *)(scratch + x_size + y_size);
+    cpu_fp8_rows(&from, factors, x);
+    if (!run_product(ex, l, &product, &from, LINEAR_STORE, NULL, err))
+        return false;
+    finish(y, product.data, l, factors, args);
+    return true;
+}
+
 static bool run(struct exec *ex, struct linear *l, const struct tensor *y, const struct tensor *x,
                 const struct linear_args *args, struct dn_error *err)
 {
@@ -366,7 +444,7 @@ static bool run(struct exec *ex, struct linear *l, const struct tensor *y, const
         struct tensor product = tensor_over(scratch + x_size, DTYPE_F32, 2, y->shape);
         if (!run_product(ex, l, &product, &from, LINEAR_STORE, NULL, err))
             return false;
-        finish(y, product.data, args);
+        finish(y, product.data, l, NULL, args);
         return true;
     }
     if (args && args->epilogue == LINEAR_GATE_RESIDUAL)
@@ -393,6 +471,6 @@ bool cpu_linear(struct exec *ex, const struct tensor *y, const struct tensor *x,
     if (x->shape[0] == 0)
         return true;
     cpu_enter(ex);
-    return run(ex, l, y, x, args, err) &&
+    return (l->factors ? run_narrow : run)(ex, l, y, x, args, err) &&
            (!args || !args->norm || run_norm(ex, y, args->norm, err));
 }

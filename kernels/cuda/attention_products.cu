@@ -131,8 +131,8 @@ static bool run_group(struct exec *ex, const struct attention_call *c, const str
     struct cuda_matrix weights = {scratch + p->p, DTYPE_BF16, p->pitch};
     struct cuda_matrix turned = {scratch + p->turned, DTYPE_BF16, p->pitch};
     size_t shared = ((size_t)p->pitch + 32) * sizeof(float);
-    const struct cuda_gemm_problem to_logits = {rows, d, keys, false, NULL};
-    const struct cuda_gemm_problem to_out = {rows, p->pitch, d, false, NULL};
+    const struct cuda_gemm_problem to_logits = {rows, d, keys, false, NULL, NULL, NULL};
+    const struct cuda_gemm_problem to_out = {rows, p->pitch, d, false, NULL, NULL, NULL};
     return cuda_multiply(ex, &to_logits, &logits, &q, &k, err) &&
            cuda_launch(ex, OP, err, softmax_kernel, cuda_grid(rows, 1), CUDA_BLOCK, shared,
                        (const float *)logits.data, (uint16_t *)weights.data, (int)keys,

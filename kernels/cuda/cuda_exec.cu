@@ -106,6 +106,17 @@ static struct exec *open_books(enum dtype dtype)
     return ex;
 }
 
+static bool check_fp8(const struct exec *ex, struct dn_error *err)
+{
+    if (cuda_gemm_has_fp8(ex->major, ex->minor))
+        return true;
+    dn_fail(err, DN_E_UNSUPPORTED,
+            "fp8 products need a GPU of compute capability 9.0 (H100, H200) and CUDA 12.9; this one "
+            "has %d.%d",
+            ex->major, ex->minor);
+    return dn_error_hint(err, "leave --linear fp8 away");
+}
+
 static bool open_on(int device, enum dtype dtype, bool first, struct exec **out,
                     struct dn_error *err)
 {
@@ -131,12 +142,18 @@ extern "C" bool cuda_open(const struct exec_options *options, struct exec **out,
     if (options->dtype != DTYPE_F32 && options->dtype != DTYPE_BF16)
         return dn_fail(err, DN_E_UNSUPPORTED, "backend cuda computes in F32 or BF16, not %s",
                        dtype_name(options->dtype));
-    if (options->plan_only) {
+    if (options->plan_only)
         *out = open_books(options->dtype);
-        return true;
+    else if (!device_works(options->device, err) ||
+             !open_on(options->device, options->dtype, false, out, err))
+        return false;
+    if (options->fp8 && !options->plan_only && !check_fp8(*out, err)) {
+        cuda_close(*out);
+        *out = NULL;
+        return false;
     }
-    return device_works(options->device, err) &&
-           open_on(options->device, options->dtype, false, out, err);
+    (*out)->fp8 = options->fp8;
+    return true;
 }
 
 extern "C" bool cuda_open_beside(struct exec *ex, struct exec **out, struct dn_error *err)

@@ -31,7 +31,8 @@ struct cuda_books {
 };
 
 struct exec {
-    enum dtype dtype; /* first: exec_dtype() reads it for every backend */
+    enum dtype dtype; /* first these two: exec_dtype() and exec_fp8() read them for every backend */
+    bool fp8;
     int device;
     int major, minor, processors; /* compute capability, multiprocessors */
     bool plan_only;        /* there is no device; books are open from start to end */

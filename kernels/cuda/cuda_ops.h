@@ -31,6 +31,9 @@ const struct video_habits *cuda_video_habits(void);
 
 bool cuda_linear_pack(struct exec *ex, const struct tensor *parts, const struct tensor *biases,
                       int count, struct linear **out, struct dn_error *err);
+bool cuda_linear_pack_narrow(struct exec *ex, const struct tensor *parts,
+                             const struct tensor *biases, int count, struct linear **out,
+                             struct dn_error *err);
 void cuda_linear_free(struct exec *ex, struct linear *linear);
 bool cuda_linear(struct exec *ex, const struct tensor *y, const struct tensor *x,
                  const struct linear *linear, const struct linear_args *args, struct dn_error *err);

@@ -20,6 +20,7 @@ const struct ops ops_cuda = {
     .sync = cuda_sync,
     .video_habits = cuda_video_habits,
     .linear_pack = cuda_linear_pack,
+    .linear_pack_narrow = cuda_linear_pack_narrow,
     .linear_free = cuda_linear_free,
     .linear = cuda_linear,
     .layer_norm = cuda_layer_norm,

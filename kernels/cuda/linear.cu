@@ -7,16 +7,22 @@
  *
  *   a = product + b;  y = gelu(a) | silu(a) | a aux | y + a | y + gate a, and the norm of y
  *
+ * Narrow layers hold W as e4m3, x is rounded to it in scratch first (fp8.cu), and cuBLASLt puts the
+ * factors on the sum; the rest is the same.
+ *
  * FLOPs: 2 rows in out. Bytes: x, W, y once; the residual forms in bf16 with y in float32 move 8
  * more for each element of y than the product, 4 of them y itself, and with a norm 2 more. */
 #include <stdlib.h>
 
 #include "kernels/cuda/cuda_gemm.h"
 #include "kernels/cuda/cuda_rows.cuh"
+#include "kernels/cuda/fp8.h"
 
 struct linear {
     int64_t in, out;
-    struct tensor weights;                /* [out, in], the exec's dtype */
+    bool narrow;
+    struct tensor weights;                /* [out, in], the exec's dtype, or E4M3 when narrow */
+    struct tensor factors;                /* [out] of narrow weights, F32 */
     struct tensor bias_f32, bias_rounded; /* [1, out], data NULL: none; rounded: BF16 */
 };
 
@@ -54,9 +60,34 @@ static bool pack_weights(struct exec *ex, struct linear *l, const struct tensor 
     return true;
 }
 
-extern "C" bool cuda_linear_pack(struct exec *ex, const struct tensor *parts,
-                                 const struct tensor *biases, int count, struct linear **out,
-                                 struct dn_error *err)
+/* One part is on the device at a time as it was stored, or as float32. */
+static bool pack_narrow(struct exec *ex, struct linear *l, const struct tensor *parts, int count,
+                        struct dn_error *err)
+{
+    const int64_t shape[] = {l->out, l->in};
+    if (!cuda_tensor_alloc(ex, &l->weights, DTYPE_F8_E4M3, 2, shape, err) ||
+        !cuda_tensor_alloc(ex, &l->factors, DTYPE_F32, 1, shape, err))
+        return false;
+    int64_t row = 0;
+    for (int i = 0; i < count; i++) {
+        int64_t rows = parts[i].shape[0];
+        struct tensor to = tensor_slice(&l->weights, row, rows), wide;
+        float *factors = (float *)l->factors.data + row;
+        enum dtype dtype = parts[i].dtype == DTYPE_BF16 ? DTYPE_BF16 : DTYPE_F32;
+        if (!cuda_tensor_alloc(ex, &wide, dtype, 2, parts[i].shape, err))
+            return false;
+        bool ok = cuda_upload(ex, &wide, &parts[i], err) &&
+                  cuda_fp8_rows(ex, to.data, factors, &wide, err);
+        cuda_tensor_free(ex, &wide);
+        if (!ok)
+            return false;
+        row += rows;
+    }
+    return true;
+}
+
+static bool pack(struct exec *ex, const struct tensor *parts, const struct tensor *biases, int count,
+                 bool narrow, struct linear **out, struct dn_error *err)
 {
     assert(count >= 1);
     struct linear *l = (struct linear *)dn_calloc(1, sizeof *l);
@@ -65,8 +96,9 @@ extern "C" bool cuda_linear_pack(struct exec *ex, const struct tensor *parts,
         assert(parts[i].ndim == 2 && parts[i].shape[1] == l->in);
         l->out += parts[i].shape[0];
     }
-    bool ok =
-        pack_weights(ex, l, parts, count, err) && (!biases || pack_bias(ex, l, biases, count, err));
+    l->narrow = narrow && linear_is_narrow(ex, l->in, l->out);
+    bool ok = (l->narrow ? pack_narrow : pack_weights)(ex, l, parts, count, err) &&
+              (!biases || pack_bias(ex, l, biases, count, err));
     if (!ok) {
         cuda_linear_free(ex, l);
         l = NULL;
@@ -75,11 +107,26 @@ extern "C" bool cuda_linear_pack(struct exec *ex, const struct tensor *parts,
     return ok;
 }
 
+extern "C" bool cuda_linear_pack(struct exec *ex, const struct tensor *parts,
+                                 const struct tensor *biases, int count, struct linear **out,
+                                 struct dn_error *err)
+{
+    return pack(ex, parts, biases, count, false, out, err);
+}
+
+extern "C" bool cuda_linear_pack_narrow(struct exec *ex, const struct tensor *parts,
+                                        const struct tensor *biases, int count, struct linear **out,
+                                        struct dn_error *err)
+{
+    return pack(ex, parts, biases, count, true, out, err);
+}
+
 extern "C" void cuda_linear_free(struct exec *ex, struct linear *linear)
 {
     if (!linear)
         return;
     cuda_tensor_free(ex, &linear->weights);
+    cuda_tensor_free(ex, &linear->factors);
     cuda_tensor_free(ex, &linear->bias_f32);
     cuda_tensor_free(ex, &linear->bias_rounded);
     free(linear);
@@ -270,15 +317,33 @@ bool cuda_multiply(struct exec *ex, const struct cuda_gemm_problem *p, const str
             cuda_launched(ex, "linear", err));
 }
 
-/* The product, to y when it `stores`, else to *product, and what is to be done to it. */
+/* Does the product write y itself? */
+static bool can_store(const struct exec *ex, const struct tensor *y, const struct linear *l,
+                      const struct linear_args *args)
+{
+    struct cuda_matrix m = matrix_of(y);
+    bool plain = !args || args->epilogue == LINEAR_STORE;
+    if (l->narrow && ((uintptr_t)m.data % 16 || m.stride * dtype_size(m.dtype) % 16))
+        return false;
+    if (args && args->epilogue == LINEAR_GELU_TANH)
+        return y->dtype == DTYPE_BF16 && (l->narrow || ex->dtype == DTYPE_BF16);
+    return plain && (y->dtype == DTYPE_F32 || l->narrow || ex->dtype == DTYPE_BF16);
+}
+
+/* The product, to y when it `stores`, else to *product, and what is to be done to it. factors: of
+ * the rows of a narrow x. */
 static bool multiply(struct exec *ex, const struct tensor *y, const struct tensor *x,
-                     const struct linear *l, const struct linear_args *args, bool stores,
+                     const float *factors, const struct linear *l, const struct linear_args *args, bool stores,
                      const struct tensor *product, struct dn_error *err)
 {
     struct cuda_matrix xm = matrix_of(x), wm = matrix_of(&l->weights);
     struct cuda_matrix ym = matrix_of(stores ? y : product);
     const void *bias = ym.dtype == DTYPE_F32 ? l->bias_f32.data : l->bias_rounded.data;
-    struct cuda_gemm_problem p = {x->shape[0], l->in, l->out, false, NULL};
+    struct cuda_gemm_problem p = {x->shape[0], l->in, l->out, false, NULL, NULL, NULL};
+    if (l->narrow) {
+        p.x_factors = factors;
+        p.w_factors = (const float *)l->factors.data;
+    }
     if (stores) {
         p.gelu = args && args->epilogue == LINEAR_GELU_TANH;
         p.bias = bias;
@@ -308,24 +373,20 @@ extern "C" bool cuda_linear(struct exec *ex, const struct tensor *y, const struc
         assert(args->gate->dtype == DTYPE_F32 && args->gate->shape[1] == l->out);
         assert(args->rows_per_gate * args->gate->shape[0] >= rows);
     }
-    enum dtype dtype = l->weights.dtype;
-    bool gelu = args && args->epilogue == LINEAR_GELU_TANH && y->dtype == DTYPE_BF16;
-    bool plain = !args || args->epilogue == LINEAR_STORE;
-    bool stores =
-        (gelu && dtype == DTYPE_BF16) || (plain && (y->dtype == DTYPE_F32 || dtype == DTYPE_BF16));
-    enum dtype product_dtype = adds_to_y(args) && args->norm ? dtype : DTYPE_F32;
-    size_t x_size = x->dtype == dtype ? 0 : (size_t)(rows * l->in * dtype_size(dtype));
+    bool stores = can_store(ex, y, l, args), converts = l->narrow || x->dtype != ex->dtype;
+    enum dtype x_dtype = l->narrow ? DTYPE_F8_E4M3 : ex->dtype;
+    enum dtype product_dtype = adds_to_y(args) && args->norm ? ex->dtype : DTYPE_F32;
+    size_t x_size = converts ? cuda_align((size_t)(rows * l->in * dtype_size(x_dtype))) : 0;
+    size_t factors_size = l->narrow ? cuda_align((size_t)rows * sizeof(float)) : 0;
     size_t product_size = stores ? 0 : (size_t)(rows * l->out * dtype_size(product_dtype));
     void *scratch = NULL;
-    if (!cuda_scratch(ex, "linear", cuda_align(x_size) + product_size, &scratch, err))
+    if (!cuda_scratch(ex, "linear", x_size + factors_size + product_size, &scratch, err))
         return false;
-    struct tensor from = *x;
-    if (x->dtype != dtype) {
-        from = cuda_tensor(scratch, dtype, rows, l->in);
-        if (!cuda_copy(ex, &from, x, err))
-            return false;
-    }
-    struct tensor product =
-        cuda_tensor((char *)scratch + cuda_align(x_size), product_dtype, rows, l->out);
-    return multiply(ex, y, &from, l, args, stores, &product, err);
+    float *factors = (float *)((char *)scratch + x_size);
+    struct tensor product = cuda_tensor((char *)factors + factors_size, product_dtype, rows, l->out);
+    struct tensor from = converts ? cuda_tensor(scratch, x_dtype, rows, l->in) : *x;
+    if (converts && !(l->narrow ? cuda_fp8_rows(ex, from.data, factors, x, err)
+                                : cuda_copy(ex, &from, x, err)))
+        return false;
+    return multiply(ex, y, &from, factors, l, args, stores, &product, err);
 }

@@ -43,6 +43,40 @@ static inline float f32_from_bf16(uint16_t x)
     return out;
 }
 
+/* float32 <-> e4m3 (Micikevicius et al., FP8 formats for deep learning, 2022: 3 bits of mantissa,
+ * no infinities), to nearest even; beyond 448 it stays 448, NaN stays NaN. */
+#define E4M3_MAX 448.0f
+static inline uint8_t e4m3_from_f32(float x)
+{
+    const float units = 16384.0f; /* numbers from here on are multiples of 2^-9, the least e4m3 */
+    uint32_t bits, unit_bits, code;
+    memcpy(&bits, &x, 4);
+    memcpy(&unit_bits, &units, 4);
+    uint8_t sign = (uint8_t)(bits >> 24 & 0x80u);
+    bits &= 0x7FFFFFFFu;
+    if (bits > 0x7F800000u)
+        return 0x7F;
+    float size;
+    memcpy(&size, &bits, 4);
+    if (size < 0.015625f) { /* 2^-6: below it the distances are all the same */
+        size += units;
+        memcpy(&code, &size, 4);
+        return (uint8_t)(sign | (code - unit_bits));
+    }
+    code = ((bits + 0x7FFFFu + (bits >> 20 & 1u)) >> 20) - (120u << 3);
+    return (uint8_t)(sign | (size >= E4M3_MAX || code > 0x7Eu ? 0x7Eu : code));
+}
+static inline float f32_from_e4m3(uint8_t x)
+{
+    uint32_t bits, places = x & 0x7Fu;
+    float out = (float)places / 512.0f;
+    if (places >= 8) {
+        bits = places == 0x7Fu ? 0x7FC00000u : (places << 20) + (120u << 23);
+        memcpy(&out, &bits, 4);
+    }
+    return x & 0x80u ? -out : out;
+}
+
 /* float32 <-> IEEE half, to nearest even. */
 uint16_t f16_from_f32(float x);
 float f32_from_f16(uint16_t x);

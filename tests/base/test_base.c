@@ -53,5 +53,31 @@ TEST(errors_are_one_safe_line)
     CHECK(!dn_fail(NULL, DN_E_IO, "nobody listens"));
 }
 
+/* Every code is itself; between two neighbours the nearer one, in the middle the even one. */
+TEST(e4m3_rounds_to_even)
+{
+    for (int code = 0; code < 256; code++) {
+        float at = f32_from_e4m3((uint8_t)code);
+        if ((code & 0x7F) == 0x7F) {
+            CHECK(isnan(at) && (e4m3_from_f32(at) & 0x7F) == 0x7F);
+            continue;
+        }
+        CHECK(e4m3_from_f32(at) == code && (signbit(at) != 0) == (code >= 0x80));
+        if ((code & 0x7F) == 0x7E)
+            continue;
+        float next = f32_from_e4m3((uint8_t)(code + 1)), middle = (at + next) / 2;
+        CHECK(fabsf(next) > fabsf(at));
+        CHECK(e4m3_from_f32(middle) == code + (code & 1));
+        CHECK(e4m3_from_f32(nextafterf(middle, at)) == code);
+        CHECK(e4m3_from_f32(nextafterf(middle, next)) == code + 1);
+    }
+    CHECK(f32_from_e4m3(0x38) == 1 && f32_from_e4m3(0x01) == 1 / 512.0f);
+    CHECK(f32_from_e4m3(0x7E) == E4M3_MAX && f32_from_e4m3(0xBC) == -1.5f);
+    const float large[] = {449, 464, 480, 1e9f, INFINITY};
+    for (int i = 0; i < 5; i++)
+        CHECK(e4m3_from_f32(large[i]) == 0x7E && e4m3_from_f32(-large[i]) == 0xFE);
+    CHECK(e4m3_from_f32(1e-30f) == 0 && e4m3_from_f32(-1e-30f) == 0x80);
+}
+
 TESTS(T(safetext_escapes_control), T(utf8_is_strict), T(bf16_rounds_to_even),
-      T(sizes_fail_closed), T(errors_are_one_safe_line))
+      T(e4m3_rounds_to_even), T(sizes_fail_closed), T(errors_are_one_safe_line))

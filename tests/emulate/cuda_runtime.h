@@ -176,6 +176,7 @@ const char *cudaGetErrorString(cudaError_t code);
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaDriverGetVersion(int *version);
 cudaError_t cudaSetDevice(int device);
+extern bool emulate_lacks_fp8; /* the device multiplies no e4m3 */
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device);
 
 #endif

@@ -6,8 +6,22 @@
 
 static float load(const struct cuda_matrix *m, int64_t at)
 {
+    if (m->dtype == DTYPE_F8_E4M3)
+        return f32_from_e4m3(((const uint8_t *)m->data)[at]);
     return m->dtype == DTYPE_F32 ? ((const float *)m->data)[at]
                                  : f32_from_bf16(((const uint16_t *)m->data)[at]);
+}
+
+bool emulate_lacks_fp8;
+
+bool cuda_gemm_has_fp8(int, int)
+{
+    return !emulate_lacks_fp8;
+}
+
+static bool is_aligned(const struct cuda_matrix *m)
+{
+    return (uintptr_t)m->data % 16 == 0 && m->stride * dtype_size(m->dtype) % 16 == 0;
 }
 
 bool cuda_gemm_open(struct cuda_gemm **out, struct dn_error *)
@@ -25,7 +39,11 @@ bool cuda_gemm_run(struct cuda_gemm *, cudaStream_t, const struct cuda_gemm_prob
                    const struct cuda_matrix *w, struct dn_error *)
 {
     const int64_t rows = p->rows, in = p->in, out = p->out;
-    assert(x->dtype == w->dtype && (x->dtype == DTYPE_BF16 || y->dtype == DTYPE_F32));
+    const bool narrow = x->dtype == DTYPE_F8_E4M3;
+    assert(x->dtype == w->dtype && (x->dtype != DTYPE_F32 || y->dtype == DTYPE_F32));
+    assert(narrow == (p->x_factors != NULL) && narrow == (p->w_factors != NULL));
+    assert(!narrow || (in % 16 == 0 && out % 16 == 0 && is_aligned(y) && is_aligned(x) &&
+                       is_aligned(w)));
     assert(!p->gelu || y->dtype == DTYPE_BF16);
     struct cuda_matrix add = {(void *)p->bias, y->dtype, 0};
     for (int64_t r = 0; r < rows; r++)
@@ -33,6 +51,8 @@ bool cuda_gemm_run(struct cuda_gemm *, cudaStream_t, const struct cuda_gemm_prob
             float sum = 0;
             for (int64_t c = 0; c < in; c++)
                 sum += load(x, r * x->stride + c) * load(w, o * w->stride + c);
+            if (narrow)
+                sum *= p->x_factors[r] * p->w_factors[o];
             sum += p->bias ? load(&add, o) : 0;
             if (p->gelu)
                 sum *= 0.5f * (1 + tanhf(0.7978845608f * (sum + 0.044715f * sum * sum * sum)));

@@ -73,16 +73,22 @@ struct check_run {
     uint64_t seed;
 };
 
-static inline struct check_run run_open(struct setting setting, uint64_t seed)
+/* fp8: narrow layers multiply e4m3. */
+static inline struct check_run run_open_as(struct setting setting, uint64_t seed, bool fp8)
 {
     struct check_run run = {.setting = setting, .seed = seed, .rng = {seed}};
     struct dn_error err = {0};
-    struct exec_options options = {.threads = 2, .dtype = setting.exec};
+    struct exec_options options = {.threads = 2, .dtype = setting.exec, .fp8 = fp8};
     setenv("DANAUS_POISON", "1",
            0); /* results hold NaN until they are written, where a backend can */
     CHECK_OK(ops_select(setting.backend, &run.ops, &err), err);
     CHECK_OK(run.ops->open(&options, &run.ex, &err), err);
     return run;
+}
+
+static inline struct check_run run_open(struct setting setting, uint64_t seed)
+{
+    return run_open_as(setting, seed, false);
 }
 
 static inline void run_close(struct check_run *run)

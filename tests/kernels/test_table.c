@@ -20,6 +20,7 @@ static const char *const tested[] = {
     "sync",
     "video_habits",
     "linear_pack",
+    "linear_pack_narrow",
     "linear_free",
     "linear",
     "layer_norm",

@@ -248,7 +248,7 @@ int main(int argc, char **argv)
 {
     struct dn_error err = {};
     struct exec *ex;
-    struct exec_options options = {1, DTYPE_BF16, 0, false};
+    struct exec_options options = {1, DTYPE_BF16, 0, false, false};
     int repeats = argc > 1 ? atoi(argv[1]) : 11;
     OK(cuda_open(&options, &ex, &err));
     double nmse, worst, nans;
