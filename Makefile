@@ -195,7 +195,7 @@ EMULATE_CXX = $(CXX) -std=gnu++17 $(EMULATE_FLAGS) -DDANAUS_EMULATE -Wno-unknown
 EMULATE_CC = $(CC) -std=gnu17 $(EMULATE_FLAGS) -fopenmp -Wno-psabi -DDANAUS_CUDA -DCHECK_BACKEND='"cuda"'
 EMULATE_OBJECTS := $(patsubst %,$(EMULATE)/%.o,$(filter-out kernels/cuda/cuda_gemm.cu %_sm90.cu,$(CUDA_SOURCES)) \
                    $(wildcard kernels/cuda/*.c tests/emulate/*.cc) kernels/ops_select.c)
-EMULATE_TESTS := $(patsubst %,$(BUILD)/tests/emulate/test_%,rows linear attention monarch video)
+EMULATE_TESTS := $(patsubst %,$(BUILD)/tests/emulate/test_%,rows linear fp8 attention monarch video)
 $(EMULATE)/%.cu.o: %.cu
 	@mkdir -p $(@D)
 	$(call say,emulate,$<)
@@ -255,7 +255,7 @@ test-cuda: $(CUDA_TESTS)
 	@tests/run.sh $(CUDA_TESTS)
 
 # Everything that needs a GPU (tests/gpu/slot): checks in less than 6 minutes, tables for the README
-# and kernels/NOTES.md in less than 4, both into GPU_RESULTS. COMPARE_WITH="--compare-torch" and
+# and kernels/NOTES.md in less than 5, both into GPU_RESULTS. COMPARE_WITH="--compare-torch" and
 # "--compare-monarchrt checkout" measure others beside it, and take longer.
 GPU_RESULTS ?= $(BUILD)/gpu-results
 $(BUILD)/tests/gpu/compare: $(BUILD)/obj/tests/gpu/compare.o $(call archives,format)
@@ -269,7 +269,7 @@ check-gpu bench-gpu lab-gpu sanitize-gpu: deps
 
 # Programs of kernels/lab. A variant of a kernel is its source with -DLAB_..., linked in front of the
 # archive that has the plain one.
-LAB_PROGRAMS := bench_monarch bench_conv bench_conv_no_lead rows gemm pass
+LAB_PROGRAMS := bench_monarch bench_conv bench_conv_no_lead rows gemm fp8_lab pass
 LAB := $(addprefix $(BUILD)/lab/,$(LAB_PROGRAMS))
 LAB_OBJECT = $(BUILD)/cuda/kernels/lab/$(1).cu.o
 $(BUILD)/lab/bench_monarch: $(call LAB_OBJECT,monarch/bench_monarch)
@@ -277,6 +277,7 @@ $(BUILD)/lab/bench_conv: $(call LAB_OBJECT,conv/bench_conv)
 $(BUILD)/lab/bench_conv_no_lead: $(call LAB_OBJECT,conv/bench_conv) $(BUILD)/cuda/lab/NO_LEAD/conv_sm90.o
 $(BUILD)/lab/rows: $(call LAB_OBJECT,runtime/rows)
 $(BUILD)/lab/gemm: $(call LAB_OBJECT,runtime/gemm)
+$(BUILD)/lab/fp8_lab: $(call LAB_OBJECT,fp8/fp8_lab)
 $(BUILD)/lab/pass: $(BUILD)/obj/kernels/lab/runtime/pass.o
 $(LAB): $(call archives,model)
 	@mkdir -p $(@D)

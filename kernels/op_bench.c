@@ -159,8 +159,9 @@ static bool prepare_linear(struct work *k, struct operands *o, struct dn_error *
     bool ok = make(k, &o->x, dtype, DIMS(a[0], a[1]), err) &&
               make(k, &o->y, residual ? DTYPE_F32 : dtype, DIMS(a[0], a[2]), err) &&
               make(k, &o->z, DTYPE_F32, DIMS(1, a[2]), err) &&
-              k->ops->linear_pack(k->ex, &weight, &bias, 1, &o->linear, err);
-    k->packed = (double)(a[1] * a[2] * dtype_size(dtype));
+              (a[4] ? k->ops->linear_pack_narrow : k->ops->linear_pack)(k->ex, &weight, &bias, 1,
+                                                                        &o->linear, err);
+    k->packed = (double)(a[1] * a[2] * (op_bench_is_narrow(k->ex, k->row) ? 1 : dtype_size(dtype)));
     free(values);
     return ok;
 }
@@ -279,6 +280,12 @@ static double monarch_flops(const int64_t *a)
     double h = a[6] ? (double)a[6] : 1, w = a[7] ? (double)a[7] : 1;
     double rows = (double)a[2] / h, cols = (double)a[3] / w, tiles = (double)(a[0] * a[1]) * h * w;
     return tiles * h * w * rows * cols * (double)(a[4] * a[5]) * (6 * cols + 4 * rows);
+}
+
+bool op_bench_is_narrow(const struct exec *ex, const struct op_bench_row *row)
+{
+    const int64_t *a = row->sizes;
+    return row->kind == OP_BENCH_LINEAR && a[4] && linear_is_narrow(ex, a[1], a[2]);
 }
 
 double op_bench_flops(const struct op_bench_row *row)

@@ -10,7 +10,7 @@ enum op_bench_kind {
     OP_BENCH_NORM,      /* T h w c: channel norm with SiLU */
     OP_BENCH_UPSAMPLE,  /* T h w c */
     OP_BENCH_WEAVE,     /* T h w c: interleave_time */
-    OP_BENCH_LINEAR,    /* rows in out epilogue */
+    OP_BENCH_LINEAR,    /* rows in out epilogue narrow (1: linear_pack_narrow) */
     OP_BENCH_MODULATE,  /* rows dim: layer norm and modulation */
     OP_BENCH_ROPE,      /* rows dim d: q norm and rotary embedding of heads of d (0: 32) */
     OP_BENCH_PLACE,     /* rows dim d: place_qkv, likewise */
@@ -46,6 +46,8 @@ struct op_bench_result {
     double bytes;   /* each operand read once, each result written once */
 };
 
+/* Is row a linear layer that ex multiplies in e4m3? */
+bool op_bench_is_narrow(const struct exec *ex, const struct op_bench_row *row);
 /* Products and sums of a call of row. */
 double op_bench_flops(const struct op_bench_row *row);
 

@@ -94,6 +94,7 @@ struct bench_mode {
     struct pipeline_memory memory; /* planned for the first clip; zeros: not known */
     double torch_pass;         /* seconds of PyTorch's layers; 0: not measured */
     double rival_kernel[2];    /* MonarchRT's attention: called, replayed as a graph; 0: not */
+    double fp8_psnr;           /* of a clip beside one without fp8, decibels; 0: not compared */
     double rival_clip[3];      /* its clip: all, diffusion, decoding; 0: not measured */
 };
 
@@ -120,6 +121,7 @@ struct bench_row {
     double flops;           /* of a call */
     struct op_bench_result result;
     double torch_seconds; /* 0: not measured */
+    double fp8_error;     /* power of what fp8 changes in the result; 0: not compared */
 };
 
 enum { BENCH_MAX_ROWS = 96 };
@@ -130,6 +132,7 @@ struct bench_shapes {
     double decode_flops;       /* of a latent frame of the VAE, in the public model's operations */
     double decode_first_flops; /* of the first one, which becomes a single frame */
     json_t *decoder;           /* its layers, for PyTorch */
+    bool fp8;                  /* set before bench_shapes_pass: products of a pass are narrow */
     int64_t h, w;              /* of a latent frame */
 };
 
@@ -184,6 +187,15 @@ enum bench_clip_kind {
 };
 bool bench_clip_run(const struct bench_setup *setup, unsigned kinds, struct bench_clips *clips,
                     struct dn_error *err);
+
+/* --- what --linear fp8 loses (bench_fp8.c) --- */
+
+/* Fills the rows' fp8_error: products of random numbers in job's exec and in one without fp8. */
+bool bench_fp8_products(struct bench_shapes *s, const struct job *job, struct dn_error *err);
+/* The setup's clip once more, and without fp8 by a pipeline of its own: *psnr of the bytes of all
+ * frames in decibels. */
+bool bench_fp8_clip(const struct bench_setup *setup, const struct job *job,
+                    const struct pipeline_needs *needs, double *psnr, struct dn_error *err);
 
 /* Frames a second from memory to a finished mp4, of a drawn clip of the request's size
  * (bench_encode.c). */

@@ -50,6 +50,8 @@ static json_t *mode_json(const struct bench_result *r, const struct bench_mode *
         "chunk_seconds", chunks_json(c));
     if (decoded > 0 && whole > 0)
         json_object_set_new(mode, "frames_per_second_to_file", json_real(frames / whole));
+    if (m->fp8_psnr > 0)
+        json_object_set_new(mode, "fp8_psnr", json_real(m->fp8_psnr));
     if (m->torch_pass > 0)
         json_object_set_new(mode, "torch_pass_seconds", json_real(m->torch_pass));
     if (m->rival_kernel[0] > 0)
@@ -79,6 +81,8 @@ static json_t *ops_json(const struct bench_result *r)
             row->result.bytes / seconds, "share_of_floor", bench_row_share(r, row));
         if (row->torch_seconds > 0)
             json_object_set_new(entry, "torch_seconds", json_real(row->torch_seconds));
+        if (row->fp8_error > 0)
+            json_object_set_new(entry, "fp8_error", json_real(row->fp8_error));
         json_array_append_new(list, entry);
     }
     return list;

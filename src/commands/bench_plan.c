@@ -14,12 +14,13 @@ static bool plan_mode(const struct job *job, const struct pipeline_inputs *input
 {
     const struct ops *ops = ops_planning();
     const struct pipeline_needs needs = {.use_ema = r->use_ema};
-    struct exec_options options = {.plan_only = true};
+    struct exec_options options;
     struct exec *ex = NULL;
     struct pipeline *p = NULL;
-    bool ok = pipeline_choose_dtype(r->dtype, ops, &options.dtype, err) &&
-              ops->open(&options, &ex, err) &&
-              pipeline_open(&job->dir, &needs, ops, ex, &p, err) &&
+    if (!pipeline_exec_options(r, ops, &options, err))
+        return false;
+    options.plan_only = true;
+    bool ok = ops->open(&options, &ex, err) && pipeline_open(&job->dir, &needs, ops, ex, &p, err) &&
               pipeline_memory(p, r, inputs, m, err);
     pipeline_close(p);
     ops->close(ex);
@@ -46,12 +47,11 @@ bool bench_plan_run(struct job *job, const struct bench_model *model, struct ben
 /* What the GPU of this machine has free; false: none works here. */
 static bool gpu_has_free(const struct request *r, int64_t *bytes)
 {
-    struct exec_options options = {0};
+    struct exec_options options;
     const struct ops *ops;
     struct exec *ex = NULL;
     struct dn_error err;
-    bool ok = ops_select("cuda", &ops, &err) &&
-              pipeline_choose_dtype(r->dtype, ops, &options.dtype, &err) &&
+    bool ok = ops_select("cuda", &ops, &err) && pipeline_exec_options(r, ops, &options, &err) &&
               ops->open(&options, &ex, &err) && ops->memory_free(ex, bytes, &err);
     if (ex)
         ops->close(ex);

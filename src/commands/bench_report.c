@@ -180,6 +180,24 @@ static void print_ops(const struct bench_result *r)
     }
 }
 
+static void print_fp8(const struct bench_result *r)
+{
+    int rows = 0;
+    for (int i = 0; i < r->shapes->count; i++) {
+        const struct bench_row *row = &r->shapes->rows[i];
+        char op[32], shape[64];
+        if (row->fp8_error <= 0)
+            continue;
+        if (rows++ == 0)
+            printf("\nfp8 beside %s: power of the difference\n", dtype_word(r->dtype));
+        bench_row_describe(row, op, shape);
+        printf("%-17s %-25s %9.2e\n", op, shape, row->fp8_error);
+    }
+    for (int i = 0; i < r->mode_count; i++)
+        if (r->modes[i].fp8_psnr > 0)
+            printf("%-17s %-25s %9.1f dB PSNR\n", "clip", r->modes[i].name, r->modes[i].fp8_psnr);
+}
+
 static void print_torch(const struct bench_result *r)
 {
     const struct bench_torch *t = r->torch;
@@ -263,6 +281,7 @@ void bench_print(const struct bench_result *r)
     print_machine(r);
     if (!r->clips_only)
         print_ops(r);
+    print_fp8(r);
     print_torch(r);
     print_rival(r);
 }

@@ -77,12 +77,12 @@ static void add_transformer(struct bench_shapes *s, const struct transformer_con
         double times;
         int64_t sizes[8];
     } rows[] = {
-        {OP_BENCH_LINEAR, 1, {n, d, 3 * d, LINEAR_STORE}},
-        {OP_BENCH_LINEAR, 1, {n, d, d, LINEAR_GATE_RESIDUAL}},
-        {OP_BENCH_LINEAR, 1, {n, d, d, LINEAR_STORE}},
-        {OP_BENCH_LINEAR, 1, {n, d, d, LINEAR_RESIDUAL}},
-        {OP_BENCH_LINEAR, 1, {n, d, c->ffn_dim, LINEAR_GELU_TANH}},
-        {OP_BENCH_LINEAR, 1, {n, c->ffn_dim, d, LINEAR_GATE_RESIDUAL}},
+        {OP_BENCH_LINEAR, 1, {n, d, 3 * d, LINEAR_STORE, s->fp8}},
+        {OP_BENCH_LINEAR, 1, {n, d, d, LINEAR_GATE_RESIDUAL, s->fp8}},
+        {OP_BENCH_LINEAR, 1, {n, d, d, LINEAR_STORE, s->fp8}},
+        {OP_BENCH_LINEAR, 1, {n, d, d, LINEAR_RESIDUAL, s->fp8}},
+        {OP_BENCH_LINEAR, 1, {n, d, c->ffn_dim, LINEAR_GELU_TANH, s->fp8}},
+        {OP_BENCH_LINEAR, 1, {n, c->ffn_dim, d, LINEAR_GATE_RESIDUAL, s->fp8}},
         {OP_BENCH_MODULATE, 3, {n, d}},
         {OP_BENCH_PLACE, 1, {n, d, head}},
         {OP_BENCH_ROPE, 1, {n, d, head}},
@@ -301,7 +301,10 @@ void bench_row_describe(const struct bench_row *row, char op[32], char shape[64]
         snprintf(shape, 64, "%lldx%lldx%lld %lld-%lld", a[0], a[1], a[2], a[3], a[4]);
         break;
     case OP_BENCH_LINEAR:
-        snprintf(op, 32, "linear%s", epilogues[a[3]] ? epilogues[a[3]] : "");
+        if (a[4])
+            snprintf(op, 32, "fp8%s", epilogues[a[3]] ? epilogues[a[3]] : " linear");
+        else
+            snprintf(op, 32, "linear%s", epilogues[a[3]] ? epilogues[a[3]] : "");
         snprintf(shape, 64, "%lld x %lld-%lld", a[0], a[1], a[2]);
         break;
     case OP_BENCH_MODULATE:

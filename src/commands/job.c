@@ -26,14 +26,14 @@ bool job_settings(struct job *job, const struct option_usage *usage, void *own_b
 bool job_open(struct job *job, unsigned parts, struct dn_error *err)
 {
     const struct request *r = &job->settings.request;
-    struct exec_options options = {.threads = (int)r->threads};
+    struct exec_options options;
     if (!r->model_dir) {
         dn_fail(err, DN_E_MODEL, "no model: none is given and the demo model is not installed");
         return dn_error_hint(err, "name one with -m DIR");
     }
     return model_dir_open(r->model_dir, r->checkpoint, &job->dir, err) &&
            model_dir_require(&job->dir, parts, err) && ops_select(r->backend, &job->ops, err) &&
-           pipeline_choose_dtype(r->dtype, job->ops, &options.dtype, err) &&
+           pipeline_exec_options(r, job->ops, &options, err) &&
            job->ops->open(&options, &job->ex, err);
 }
 

@@ -82,6 +82,7 @@ struct request {
     /* machine */
     char *backend;      /* auto, cpu, cuda */
     char *dtype;        /* auto, f32, bf16 */
+    char *linear;       /* plain, fp8 */
     int64_t threads;    /* 0 = all */
 };
 

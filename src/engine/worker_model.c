@@ -21,7 +21,8 @@ static char *key_of(const struct model_dir *dir, const struct request *r)
             strbuf_printf(&key, "%s|%lld.%ld|%lld|", paths[i], (long long)st.st_mtim.tv_sec,
                           st.st_mtim.tv_nsec, (long long)st.st_size);
     }
-    strbuf_printf(&key, "%d|%s|%s|%lld", r->use_ema, r->backend, r->dtype, (long long)r->threads);
+    strbuf_printf(&key, "%d|%s|%s|%s|%lld", r->use_ema, r->backend, r->dtype, r->linear,
+                  (long long)r->threads);
     return strbuf_take(&key);
 }
 
@@ -50,14 +51,16 @@ static char *base_name(const char *path)
 static bool load(struct worker_model *m, const struct request *r,
                  const struct worker_options *options, struct dn_error *err)
 {
-    struct exec_options exec = {.threads = (int)r->threads, .device = options->device};
+    struct exec_options exec;
     const char *backend =
         strcmp(r->backend, "auto") == 0 && options->backend ? options->backend : r->backend;
     unsigned parts = MODEL_NEEDS_TRANSFORMER | MODEL_NEEDS_VAE |
                      (m->needs.text ? (unsigned)MODEL_NEEDS_TEXT : 0);
     if (!model_dir_require(&m->dir, parts, err) || !ops_select(backend, &m->ops, err) ||
-        !pipeline_choose_dtype(r->dtype, m->ops, &exec.dtype, err) ||
-        !m->ops->open(&exec, &m->ex, err))
+        !pipeline_exec_options(r, m->ops, &exec, err))
+        return false;
+    exec.device = options->device;
+    if (!m->ops->open(&exec, &m->ex, err))
         return false;
     struct model_hash *hash = model_hash_start(m->dir.transformer);
     bool ok = pipeline_open(&m->dir, &m->needs, m->ops, m->ex, &m->pipeline, err);

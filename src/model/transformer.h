@@ -29,6 +29,8 @@ bool transformer_check(const struct weights *w, const struct transformer_config 
 typedef bool transformer_tensor_fn(void *context, const char *name, int ndim, const int64_t *shape);
 bool transformer_each_tensor(const struct transformer_config *config, transformer_tensor_fn *fn,
                              void *context);
+/* Weights of the layers that linear_pack_narrow packs: those of every pass over the blocks. */
+int64_t transformer_narrow_parameters(const struct transformer_config *config);
 /* Checks and packs; w may be closed afterwards. The caller frees. */
 bool transformer_open(const struct ops *ops, struct exec *ex, const struct weights *w,
                       const struct transformer_config *config, struct transformer **out,

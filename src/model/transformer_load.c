@@ -182,10 +182,10 @@ bool transformer_check(const struct weights *w, const struct transformer_config 
     return transformer_each_tensor(config, check_tensor, &presence) && check_unknown(w, err);
 }
 
-/* Packs up to three layers NAME.weight and NAME.bias, stacked along their outputs. The tables above
- * have been checked: every tensor is there. */
+/* Packs up to three layers NAME.weight and NAME.bias, stacked along their outputs, narrow ones as
+ * the exec likes those. The tables above have been checked: every tensor is there. */
 static bool pack(struct transformer *tr, const struct weights *w, const char *const *names,
-                 int count, struct linear **out, struct dn_error *err)
+                 int count, bool narrow, struct linear **out, struct dn_error *err)
 {
     struct tensor parts[3], biases[3];
     void *copies[6] = {NULL};
@@ -196,7 +196,8 @@ static bool pack(struct transformer *tr, const struct weights *w, const char *co
         snprintf(name, sizeof name, "%s.bias", names[i]);
         biases[i] = model_weight_tensor(weights_find(w, name), &copies[2 * i + 1]);
     }
-    bool ok = tr->ops->linear_pack(tr->ex, parts, biases, count, out, err);
+    bool ok = (narrow ? tr->ops->linear_pack_narrow : tr->ops->linear_pack)(tr->ex, parts, biases,
+                                                                            count, out, err);
     for (int i = 0; i < 6; i++)
         free(copies[i]);
     return ok || dn_error_while(err, "loading %s", names[0]);
@@ -242,7 +243,7 @@ static bool load_outer(struct transformer *tr, const struct weights *w, struct d
         {"time_projection.1", &tr->time_projection}, {"head.head", &tr->head},
     };
     for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++) {
-        if (!pack(tr, w, &layers[i].name, 1, layers[i].out, err))
+        if (!pack(tr, w, &layers[i].name, 1, false, layers[i].out, err))
             return false;
     }
     int64_t dim = tr->config.dim;
@@ -260,15 +261,16 @@ static bool load_block(struct transformer *tr, const struct weights *w, int64_t 
     const struct {
         const char *names[3];
         int count;
+        bool narrow; /* runs in every pass */
         struct linear **out;
     } linears[] = {
-        {{"self_attn.q", "self_attn.k", "self_attn.v"}, 3, &b->qkv},
-        {{"self_attn.o"}, 1, &b->o},
-        {{"cross_attn.q"}, 1, &b->cross_q},
-        {{"cross_attn.k", "cross_attn.v"}, 2, &b->cross_kv},
-        {{"cross_attn.o"}, 1, &b->cross_o},
-        {{"ffn.0"}, 1, &b->ffn_in},
-        {{"ffn.2"}, 1, &b->ffn_out},
+        {{"self_attn.q", "self_attn.k", "self_attn.v"}, 3, true, &b->qkv},
+        {{"self_attn.o"}, 1, true, &b->o},
+        {{"cross_attn.q"}, 1, true, &b->cross_q},
+        {{"cross_attn.k", "cross_attn.v"}, 2, false, &b->cross_kv},
+        {{"cross_attn.o"}, 1, true, &b->cross_o},
+        {{"ffn.0"}, 1, true, &b->ffn_in},
+        {{"ffn.2"}, 1, true, &b->ffn_out},
     };
     const struct {
         const char *name;
@@ -289,7 +291,7 @@ static bool load_block(struct transformer *tr, const struct weights *w, int64_t 
             snprintf(name[k], sizeof name[k], "blocks.%" PRId64 ".%s", layer, linears[i].names[k]);
             names[k] = name[k];
         }
-        if (!pack(tr, w, names, linears[i].count, linears[i].out, err))
+        if (!pack(tr, w, names, linears[i].count, linears[i].narrow, linears[i].out, err))
             return false;
     }
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
@@ -300,6 +302,11 @@ static bool load_block(struct transformer *tr, const struct weights *w, int64_t 
     struct tensor row = tensor_slice(&tr->modulations, layer, 1);
     snprintf(name[0], sizeof name[0], "blocks.%" PRId64 ".modulation", layer);
     return put(tr, w, name[0], &row, err);
+}
+
+int64_t transformer_narrow_parameters(const struct transformer_config *c)
+{
+    return c->layers * c->dim * (6 * c->dim + 2 * c->ffn_dim);
 }
 
 bool transformer_open(const struct ops *ops, struct exec *ex, const struct weights *w,

@@ -33,8 +33,9 @@ bool pipeline_open(const struct model_dir *dir, const struct pipeline_needs *nee
                    struct dn_error *err);
 void pipeline_close(struct pipeline *p); /* NULL allowed */
 
-/* A request's dtype (auto, f32, bf16) as the backend's; false: it is none of these. */
-bool pipeline_choose_dtype(const char *name, const struct ops *ops, enum dtype *out,
+/* What a request says of the machine, for ops->open; false: its dtype is none of auto, f32, bf16.
+ */
+bool pipeline_exec_options(const struct request *r, const struct ops *ops, struct exec_options *out,
                            struct dn_error *err);
 
 const struct transformer_config *pipeline_transformer(const struct pipeline *p);

@@ -9,13 +9,17 @@
 #include "pipeline/pipeline_internal.h"
 
 /* Weights of a device, of which nothing is on its way yet. */
-static bool check_memory(const struct pipeline *p, const struct weights *w, struct dn_error *err)
+static bool check_memory(const struct pipeline *p, const struct weights *w,
+                         const struct transformer_config *config, struct dn_error *err)
 {
     const double gib = 1073741824.0;
     int64_t available;
     if (!p->ops->memory_free(p->ex, &available, err))
         return false;
-    double needed = (double)model_weight_parameters(w, "") * (double)dtype_size(exec_dtype(p->ex));
+    double size = (double)dtype_size(exec_dtype(p->ex));
+    double needed = (double)model_weight_parameters(w, "") * size;
+    if (exec_fp8(p->ex))
+        needed -= (double)transformer_narrow_parameters(config) * (size - 1);
     if (needed <= (double)available)
         return true;
     return dn_fail(err, DN_E_MEMORY, "%s needs %.1f GiB of GPU memory, %.1f GiB are free",
@@ -28,7 +32,8 @@ static bool load_transformer(struct pipeline *p, const struct model_dir *dir, bo
     struct weights *w = NULL;
     struct transformer_config config;
     bool ok = weights_open(dir->transformer, &w, err) && weights_select(w, use_ema, err) &&
-              transformer_config_load(dir->config, w, &config, err) && check_memory(p, w, err) &&
+              transformer_config_load(dir->config, w, &config, err) &&
+              check_memory(p, w, &config, err) &&
               transformer_open(p->ops, p->ex, w, &config, &p->transformer, err);
     if (!ok && dir->is_checkpoint)
         dn_error_while(err, "loading the checkpoint %s", dir->transformer);
@@ -175,8 +180,8 @@ bool pipeline_contexts(struct run *run, struct dn_error *err)
     return run->job.negative != NULL;
 }
 
-bool pipeline_choose_dtype(const char *name, const struct ops *ops, enum dtype *out,
-                           struct dn_error *err)
+static bool choose_dtype(const char *name, const struct ops *ops, enum dtype *out,
+                         struct dn_error *err)
 {
     static const struct {
         const char *name;
@@ -191,4 +196,11 @@ bool pipeline_choose_dtype(const char *name, const struct ops *ops, enum dtype *
             return true;
         }
     return dn_fail(err, DN_E_ARG, "dtype %s is not one of auto, f32, bf16", name);
+}
+
+bool pipeline_exec_options(const struct request *r, const struct ops *ops, struct exec_options *out,
+                           struct dn_error *err)
+{
+    *out = (struct exec_options){.threads = (int)r->threads, .fp8 = strcmp(r->linear, "fp8") == 0};
+    return choose_dtype(r->dtype, ops, &out->dtype, err);
 }

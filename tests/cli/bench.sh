@@ -67,6 +67,16 @@ check "what ways to attend have in common is timed once"
 "$DANAUS" bench --repeat 1 --frames 5 --clips-only >"$dir/out" && ! grep -q '^operations' "$dir/out" &&
     grep -q '^clip  *[0-9]' "$dir/out"
 check "--clips-only has clips only"
+# fp8: its rows, and what it changes: 21 frames of two prompts with three seeds were 39 to 51 dB apart
+"$DANAUS" bench --repeat 1 --frames 21 --modes dense --linear fp8 >"$dir/out" 2>"$dir/err"
+check "bench --linear fp8"
+for word in '^fp8 + GELU  *180 x 192-768  *[0-9]' '^fp8 beside ' '^fp8 + gate  *180 x 768-192  *1\.[0-9]*e-03$'; do
+    grep -q -- "$word" "$dir/out"
+    check "a row says $word"
+done
+awk '/^clip  *dense .* dB PSNR$/ { psnr = $3 } END { print "fp8: PSNR of the clip " psnr " dB"; exit !(psnr > 34 && psnr < 60) }' "$dir/out"
+check "the clip is like the one without fp8"
+refused 2 'linear.*fp4.*fp8' --linear fp4
 refused 2 'modes.*"h2;"' --modes 'dense,h2;'
 refused 2 'modes.*""' --modes 'dense,'
 refused 2 'no model is called wan3' --model wan3

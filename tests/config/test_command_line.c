@@ -228,6 +228,7 @@ TEST(round_trip)
         {"quality", "20"},
         {"backend", "cpu"},
         {"dtype", "bf16"},
+        {"linear", "fp8"},
         {"threads", "2"}};
     CHECK(sizeof values / sizeof values[0] == option_count);
     char *args[OPTION_MAX + 1] = {0};

@@ -7,6 +7,7 @@
 #include "check.h"
 #include "kernels/cuda/cuda_backend.h"
 #include "model/synthetic.h"
+#include "model/transformer.h"
 #include "pipeline/pipeline.h"
 
 #define GIB 1073741824.0
@@ -16,6 +17,7 @@
 extern struct emulate_memory {
     size_t held, most, calls;
 } emulate_memory;
+extern bool emulate_lacks_fp8;
 
 struct studio {
     char dir[64];
@@ -223,5 +225,51 @@ TEST(the_public_model_fits)
     studio_close(&s);
 }
 
+/* Narrow layers take a byte a weight, and a device that multiplies no e4m3 says so at once. */
+TEST(fp8_weights_are_half)
+{
+    struct exec_options options = {.dtype = DTYPE_BF16, .plan_only = true};
+    struct studio s = {.dir = "/tmp/danaus-test-XXXXXX"};
+    struct exec *ex = NULL;
+    struct dn_error err;
+    struct pipeline_memory m[2];
+    CHECK(mkdtemp(s.dir) != NULL);
+    CHECK_OK(synthetic_write_hollow(synthetic_find("wan2.1-1.3b"), s.dir, &err), err);
+    for (int i = 0; i < 2; i++) {
+        options.fp8 = i == 1;
+        CHECK_OK(ops_planning()->open(&options, &ex, &err), err);
+        studio_open(&s, ops_planning(), ex);
+        small_request(&s.request);
+        CHECK_OK(pipeline_memory(s.pipeline, &s.request, &s.in, &m[i], &err), err);
+        if (i == 0) {
+            pipeline_close(s.pipeline);
+            request_done(&s.request);
+            ops_planning()->close(ex);
+        }
+    }
+    /* 30 blocks of 6 x 1536^2 + 2 x 1536 x 8960 weights, less a float32 factor a channel */
+    int64_t weights = transformer_narrow_parameters(pipeline_transformer(s.pipeline));
+    int64_t factors = 30 * 4 * (6 * 1536 + 8960 + 1536), saved = m[0].held - m[1].held;
+    CHECK(weights == 30LL * (6 * 1536 * 1536 + 2 * 1536 * 8960));
+    CHECK_MSG(saved == weights - factors, "%lld bytes saved of %lld", (long long)saved,
+              (long long)(weights - factors));
+    studio_close(&s);
+}
+
+TEST(a_device_without_fp8_refuses_it)
+{
+    const struct exec_options options = {.dtype = DTYPE_BF16, .fp8 = true};
+    struct exec *ex = NULL;
+    struct dn_error err;
+    emulate_lacks_fp8 = true;
+    CHECK(!ops_cuda.open(&options, &ex, &err) && err.code == DN_E_UNSUPPORTED && !ex);
+    CHECK_MSG(strstr(err.message, "compute capability 9.0") && strstr(err.hint, "--linear fp8"),
+              "%s (%s)", err.message, err.hint);
+    emulate_lacks_fp8 = false;
+    CHECK_OK(ops_cuda.open(&options, &ex, &err), err);
+    CHECK(exec_fp8(ex));
+    ops_cuda.close(ex);
+}
+
 TESTS(T(a_clip_takes_what_was_planned_and_early), T(a_clip_that_does_not_fit_is_refused),
-      T(the_public_model_fits))
+      T(the_public_model_fits), T(fp8_weights_are_half), T(a_device_without_fp8_refuses_it))

@@ -4,9 +4,10 @@
  *
  *   make CUDA=1 all && gcc -std=gnu17 -O2 -fopenmp -Isrc -I. kernels/lab/runtime/pass.c \
  *       build/lib{model,config,format,kernels,base}.a -lcublasLt ... -o build/lab-pass
- *   lab-pass DIR [passes]      DIR receives 2.9 GB */
+ *   lab-pass DIR [passes [fp8]]      DIR receives 2.9 GB; fp8: with narrow linears */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -66,6 +67,7 @@ int main(int argc, char **argv)
     struct exec_options options = {.dtype = DTYPE_BF16};
     const char *dir = argc > 1 ? argv[1] : "/dev/shm";
     int passes = argc > 2 ? atoi(argv[2]) : 10;
+    options.fp8 = argc > 3 && strcmp(argv[3], "fp8") == 0;
     int64_t start = dn_now_ns();
     MUST(synthetic_write(synthetic_find("wan2.1-1.3b"), dir, &err));
     printf("weights written in %.0f ms\n", since(start));

@@ -1,6 +1,7 @@
 /* rows: the backend's row operations and linears at the shapes of a pass over one chunk of
  * Wan2.1 1.3B at 480x832, 4680 tokens of 1536: GB/s counted as each operand once, against a copy on
- * the device, and TFLOP/s. Operands rotate among four sets, so that L2 does not hold them.
+ * the device, and TFLOP/s, and the linears again in fp8. Operands rotate among four sets, so that
+ * L2 does not hold them.
  *
  *   make CUDA=1 all && nvcc -std=c++17 -O3 -Isrc -I. kernels/lab/runtime/rows.cu build/libkernels.a
  * \ build/libbase.a -lcublasLt -ldnnl -ljansson -Xcompiler -fopenmp -o build/lab-rows */
@@ -88,7 +89,7 @@ static void linear_of(const char *name, int64_t in, int64_t out,
     w = tensor_over(values.data(), DTYPE_F32, 2, shape);
     b = tensor_over(bias.data(), DTYPE_F32, 1, shape);
     struct linear *l;
-    MUST(ops->linear_pack(ex, &w, &b, 1, &l, &err));
+    MUST(ops->linear_pack_narrow(ex, &w, &b, 1, &l, &err));
     double us = timed([&](int i) { MUST(call(i, l)); });
     double rate = 2.0 * TOKENS * (double)in * (double)out / us / 1e6;
     printf("%-44s %8.1f us %6.0f TFLOP/s %4.0f %%\n", name, us, rate, 100 * rate / 790);
@@ -97,7 +98,7 @@ static void linear_of(const char *name, int64_t in, int64_t out,
 
 int main()
 {
-    struct exec_options options = {0, DTYPE_BF16, 0, false};
+    struct exec_options options = {0, DTYPE_BF16, 0, false, false};
     MUST(ops->open(&options, &ex, &err));
     struct tensor x[SETS], normed[SETS], qkv[SETS], q[SETS], k[SETS], hidden[SETS];
     struct tensor attended[SETS];
@@ -165,59 +166,66 @@ int main()
     rows_of("unpatchify (in cache)", TOKENS * 64.0 * 6,
             [&](int) { MUST(ops->unpatchify(ex, &latents, &patches, &err)); });
 
-    struct linear_args gelu = {LINEAR_GELU_TANH, NULL, NULL, 0, NULL};
-    struct linear_args residual = {LINEAR_RESIDUAL, NULL, NULL, 0, NULL};
-    struct linear_args gated = {LINEAR_GATE_RESIDUAL, NULL, &gate, TOKENS, NULL};
-    linear_of("linear 1536 -> 4608", DIM, 3 * DIM, [&](int i, struct linear *l) {
-        return ops->linear(ex, &qkv[i], &normed[i], l, NULL, &err);
-    });
-    linear_of("linear 1536 -> 1536", DIM, DIM, [&](int i, struct linear *l) {
-        return ops->linear(ex, &normed[(i + 1) % SETS], &normed[i], l, NULL, &err);
-    });
-    linear_of("linear 1536 -> 1536 residual f32", DIM, DIM, [&](int i, struct linear *l) {
-        return ops->linear(ex, &x[i], &normed[i], l, &residual, &err);
-    });
-    linear_of("linear 1536 -> 1536 gate residual f32", DIM, DIM, [&](int i, struct linear *l) {
-        return ops->linear(ex, &x[i], &normed[i], l, &gated, &err);
-    });
-    linear_of("linear 1536 -> 8960 GELU", DIM, FFN, [&](int i, struct linear *l) {
-        return ops->linear(ex, &hidden[i], &normed[i], l, &gelu, &err);
-    });
-    linear_of("linear 8960 -> 1536 gate residual f32", FFN, DIM, [&](int i, struct linear *l) {
-        return ops->linear(ex, &x[i], &hidden[i], l, &gated, &err);
-    });
-    for (int i = 0; i < 3; i++) {
-        struct linear_norm norm = {};
-        struct linear_args args = i == 1 ? residual : gated;
-        args.norm = &norm;
-        norm.shift = &shift;
-        norm.scale = &scale;
-        norm.rows_per_frame = TOKENS;
-        norm.eps = 1e-6f;
-        int64_t in = i == 2 ? FFN : DIM;
-        linear_of(i == 0   ? "linear 1536 -> 1536 gate residual + norm"
-                  : i == 1 ? "linear 1536 -> 1536 residual + norm"
-                           : "linear 8960 -> 1536 gate residual + norm",
-                  in, DIM, [&](int set, struct linear *l) {
-                      norm.y = &normed[set];
-                      struct tensor from = qkv[set]; /* in place of what attention gives */
-                      from.shape[1] = DIM;
-                      return ops->linear(ex, &x[set], in == FFN ? &hidden[set] : &from, l, &args,
-                                         &err);
-                  });
+    for (int fp8 = 0; fp8 < 2; fp8++) {
+        options.fp8 = fp8;
+        if (fp8) {
+            printf("with fp8:\n");
+            MUST(ops->sync(ex, &err) && ops->open(&options, &ex, &err)); /* beside the first one */
+        }
+        struct linear_args gelu = {LINEAR_GELU_TANH, NULL, NULL, 0, NULL};
+        struct linear_args residual = {LINEAR_RESIDUAL, NULL, NULL, 0, NULL};
+        struct linear_args gated = {LINEAR_GATE_RESIDUAL, NULL, &gate, TOKENS, NULL};
+        linear_of("linear 1536 -> 4608", DIM, 3 * DIM, [&](int i, struct linear *l) {
+            return ops->linear(ex, &qkv[i], &normed[i], l, NULL, &err);
+        });
+        linear_of("linear 1536 -> 1536", DIM, DIM, [&](int i, struct linear *l) {
+            return ops->linear(ex, &normed[(i + 1) % SETS], &normed[i], l, NULL, &err);
+        });
+        linear_of("linear 1536 -> 1536 residual f32", DIM, DIM, [&](int i, struct linear *l) {
+            return ops->linear(ex, &x[i], &normed[i], l, &residual, &err);
+        });
+        linear_of("linear 1536 -> 1536 gate residual f32", DIM, DIM, [&](int i, struct linear *l) {
+            return ops->linear(ex, &x[i], &normed[i], l, &gated, &err);
+        });
+        linear_of("linear 1536 -> 8960 GELU", DIM, FFN, [&](int i, struct linear *l) {
+            return ops->linear(ex, &hidden[i], &normed[i], l, &gelu, &err);
+        });
+        linear_of("linear 8960 -> 1536 gate residual f32", FFN, DIM, [&](int i, struct linear *l) {
+            return ops->linear(ex, &x[i], &hidden[i], l, &gated, &err);
+        });
+        for (int i = 0; i < 3; i++) {
+            struct linear_norm norm = {};
+            struct linear_args args = i == 1 ? residual : gated;
+            args.norm = &norm;
+            norm.shift = &shift;
+            norm.scale = &scale;
+            norm.rows_per_frame = TOKENS;
+            norm.eps = 1e-6f;
+            int64_t in = i == 2 ? FFN : DIM;
+            linear_of(i == 0   ? "linear 1536 -> 1536 gate residual + norm"
+                      : i == 1 ? "linear 1536 -> 1536 residual + norm"
+                               : "linear 8960 -> 1536 gate residual + norm",
+                      in, DIM, [&](int set, struct linear *l) {
+                          norm.y = &normed[set];
+                          struct tensor from = qkv[set]; /* in place of what attention gives */
+                          from.shape[1] = DIM;
+                          return ops->linear(ex, &x[set], in == FFN ? &hidden[set] : &from, l,
+                                             &args, &err);
+                      });
+        }
+        linear_of("linear 1536 -> 3072", DIM, 2 * DIM, [&](int i, struct linear *l) {
+            struct tensor to = tensor_columns(&qkv[i], 0, 2 * DIM);
+            return ops->linear(ex, &to, &normed[i], l, NULL, &err);
+        });
+        linear_of("linear 1536 -> 64", DIM, 64, [&](int i, struct linear *l) {
+            struct tensor to = tensor_columns(&x[i], 0, 64);
+            return ops->linear(ex, &to, &normed[i], l, NULL, &err);
+        });
+        linear_of("linear 64 -> 1536", 64, DIM, [&](int i, struct linear *l) {
+            struct tensor from = tensor_columns(&normed[i], 0, 64);
+            return ops->linear(ex, &x[i], &from, l, NULL, &err);
+        });
     }
-    linear_of("linear 1536 -> 3072", DIM, 2 * DIM, [&](int i, struct linear *l) {
-        struct tensor to = tensor_columns(&qkv[i], 0, 2 * DIM);
-        return ops->linear(ex, &to, &normed[i], l, NULL, &err);
-    });
-    linear_of("linear 1536 -> 64", DIM, 64, [&](int i, struct linear *l) {
-        struct tensor to = tensor_columns(&x[i], 0, 64);
-        return ops->linear(ex, &to, &normed[i], l, NULL, &err);
-    });
-    linear_of("linear 64 -> 1536", 64, DIM, [&](int i, struct linear *l) {
-        struct tensor from = tensor_columns(&normed[i], 0, 64);
-        return ops->linear(ex, &x[i], &from, l, NULL, &err);
-    });
     MUST(ops->sync(ex, &err));
     return 0;
 }
