@@ -221,7 +221,7 @@ static void look_through(struct term *term, struct term_facts *facts)
         tmux.sixel = ask_through(term);
         way = tmux_facts_judge(&tmux, false, &facts->shut);
     }
-    facts->passed = way == TMUX_OPEN;
+    facts->passed = way != TMUX_OPEN ? NULL : tmux.placeholders ? "kitty" : "sixel";
     if (facts->passed)
         facts->shut = NULL;
     else if (way == TMUX_ASK)

@@ -35,7 +35,7 @@ struct term_facts {
     int colours;          /* of text: 0, 256 or 1 << 24 */
     const char *graphics; /* how pictures would be drawn; NULL = not at all */
     char version[64];     /* what it calls itself: bytes from outside */
-    bool passed;          /* in tmux: the studio's pictures go through it as sixel */
+    const char *passed;   /* in tmux: "sixel" or "kitty", as which the studio's pictures go through */
     const char *shut;     /* in tmux without sixel: why they do not; NULL = they do, or no tmux */
 };
 

@@ -132,10 +132,11 @@ void doctor_terminal(struct doctor_finding *f)
     else
         strbuf_append_text(&f->text, "; it does not say what it can do: no pictures");
     if (facts.passed)
-        strbuf_append_text(&f->text, "\nthe studio's pictures go through tmux to its terminal: sixel");
+        strbuf_printf(&f->text, "\nthe studio's pictures go through tmux to its terminal: %s",
+                      facts.passed);
     else if (facts.shut)
-        strbuf_printf(&f->text, "\nno sixel through tmux: %s", facts.shut);
-    json_object_set_new(f->json, "passthrough", json_boolean(facts.passed));
+        strbuf_printf(&f->text, "\nno pictures through tmux: %s", facts.shut);
+    json_object_set_new(f->json, "passthrough", json_boolean(facts.passed != NULL));
     json_object_set_new(f->json, "passthrough_missing",
                         facts.shut ? json_string(facts.shut) : json_null());
     json_object_set_new(f->json, "columns", json_integer(facts.cols));

@@ -165,9 +165,10 @@ static inline bool decode_base64(const char *text, size_t length, struct strbuf 
 
 /* A picture of kitty's protocol, sent directly. */
 struct kitty {
-    int id, width, height, cols, rows;
-    bool packed;
-    int freed; /* the number that is freed behind it */
+    uint32_t id;
+    int width, height, cols, rows;
+    bool packed, in_cells;
+    uint32_t freed; /* the number that is freed behind it */
     struct strbuf pixels;
 };
 
@@ -187,7 +188,7 @@ static bool kitty_keys(const char *p, const char *end, bool first, struct kitty 
         else if (key == 'q' ? value != 2 : !first)
             return false; /* it would answer, or describes twice */
         else if (key == 'i')
-            k->id = (int)value;
+            k->id = (uint32_t)value;
         else if (key == 's')
             k->width = (int)value;
         else if (key == 'v')
@@ -198,12 +199,33 @@ static bool kitty_keys(const char *p, const char *end, bool first, struct kitty 
             k->rows = (int)value;
         else if (key == 'o')
             k->packed = true;
+        else if (key == 'U' && value == 1)
+            k->in_cells = true;
         else if (!(fixed || key == 'q' || (key == 'p' && value == 1) ||
                    (key == 'C' && value == 1) || (key == 'f' && value == 24)))
             return false; /* t= among them: files and shared memory */
         p = after + 1;
     }
     return true;
+}
+
+/* What tmux passes on of text, and what it draws itself; false: it is cut. The caller frees both. */
+static inline bool unwrap_tmux(const char *text, struct strbuf *passed, struct strbuf *drawn)
+{
+    static const char begin[] = "\033Ptmux;";
+    for (bool inside = false;; text++) {
+        if (!inside && strncmp(text, begin, sizeof begin - 1) == 0) {
+            inside = true;
+            text += sizeof begin - 2;
+        } else if (inside && strncmp(text, "\033\\", 2) == 0) {
+            inside = false;
+            text++;
+        } else if (!*text || (inside && *text == '\033' && *++text != '\033')) {
+            return !inside;
+        } else {
+            strbuf_append(inside ? passed : drawn, text, 1);
+        }
+    }
 }
 
 /* Decodes text, which must be one whole picture and may free another one. The caller frees pixels. */
@@ -220,7 +242,7 @@ static inline bool decode_kitty(const char *text, struct kitty *k)
             break;
         text = end + 2;
         int length = 0;
-        if (!more && sscanf(text, "\033_Ga=d,d=I,i=%d,q=2\033\\%n", &k->freed, &length) == 1)
+        if (!more && sscanf(text, "\033_Ga=d,d=I,i=%u,q=2\033\\%n", &k->freed, &length) == 1)
             text += length;
     }
     if (k->packed && !*text) {

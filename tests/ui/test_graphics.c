@@ -6,8 +6,10 @@
 #include "base/mem.h"
 #include "check.h"
 #include "picture_decoders.h"
+#include "placeholder_decoder.h"
 #include "ui/graphics/graphics.h"
 #include "ui/graphics/palette.h"
+#include "ui/graphics/placeholders.h"
 #include "ui/graphics/probe.h"
 #include "ui/term.h"
 
@@ -207,6 +209,7 @@ TEST(kitty_sends_every_pixel)
         CHECK_OK(g && graphics_encode(g, rgb, &out, &err), err);
         CHECK(decode_kitty(strbuf_text(&out), &k));
         CHECK(k.width == width && k.height == height && k.cols == g->cols && k.rows == g->rows);
+        CHECK(!k.in_cells);
         CHECK(k.pixels.length == (size_t)(width * height * 3));
         CHECK(k.pixels.data && memcmp(k.pixels.data, rgb, k.pixels.length) == 0);
         /* zlib where it pays */
@@ -219,6 +222,49 @@ TEST(kitty_sends_every_pixel)
     }
 }
 
+/* Through tmux the pixels go past it, and the cells that show them are text in their place. */
+TEST(kitty_goes_through_tmux)
+{
+    struct dn_error err;
+    struct graphics_caps caps = screen;
+    caps.tmux = caps.utf8 = true;
+    uint8_t *rgb = flat_or_noise(160, 96, true);
+    struct graphics *g = graphics_open(&graphics_kitty_entry, &caps, 160, 96, rgb, 1);
+    uint32_t before = 0;
+    CHECK(g && graphics_choose(NULL, &caps) == &graphics_kitty_entry);
+    for (int i = 0; g && i < 3; i++) {
+        struct strbuf out = {0}, passed = {0}, drawn = {0};
+        struct kitty k;
+        struct placed p;
+        g->row = 3;
+        g->col = 7;
+        g->number = 31;
+        g->piece = 10000;
+        CHECK_OK(graphics_encode(g, rgb, &out, &err), err);
+        CHECK(unwrap_tmux(strbuf_text(&out), &passed, &drawn));
+        CHECK(decode_kitty(strbuf_text(&passed), &k) && k.in_cells);
+        CHECK(k.pixels.length == 160 * 96 * 3 && memcmp(k.pixels.data, rgb, k.pixels.length) == 0);
+        CHECK(placed_read(strbuf_text(&drawn), &p) && p.id == k.id && k.id != before);
+        CHECK(p.row == 3 && p.col == 7 && p.rows == k.rows && p.cols == k.cols);
+        CHECK(k.cols == g->cols && k.rows == g->rows && (i == 0 || k.freed == before));
+        CHECK(g->passed == passed.length);
+        CHECK(g->cuts.count > 1 && g->cuts.at[g->cuts.count - 1] == out.length);
+        before = k.id;
+        strbuf_done(&k.pixels);
+        strbuf_done(&out);
+        strbuf_done(&passed);
+        strbuf_done(&drawn);
+    }
+    graphics_close(g);
+    /* as many cells as there are marks */
+    caps.cols = caps.rows = 1000;
+    caps.cell_width = caps.cell_height = 1;
+    g = graphics_open(&graphics_kitty_entry, &caps, 160, 96, rgb, 1);
+    CHECK(g && g->cols == PLACEHOLDERS_MOST && g->rows < g->cols);
+    graphics_close(g);
+    free(rgb);
+}
+
 /* Each place has two numbers of its own, of which the other one is freed behind a picture, and both
  * when it is removed. */
 TEST(kitty_frees_its_own)
@@ -229,18 +275,18 @@ TEST(kitty_frees_its_own)
     for (int number = 0; number < 32; number++) {
         struct graphics *g = graphics_open(&graphics_kitty_entry, &screen, 8, 8, rgb, 1);
         char wanted[128];
-        int first = 0;
+        uint32_t first = 0;
         g->number = number;
         for (int i = 0; i < 4; i++) {
             struct kitty k;
             out.length = 0;
             CHECK_OK(graphics_encode(g, rgb, &out, &err), err);
-            CHECK(decode_kitty(strbuf_text(&out), &k) && k.id % 64 == number * 2 + i % 2);
+            CHECK(decode_kitty(strbuf_text(&out), &k) && (int)(k.id % 64) == number * 2 + i % 2);
             CHECK(k.freed == (i % 2 ? k.id - 1 : k.id + 1));
             first = i ? first : k.id;
             strbuf_done(&k.pixels);
         }
-        snprintf(wanted, sizeof wanted, "\033_Ga=d,d=I,i=%d,q=2\033\\\033_Ga=d,d=I,i=%d,q=2\033\\",
+        snprintf(wanted, sizeof wanted, "\033_Ga=d,d=I,i=%u,q=2\033\\\033_Ga=d,d=I,i=%u,q=2\033\\",
                  first, first + 1);
         out.length = 0;
         graphics_remove(g, &out);
@@ -529,7 +575,7 @@ TEST(no_terminal_no_picture)
 
 TESTS(T(sixel_shows_the_picture), T(sixel_is_well_formed), T(sixel_sends_what_changed),
       T(sixel_keeps_to_the_limits),
-      T(kitty_sends_every_pixel), T(kitty_frees_its_own),
+      T(kitty_sends_every_pixel), T(kitty_frees_its_own), T(kitty_goes_through_tmux),
       T(less_for_slow_lines), T(pictures_in_pieces),
       T(sixel_is_whole_where_nothing_stays), T(blocks_are_two_pixels_a_cell), T(blocks_fit_any_screen),
       T(palette_holds_few_colours_exactly), T(answers_of_real_terminals), T(choices),

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "picture_decoders.h"
+#include "placeholder_decoder.h"
 #include "store/media_import.h"
 #include "vt_session.h"
 
@@ -48,7 +49,48 @@ static void begin(void)
     globfree(&found);
 }
 
-/* A command in tmux on a terminal with sixel. */
+static bool is_kitty;
+static struct strbuf waits; /* what is cut of what kitty was sent */
+
+/* libvterm prints kitty's commands, and does not know all marks: those are written as ones that it
+ * does know, the row's as one and the other two as two each. What is cut waits for its rest. */
+static void show_kitty(struct vt_session *v, const char *bytes, size_t size)
+{
+    static int count = 3; /* of marks since the last placeholder, 3 = none is awaited */
+    strbuf_append(&waits, bytes, size);
+    const char *at = strbuf_text(&waits), *end = at + waits.length;
+    while (at < end) {
+        uint32_t c = 0;
+        size_t left = (size_t)(end - at), n = dn_utf8_decode(at, left, &c);
+        const char *close = *at == '\033' && (left < 2 || at[1] == '_') ? strstr(at, "\033\\") : NULL;
+        if ((n == 0 && left < 4) || (*at == '\033' && left < 2))
+            break;
+        if (*at == '\033' && at[1] == '_') {
+            if (!close)
+                break;
+            at = close + 2;
+            continue;
+        }
+        int mark = count < 3 ? placeholder_number(c) : -1;
+        char known[8];
+        size_t length = 0;
+        if (mark >= 0 && count++ > 0)
+            length = dn_utf8_encode(0x300 + (uint32_t)mark / 64, known);
+        if (mark >= 0)
+            length += dn_utf8_encode(0x300 + (uint32_t)mark % (count == 1 ? 112 : 64), known + length);
+        else
+            count = c == 0x10EEEE ? 0 : 3;
+        n = n ? n : 1;
+        vterm_input_write(v->vt, mark >= 0 ? known : at, mark >= 0 ? length : n);
+        at += n;
+    }
+    size_t left = (size_t)(end - at);
+    memmove(waits.data, at, left);
+    waits.length = left;
+    waits.data[left] = '\0';
+}
+
+/* A command in tmux on a terminal with sixel, or on a kitty. */
 static struct vt_session *open_tmux(const char *tmux_options, char *command)
 {
     char config[512], file[128];
@@ -61,7 +103,10 @@ static struct vt_session *open_tmux(const char *tmux_options, char *command)
     CHECK(f && fputs(config, f) >= 0 && fclose(f) == 0);
     char *arguments[] = {"tmux", "-u", "-L", "danaus", "-f", file, "new-session", command, NULL};
     struct vt_session *v = vt_start(ROWS, COLS, "tmux", arguments);
-    v->sixel = v->nameless = true;
+    waits.length = 0;
+    v->kitty = is_kitty;
+    v->show = is_kitty ? show_kitty : NULL;
+    v->sixel = v->nameless = !is_kitty;
     v->cell_width = CELL_WIDTH;
     v->cell_height = CELL_HEIGHT;
     vt_resize(v, ROWS, COLS);
@@ -412,6 +457,120 @@ TEST(half_blocks_on_other_terminals)
     quit(third);
 }
 
+/* --- kitty --- */
+
+/* The cell there of a picture of kitty's, with the one left of it; false: it is none. */
+static bool placeholder_at(struct vt_session *v, int row, int col, const struct placeholder *left,
+                           struct placeholder *p)
+{
+    VTermScreenCell cell;
+    int n = 0, parts[6] = {0};
+    vterm_screen_get_cell(v->screen, (VTermPos){.row = row, .col = col}, &cell);
+    for (; n < 5 && cell.chars[n + 1]; n++)
+        parts[n] = (int)cell.chars[n + 1] - 0x300;
+    int numbers[3] = {parts[0], parts[1] * 64 + parts[2], parts[3] * 64 + parts[4]};
+    return cell.chars[0] == 0x10EEEE && VTERM_COLOR_IS_INDEXED(&cell.fg) && (n == 0 || n == 5) &&
+           placeholder_read(numbers, n ? 3 : 0, cell.fg.indexed.idx, left, p);
+}
+
+/* The one picture whose cells are on the screen, each in its place; false: there is none, or more. */
+static bool find_placed(struct vt_session *v, struct placed *out)
+{
+    int count = 0;
+    struct placeholder p = {0};
+    *out = (struct placed){0};
+    for (int row = 0; row < v->rows; row++)
+        for (int col = 0; col < v->cols; col++) {
+            if (cell_at(v, row, col) != 0x10EEEE)
+                continue;
+            if (!placeholder_at(v, row, col, &p, &p))
+                return false;
+            if (count++ == 0)
+                *out = (struct placed){.id = p.id, .row = row, .col = col};
+            if (p.id != out->id || p.row != row - out->row || p.col != col - out->col)
+                return false;
+            out->rows = p.row + 1;
+            out->cols = p.col + 1 > out->cols ? p.col + 1 : out->cols;
+        }
+    return count > 0 && count == out->rows * out->cols;
+}
+
+/* The picture that came last under that number, as its commands came through; the caller frees. */
+static bool last_sent(struct vt_session *v, uint32_t id, struct kitty *k)
+{
+    const char *text = strbuf_text(&v->bytes), *found = NULL, *end;
+    struct strbuf commands = {0};
+    char head[64];
+    snprintf(head, sizeof head, "\033_Ga=T,i=%u,", id);
+    for (const char *at = text; (at = strstr(at, head)); at++)
+        found = at;
+    for (const char *at = found; at && (end = strstr(at, "\033\\")); at = strstr(end, "\033_Gq=2,m=")) {
+        bool more = memmem(at, (size_t)(end - at), "m=1;", 4);
+        strbuf_append(&commands, at, (size_t)(end + 2 - at));
+        if (!more)
+            break;
+    }
+    bool whole = found && decode_kitty(strbuf_text(&commands), k);
+    strbuf_done(&commands);
+    return whole;
+}
+
+/* Waits for the clip's last frame in cells that begin in the columns from left to right. */
+static bool wait_in_cells(struct vt_session *v, int left, int right, struct placed *place)
+{
+    size_t size = (size_t)clip->width * (size_t)clip->height * 3;
+    for (int64_t end = dn_now_ms() + SHORT_MS; dn_now_ms() < end && !v->ended; vt_serve(v, 50)) {
+        struct kitty k;
+        if (!find_placed(v, place) || place->col < left || place->col > right ||
+            !last_sent(v, place->id, &k))
+            continue;
+        bool same = k.in_cells && k.rows == place->rows && k.cols == place->cols &&
+                    k.pixels.length == size &&
+                    memcmp(k.pixels.data, clip->rgb24 + (clip->count - 1) * (int64_t)size, size) == 0;
+        strbuf_done(&k.pixels);
+        if (same)
+            return true;
+    }
+    fprintf(stderr, "the frame did not come in cells\n");
+    vt_print(v);
+    return false;
+}
+
+/* Cells show the frame, move with their pane, come back by themselves, and go, the pixels too. */
+TEST(kitty_in_cells)
+{
+    if (!has_tmux())
+        return;
+    struct placed first, second;
+    char freed[64];
+    is_kitty = true;
+    struct vt_session *v = open_studio(on, "");
+    show_frame(v);
+    CHECK(wait_in_cells(v, 0, 79, &first));
+    CHECK(!vt_wrote(v, start));
+    CHECK(ask_tmux("split-window -hb -l 80 'cat'"));
+    CHECK(wait_in_cells(v, 80, COLS, &second));
+    CHECK(ask_tmux("new-window cat"));
+    for (int64_t end = dn_now_ms() + SHORT_MS; dn_now_ms() < end && find_placed(v, &first);)
+        vt_serve(v, 20);
+    CHECK(!find_placed(v, &first));
+    CHECK(ask_tmux("kill-window"));
+    CHECK(wait_in_cells(v, 80, COLS, &second));
+    CHECK(ask_tmux("kill-pane -t 0"));
+    CHECK(wait_in_cells(v, 0, 79, &second));
+    vt_type(v, "\033OS"); /* the queue */
+    snprintf(freed, sizeof freed, "\033_Ga=d,d=I,i=%u,q=2\033\\", second.id);
+    for (int64_t end = dn_now_ms() + SHORT_MS;
+         dn_now_ms() < end && (find_placed(v, &first) || !vt_wrote(v, freed));)
+        vt_serve(v, 20);
+    CHECK(!find_placed(v, &first) && vt_wrote(v, freed));
+    quit(v);
+    check_blocks(open_studio("set -g allow-passthrough off", ""));
+    check_blocks(open_studio("set -g allow-passthrough off", "--graphics kitty"));
+    check_blocks(open_studio(on, "--graphics sixel"));
+    is_kitty = false;
+}
+
 /* Asked when its terminal has long been there. */
 static void check_doctor(const char *tmux_options, const char *text)
 {
@@ -431,6 +590,9 @@ TEST(the_doctor_tells)
     if (!has_tmux())
         return;
     check_doctor(on, "the studio's pictures go through tmux to its terminal: sixel");
+    is_kitty = true;
+    check_doctor(on, "the studio's pictures go through tmux to its terminal: kitty");
+    is_kitty = false;
     check_doctor("set -g allow-passthrough off", "set -g allow-passthrough on");
 }
 
@@ -441,5 +603,5 @@ static void end(void)
 }
 
 TESTS(T(begin), T(shows_the_frame), T(finds_its_place), T(comes_back), T(goes_away),
-      T(half_blocks_where_it_cannot_be), T(half_blocks_on_other_terminals), T(the_doctor_tells),
-      T(end))
+      T(half_blocks_where_it_cannot_be), T(half_blocks_on_other_terminals), T(kitty_in_cells),
+      T(the_doctor_tells), T(end))

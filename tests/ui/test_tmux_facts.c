@@ -41,7 +41,11 @@ TEST(what_tmux_says)
     f = read_facts(PANE TERMINAL "(256,RGB) XTerm(379)\n", "tmux 3.4");
     CHECK(f.sixel == TMUX_SIXEL_NO);
     f = read_facts(PANE TERMINAL "(nosixel,sixels) foot(1.13.1)\n", "tmux 3.3");
-    CHECK(f.sixel == TMUX_SIXEL_YES);
+    CHECK(f.sixel == TMUX_SIXEL_YES && !f.placeholders);
+    CHECK(read_facts(PANE TERMINAL "() kitty(0.28.0)\n", "tmux 3.3a").placeholders);
+    CHECK(read_facts(PANE TERMINAL "() kitty(1.0.0)\n", "tmux 3.4").placeholders);
+    CHECK(!read_facts(PANE TERMINAL "() kitty(0.26.5)\n", "tmux 3.4").placeholders);
+    CHECK(!read_facts(PANE TERMINAL "() kitty\n", "tmux 3.4").placeholders);
 }
 
 TEST(what_follows)
@@ -53,6 +57,13 @@ TEST(what_follows)
         {PANE TERMINAL "(sixel) XTerm(379)\n", "tmux 3.4", TMUX_OPEN},
         {PANE TERMINAL "() XTerm(379)\n", "tmux 3.3a", TMUX_ASK},
         {PANE TERMINAL "() XTerm(379)\n", "tmux 3.4", TMUX_SHUT},
+        /* kitty with placeholders, where tmux need not tell where we are; an older one */
+        {PANE TERMINAL "() kitty(0.41.1)\n", "tmux 3.3a", TMUX_OPEN},
+        {PANE TERMINAL "() kitty(0.41.1)\n", "tmux 3.5a", TMUX_OPEN},
+        {"pane all @1 0 0 0 1 0 /dev/pts/3\n" TERMINAL "() kitty(0.41.1)\n", "tmux 3.4", TMUX_OPEN},
+        {"pane off @1 0 0 0 1 0 /dev/pts/3\n" TERMINAL "() kitty(0.41.1)\n", "tmux 3.4", TMUX_SHUT},
+        {PANE TERMINAL "() kitty(0.26.5)\n", "tmux 3.4", TMUX_SHUT},
+        {PANE TERMINAL "() kitty(0.41.1)\n" TERMINAL "(sixel) \n", "tmux 3.4", TMUX_SHUT},
         {"pane 0 @1 0 0 0 1 0 /dev/pts/3\n" TERMINAL "(sixel) \n", "tmux 3.4", TMUX_SHUT},
         {"pane off @1 0 0 0 1 0 /dev/pts/3\n" TERMINAL "(sixel) \n", "tmux 3.4", TMUX_SHUT},
         {"pane on @1 0 0 0 1 0 /dev/pts/3\n" TERMINAL "(sixel) \n", "tmux 3.4", TMUX_OPEN},

@@ -39,6 +39,8 @@ struct vt_session {
     bool sixel;            /* it says that it can */
     const char *ground;    /* its answer about the background, NULL = none */
     bool nameless;         /* but not what it is called */
+    bool kitty;            /* it calls itself one that has placeholders, and has no sixel */
+    void (*show)(struct vt_session *v, const char *bytes, size_t size); /* for what vterm does not know */
     int cell_width, cell_height; /* px that it tells its system, 0 = none */
     int pictures;          /* that were acknowledged */
     struct vt_line *line;  /* between the program and the terminal, NULL = none */
@@ -98,12 +100,15 @@ static void vt_flush_answers(struct vt_session *v)
 {
     char answer[4096];
     size_t n;
+    static const char kitty[] = "\033P>|kitty(0.41.1)\033\\";
     static const char name[] = "\033P>|XTerm(379)\033\\", can_sixel[] = "\033[?63;4c";
     while ((n = vterm_output_read(v->vt, answer, sizeof answer)) > 0) {
         for (const char *p = answer; (p = memmem(p, (size_t)(answer + n - p), "\033[0n", 4)); p++)
             v->pictures++;
         if (v->ground && memmem(answer, n, "\033[?1;2c", 7) &&
             write(v->master, v->ground, strlen(v->ground)) < 0)
+            return;
+        if (v->kitty && memmem(answer, n, "\033[>0;", 5) && write(v->master, kitty, strlen(kitty)) < 0)
             return;
         if (v->sixel && memmem(answer, n, "\033[?1;2c", 7))
             n = (size_t)snprintf(answer, sizeof answer, "%s%s", v->nameless ? "" : name, can_sixel);
@@ -117,7 +122,10 @@ static void vt_flush_answers(struct vt_session *v)
 static inline void vt_take(struct vt_session *v, const char *bytes, size_t size)
 {
     strbuf_append(&v->bytes, bytes, size);
-    vterm_input_write(v->vt, bytes, size);
+    if (v->show)
+        v->show(v, bytes, size);
+    else
+        vterm_input_write(v->vt, bytes, size);
     vt_flush_answers(v);
 }
 

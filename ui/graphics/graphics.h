@@ -45,6 +45,7 @@ struct graphics {
     int width, height; /* of the frames, px */
     int cols, rows;    /* cells that they cover */
     int row, col;      /* of the upper left cell, from 1; 0 = the cursor, in the first column */
+    size_t passed;     /* kitty through tmux: bytes of the picture encoded last that go past it */
     int number;        /* kitty: of several pictures at once, from 0 */
     int turn;          /* kitty: odd or even, other than that of the picture shown; counted by encode */
     int scale, divide; /* screen px per px (sixel), px per px sent; one of them is 1 */

@@ -3,7 +3,7 @@
  * before the rest on a slow line; so two numbers take turns, and the old picture goes when the new one
  * is whole. Only direct data (t=d, the default), which works over any line and opens no file; q=2
  * keeps the terminal from answering into the keyboard. Pixels go through zlib where that makes them
- * fewer. */
+ * fewer. Through tmux only the pixels go past it; where they are seen is text (see placeholders.h). */
 #include "ui/graphics/graphics.h"
 
 #include <stdlib.h>
@@ -12,12 +12,14 @@
 #include <zlib.h>
 
 #include "base/mem.h"
+#include "ui/graphics/placeholders.h"
+#include "ui/graphics/tmux.h"
 
 enum { CHUNK = 4096 }; /* base64 bytes a command, the protocol's limit */
 
 static bool supported(const struct graphics_caps *caps)
 {
-    return caps->kitty;
+    return caps->kitty && (caps->utf8 || !caps->tmux);
 }
 
 /* At most 8 screen pixels a pixel, at least as many cells as fit. One row stays free below. */
@@ -27,6 +29,9 @@ static bool kitty_open(struct graphics *g, const uint8_t *samples, int64_t count
     (void)count;
     int cell_width = g->caps.cell_width, cell_height = g->caps.cell_height;
     double room_x = (double)g->caps.cols * cell_width, room_y = (g->caps.rows - 2.0) * cell_height;
+    double most_x = PLACEHOLDERS_MOST * cell_width, most_y = PLACEHOLDERS_MOST * cell_height;
+    room_x = g->caps.tmux && room_x > most_x ? most_x : room_x;
+    room_y = g->caps.tmux && room_y > most_y ? most_y : room_y;
     double factor = 8;
     factor = factor * g->width > room_x ? room_x / g->width : factor;
     factor = factor * g->height > room_y ? room_y / g->height : factor;
@@ -80,15 +85,41 @@ static void append_base64(struct strbuf *out, const uint8_t *bytes, int64_t size
     strbuf_append(out, text, used);
 }
 
-/* Other programs on the same screen have pictures too. */
-static int picture_id(const struct graphics *g, int turn)
+/* Other programs on the same screen have pictures too. Through tmux a number is one that placeholders
+ * can tell, and none of the 16 colours that it may send in another way. */
+static uint32_t picture_id(const struct graphics *g, int turn)
 {
-    return ((int)(getpid() & 0xFFFF) + 1) * 64 + g->number % 32 * 2 + turn % 2;
+    uint32_t own = (uint32_t)(g->number % 32 * 2 + turn % 2), pid = (uint32_t)getpid();
+    return g->caps.tmux ? (pid % 255 + 1) << 24 | (16 + pid / 255 % 3 * 64 + own)
+                        : ((pid & 0xFFFF) + 1) * 64 + own;
 }
 
-static void forget(const struct graphics *g, int turn, struct strbuf *out)
+/* A whole command, past tmux if there is one. */
+static void put(struct graphics *g, const struct strbuf *command, struct strbuf *out)
 {
-    strbuf_printf(out, "\033_Ga=d,d=I,i=%d,q=2\033\\", picture_id(g, turn));
+    if (g->caps.tmux) {
+        tmux_wrap(out, command->data, command->length);
+        g->passed += command->length;
+    } else {
+        strbuf_append(out, command->data, command->length);
+    }
+}
+
+static void forget(struct graphics *g, int turn, struct strbuf *out)
+{
+    struct strbuf command = {0};
+    strbuf_printf(&command, "\033_Ga=d,d=I,i=%u,q=2\033\\", picture_id(g, turn));
+    put(g, &command, out);
+    strbuf_done(&command);
+}
+
+/* The cells that show the picture. */
+static void put_cells(const struct graphics *g, struct strbuf *out)
+{
+    for (int row = 0; row < g->rows; row++) {
+        strbuf_printf(out, "\033[%d;%dH", g->row + row, g->col);
+        placeholders_append_row(out, picture_id(g, g->turn), row, g->cols);
+    }
 }
 
 static bool kitty_encode(struct graphics *g, const uint8_t *rgb, struct strbuf *out,
@@ -101,19 +132,26 @@ static bool kitty_encode(struct graphics *g, const uint8_t *rgb, struct strbuf *
     uint8_t *pixels = prepare(g, rgb), *small = pack(pixels, raw, &packed);
     const uint8_t *bytes = small ? small : pixels;
     int64_t size = (int64_t)(small ? packed : raw);
+    struct strbuf command = {0};
+    g->passed = 0;
     for (int64_t at = 0; at < size; at += PIECE) {
         int64_t piece = size - at < PIECE ? size - at : PIECE;
         int more = at + piece < size;
         graphics_may_cut(g, out);
+        command.length = 0;
         if (at == 0)
-            strbuf_printf(out, "\033_Ga=T,i=%d,p=1,q=2,C=1,f=24%s,s=%d,v=%d,c=%d,r=%d,m=%d;",
-                          picture_id(g, g->turn), small ? ",o=z" : "", width, height, g->cols, g->rows,
-                          more);
+            strbuf_printf(&command, "\033_Ga=T,i=%u%s,q=2,C=1,f=24%s,s=%d,v=%d,c=%d,r=%d,m=%d;",
+                          picture_id(g, g->turn), g->caps.tmux ? ",U=1" : ",p=1",
+                          small ? ",o=z" : "", width, height, g->cols, g->rows, more);
         else
-            strbuf_printf(out, "\033_Gq=2,m=%d;", more);
-        append_base64(out, bytes + at, piece);
-        strbuf_append_text(out, "\033\\");
+            strbuf_printf(&command, "\033_Gq=2,m=%d;", more);
+        append_base64(&command, bytes + at, piece);
+        strbuf_append_text(&command, "\033\\");
+        put(g, &command, out);
     }
+    strbuf_done(&command);
+    if (g->caps.tmux)
+        put_cells(g, out);
     free(small);
     free(pixels);
     forget(g, ++g->turn, out);

@@ -131,7 +131,9 @@ void tmux_wrap(struct strbuf *out, const char *bytes, size_t size)
 void tmux_caps(const struct tmux_facts *facts, struct graphics_caps *caps)
 {
     bool xterm = strncmp(facts->name, "XTerm", 5) == 0;
-    caps->sixel = caps->tmux = true;
+    caps->tmux = true;
+    caps->kitty = facts->placeholders;
+    caps->sixel = !facts->placeholders;
     caps->sync = false;        /* would be tmux's, which has nothing to hold back */
     caps->sixel_keeps = false; /* what tmux drops must not be built on */
     caps->registers = 256;

@@ -49,6 +49,13 @@ static enum tmux_sixel known_sixel(const char *features, const char *name, const
     return strncmp(version, "tmux 3.3", 8) == 0 ? TMUX_SIXEL_UNKNOWN : TMUX_SIXEL_NO;
 }
 
+/* kitty has them since 0.28. */
+static bool knows_placeholders(const char *name)
+{
+    int major, minor;
+    return sscanf(name, "kitty(%d.%d", &major, &minor) == 2 && (major > 0 || minor >= 28);
+}
+
 /* Rows of the status line: "on", "off" or how many. */
 static int status_rows(const char *status)
 {
@@ -92,6 +99,7 @@ static bool read_terminal(struct tmux_facts *f, const char *line, const struct p
     snprintf(f->tty, sizeof f->tty, "%s", tty);
     snprintf(f->name, sizeof f->name, "%s", close + 2);
     f->sixel = known_sixel(features, f->name, version);
+    f->placeholders = knows_placeholders(f->name);
     return true;
 }
 
@@ -127,19 +135,21 @@ enum tmux_way tmux_facts_judge(const struct tmux_facts *f, bool far, const char 
     static const char all[] =
         "allow-passthrough all would draw over other windows; in ~/.tmux.conf: "
         "set -g allow-passthrough on";
+    const bool cells = f->terminals && f->placeholders; /* tmux itself knows where they belong */
     const struct {
         bool true_now;
         const char *why;
     } reasons[] = {
         {!f->ours, "this is not a pane's own terminal"},
         {f->passthrough == TMUX_PASSES_OFF, off},
-        {f->passthrough == TMUX_PASSES_ALL, all},
+        {f->passthrough == TMUX_PASSES_ALL && !cells, all},
         {f->terminals > 1, "more than one terminal shows this window"},
-        {f->terminals && f->sixel == TMUX_SIXEL_NO, "tmux's terminal has no sixel"},
+        {f->terminals && f->sixel == TMUX_SIXEL_NO && !cells,
+         "tmux's terminal has no sixel, and is no kitty of 0.28 or later"},
         {f->terminals && f->remote && !far,
          "tmux's terminal is at the other end of SSH, where too many bytes would not be noticed; "
          "passthrough: on sends them all the same"},
-        {f->cut, "the window is larger than tmux's terminal"},
+        {f->cut && !cells, "the window is larger than tmux's terminal"},
         {f->terminals && f->cell_width == 0, "tmux's terminal does not tell the size of its cells"},
     };
     *why = "";
@@ -148,7 +158,7 @@ enum tmux_way tmux_facts_judge(const struct tmux_facts *f, bool far, const char 
             *why = reasons[i].why;
             return TMUX_SHUT;
         }
-    if (f->terminals && f->sixel == TMUX_SIXEL_UNKNOWN)
+    if (f->terminals && f->sixel == TMUX_SIXEL_UNKNOWN && !cells)
         return TMUX_ASK;
     return f->terminals && f->shown ? TMUX_OPEN : TMUX_HIDDEN;
 }

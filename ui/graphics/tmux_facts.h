@@ -4,7 +4,7 @@
  * tmux (3.3 and later, server-client.c, screen-write.c) hands wrapped bytes to every terminal that
  * shows the pane's window, as they are, and drops them while a copy mode, a message or another
  * window hides the pane. It keeps no copy. Positions are the terminal's own, so ours has to be
- * known. */
+ * known; but for kitty's placeholders, which are text that tmux keeps and moves itself. */
 #ifndef DANAUS_UI_GRAPHICS_TMUX_FACTS_H
 #define DANAUS_UI_GRAPHICS_TMUX_FACTS_H
 
@@ -31,6 +31,7 @@ struct tmux_facts {
     char name[TMUX_TEXT_MAX];    /* what the terminal calls itself, bytes from outside */
     bool remote;                 /* at the other end of ssh; set by tmux_look */
     enum tmux_sixel sixel;
+    bool placeholders; /* it draws kitty's pictures where their cells are (see placeholders.h) */
     int64_t written; /* bytes that tmux has sent it so far */
 };
 

@@ -47,7 +47,8 @@ struct ready {
     int place;             /* -1 = none */
     struct rect covered;
     bool sharp;            /* sent without haste */
-    bool text;             /* half blocks: tmux knows what to do with them */
+    bool text;             /* half blocks, placeholders: tmux knows what to do with them */
+    size_t passed;         /* bytes in them that go past tmux all the same */
     int64_t began_ms;      /* its first piece was sent */
 };
 
@@ -161,10 +162,11 @@ static void write_spaces(struct rect r, struct strbuf *out)
 /* Whether or not a thread has its graphics just now. */
 static void remove_picture(const struct painter *p, const struct place *place, struct strbuf *out)
 {
-    struct graphics g = {.entry = p->entry, .number = (int)(place - p->places)};
+    struct graphics g = {.entry = p->entry, .caps = p->caps, .number = (int)(place - p->places)};
     if (p->entry)
         graphics_remove(&g, out);
-    if (p->passage.on && p->passage.known && place->covered.rows > 0)
+    if (p->passage.on && p->passage.known && p->entry == &graphics_sixel_entry &&
+        place->covered.rows > 0)
         clear_through(p, place->covered, out);
 }
 
@@ -420,7 +422,8 @@ static void encoded(void *data, bool dropped)
         if (e->ok && fits) {
             p->ready = (struct ready){
                 .bytes = e->bytes, .cuts = e->graphics->cuts, .place = e->place, .sharp = e->sharp,
-                .text = e->entry == &graphics_blocks_entry,
+                .text = e->entry != &graphics_sixel_entry,
+                .passed = e->graphics->passed,
                 .covered = {e->graphics->row - 1, e->graphics->col - 1, e->graphics->rows,
                             e->graphics->cols}};
             e->bytes = (struct strbuf){0};
@@ -521,6 +524,7 @@ static void send_piece(struct painter *p, int64_t now_ms, struct strbuf *out)
     strbuf_append_text(out, cursor ? "\033[?25h" : "");
     struct flow_piece *piece = flow_sent(&p->flow, out->length - before, now_ms);
     if (last) {
+        p->passed += (int64_t)r->passed;
         piece->began_ms = r->began_ms;
         piece->whole = r->sharp ? 0 : r->bytes.length;
         p->places[r->place].turn ^= 1;

@@ -95,6 +95,15 @@ static void compare_bytes(struct studio *s, bool same)
     p->bytes = now;
 }
 
+/* Only what is wished for counts as what the terminal has. */
+static void heed_wish(struct studio *s)
+{
+    const char *wish = s->options->config->graphics;
+    struct tmux_facts *f = &s->passage.facts;
+    f->placeholders = f->placeholders && strcmp(wish, "sixel") != 0;
+    f->sixel = strcmp(wish, "kitty") == 0 ? TMUX_SIXEL_NO : f->sixel;
+}
+
 /* The facts are new ones. */
 static void judge(struct studio *s, const struct tmux_facts *before)
 {
@@ -104,15 +113,18 @@ static void judge(struct studio *s, const struct tmux_facts *before)
     bool same = before->pid == p->facts.pid, was_on = is_on(p);
     if (p->facts.pid == p->asked_pid && p->facts.sixel == TMUX_SIXEL_UNKNOWN)
         p->facts.sixel = p->answer;
+    heed_wish(s);
     p->way = tmux_facts_judge(&p->facts, is_far(s), &why);
-    bool moved = p->moved || !same || p->facts.row != before->row || p->facts.col != before->col;
+    bool went = p->facts.row != before->row || p->facts.col != before->col;
+    bool moved = p->moved || !same || (went && !p->facts.placeholders);
     bool grew =
         p->facts.cell_width != before->cell_width || p->facts.cell_height != before->cell_height;
     p->moved = false;
     if (p->way == TMUX_ASK)
         ask_sixel(s);
     compare_bytes(s, same);
-    if (was_on && before->terminals && (moved || !is_on(p)) && painter_has_pictures(s->painter))
+    if (was_on && before->terminals && !before->placeholders && (moved || !is_on(p)) &&
+        painter_has_pictures(s->painter))
         wipe(s, before);
     if (is_on(p) != was_on || (is_on(p) && grew)) {
         studio_take_caps(s);
@@ -165,7 +177,7 @@ static void start_look(struct studio *s)
 void passage_begin(struct studio *s)
 {
     const struct studio_config *c = s->options->config;
-    bool wished = strcmp(c->graphics, "auto") == 0 || strcmp(c->graphics, "sixel") == 0;
+    bool wished = strcmp(c->graphics, "blocks") != 0 && strcmp(c->graphics, "none") != 0;
     s->passage.around = wished && strcmp(c->passthrough, "off") != 0 && !s->probe.sixel &&
                         tmux_is_around(&s->probe);
 }

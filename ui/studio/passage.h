@@ -1,7 +1,8 @@
 /* passage: pictures through tmux's passthrough. tmux is asked where our pane lies on its terminal
  * and whether it is seen: at the start, when the size changes, and every so often while pictures
  * are shown, since nothing else tells of a pane that moves or of a redraw that took the pictures
- * away. A thread asks. When pictures cannot go this way, half blocks do. Belongs to the main
+ * away (kitty's placeholders are redrawn by tmux, but their pixels may have been dropped). A thread
+ * asks. When pictures cannot go this way, half blocks do. Belongs to the main
  * thread. */
 #ifndef DANAUS_UI_STUDIO_PASSAGE_H
 #define DANAUS_UI_STUDIO_PASSAGE_H

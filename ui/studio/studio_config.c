@@ -29,9 +29,9 @@ const struct option studio_option_rows[STUDIO_OPTIONS] = {
      .fallback = "auto",
      .argument = "WHEN",
      .choices = "auto|on|off",
-     .help = "Sixel pictures in tmux, through its passthrough, which takes tmux 3.3 and its "
-             "allow-passthrough on: auto to a terminal on this machine, on also over SSH, where a "
-             "slow line makes keys late. Else half blocks are drawn."},
+     .help = "Pictures in tmux, through its passthrough to a terminal with sixel or to kitty (0.28 or "
+             "later), which takes tmux 3.3 and its allow-passthrough on: auto to a terminal on this "
+             "machine, on also over SSH, where a slow line makes keys late. Else half blocks are drawn."},
     {.name = "mouse",
      .type = OPTION_BOOL,
      .group = GROUP_COMMAND,
