@@ -1,10 +1,12 @@
 /* story: a day in the studio, by keyboard alone: a clip is made and left alone half-way, found again,
  * rated, branched, compared, exported, thrown away and taken back. With TORTURE=full the same behind
- * a slow line and in tmux. What is waited for are states, never times. Run from the top folder. */
+ * a slow line, in tmux and through SSH. What is waited for are states, never times. Run from the top
+ * folder. */
 #define _GNU_SOURCE
 #include "store/media_probe.h"
 #include "vt_grammar.h"
 #include "vt_session.h"
+#include "vt_ssh.h"
 
 #define F(n) "\033O" n /* F1 is P, F2 is Q, ... */
 
@@ -16,7 +18,7 @@ static char prompt[] = "a red square growing on blue";
 /* Where the studio runs. */
 struct place {
     int kbit;  /* of the line to it, 0 = as fast as may be */
-    bool tmux;
+    bool tmux, ssh;
 };
 
 static struct vt_session *open_studio(const struct place *place)
@@ -26,9 +28,11 @@ static struct vt_session *open_studio(const struct place *place)
     char *arguments[] = {"danaus", "studio", "-m", "configs/demo", "--frames", frames, "--threads", "1",
                          prompt, NULL};
     struct vt_session *v;
-    if (place->tmux) {
-        snprintf(command, sizeof command, "exec '%s' studio -m configs/demo --frames %s --threads 1 '%s'",
-                 vt_program(), frames, prompt);
+    snprintf(command, sizeof command, "exec '%s' studio -m configs/demo --frames %s --threads 1 '%s'",
+             vt_program(), frames, prompt);
+    if (place->ssh) {
+        v = vt_ssh_open(30, 100, command);
+    } else if (place->tmux) {
         char *inside[] = {"tmux", "-u", "-L", "danaus", "-f", "tests/ui/tmux.conf",
                           "new-session", command, NULL};
         v = vt_start(30, 100, "tmux", inside);
@@ -298,4 +302,17 @@ TEST(in_tmux)
     vt_end_home();
 }
 
-TESTS(T(at_the_machine), T(behind_two_megabit), T(in_tmux))
+TEST(through_ssh)
+{
+    struct vt_ssh ssh;
+    if (!is_full())
+        return;
+    begin();
+    if (vt_ssh_start(&ssh)) {
+        tell(&(struct place){.ssh = true});
+        vt_ssh_stop(&ssh);
+    }
+    vt_end_home();
+}
+
+TESTS(T(at_the_machine), T(behind_two_megabit), T(in_tmux), T(through_ssh))
