@@ -133,6 +133,24 @@ __device__ inline void hopper_fence_async()
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 
+/* --- the second-level cache: what a copy says of the lines that it touches --- */
+
+/* They will not be wanted again. */
+__device__ inline uint64_t hopper_wanted_once()
+{
+    uint64_t policy;
+    asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+    return policy;
+}
+
+/* They shall stay as long as possible. */
+__device__ inline uint64_t hopper_wanted_soon()
+{
+    uint64_t policy;
+    asm volatile("createpolicy.fractional.L2::evict_last.b64 %0, 1.0;" : "=l"(policy));
+    return policy;
+}
+
 /* --- the copy engine: one thread asks for a box at (c0 innermost, ...), bytes count towards the
  * barrier's phase --- */
 
@@ -175,6 +193,17 @@ __device__ inline void hopper_load_5d(void *to, const CUtensorMap *map, uint64_t
                  "[%0], [%1, {%3, %4, %5, %6, %7}], [%2];" ::"r"(hopper_shared(to)),
                  "l"(map), "r"(hopper_shared(barrier)), "r"(c0), "r"(c1), "r"(c2), "r"(c3), "r"(c4)
                  : "memory");
+}
+
+__device__ inline void hopper_load_5d(void *to, const CUtensorMap *map, uint64_t *barrier, int c0,
+                                      int c1, int c2, int c3, int c4, uint64_t policy)
+{
+    asm volatile(
+        "cp.async.bulk.tensor.5d.shared::cluster.global.tile.mbarrier::complete_tx::bytes"
+        ".L2::cache_hint [%0], [%1, {%3, %4, %5, %6, %7}], [%2], %8;" ::"r"(hopper_shared(to)),
+        "l"(map), "r"(hopper_shared(barrier)), "r"(c0), "r"(c1), "r"(c2), "r"(c3), "r"(c4),
+        "l"(policy)
+        : "memory");
 }
 
 /* A box from shared memory to a tensor; what lies outside of the tensor is left away. */
@@ -241,6 +270,14 @@ __device__ inline uint64_t hopper_operand(uint32_t address, uint32_t group, uint
            (uint64_t)((group & 0x3FFFF) >> 4) << 32 | (uint64_t)layout << 62;
 }
 
+/* The same operand `bytes` further on, 0 or a multiple of 16: to work each one out from its address
+ * takes longer than a product. */
+__device__ inline uint64_t hopper_operand_at(uint64_t operand, int bytes)
+{
+    /* addresses end below bit 14: the upper half stays, which the compiler knows as it is */
+    return (operand & 0xFFFFFFFF00000000u) | ((uint32_t)operand + (uint32_t)(bytes >> 4));
+}
+
 /* Before the first product, and whenever registers of D or A were touched by other code. */
 __device__ inline void hopper_products_begin()
 {
@@ -268,7 +305,8 @@ template <int N> __device__ inline void hopper_products_touch(float (&d)[N])
 }
 
 /* hopper_product<N>::shared: A and B from shared memory; ::registers: A from registers. D = A B
- * (+ D when keep is not 0). B_TURNED: B's rows in memory run along N instead of K. */
+ * (+ D when keep is not 0). B_TURNED: B's rows in memory run along N instead of K; A_TURNED: A's
+ * along M. */
 template <int N> struct hopper_product;
 
 #define HOPPER_D8(i)                                                                               \
@@ -307,14 +345,15 @@ template <int N> struct hopper_product;
 /* i0.. are the operands behind those of D */
 #define HOPPER_PRODUCT(n, half, i0, i1, i2, i3, i4, i5, i6)                                        \
     template <> struct hopper_product<n> {                                                         \
-        template <bool B_TURNED = false>                                                           \
+        template <bool B_TURNED = false, bool A_TURNED = false>                                    \
         static __device__ inline void shared(float (&d)[half], uint64_t a, uint64_t b, int keep)   \
         {                                                                                          \
-            asm volatile("{\n.reg .pred keep;\nsetp.ne.b32 keep, %" #i2 ", 0;\n"                   \
-                         "wgmma.mma_async.sync.aligned.m64n" #n "k16.f32.bf16.bf16 "               \
-                         "{" HOPPER_P##half "}, %" #i0 ", %" #i1 ", keep, 1, 1, 0, %" #i3 ";\n}"   \
-                         : HOPPER_D##half(0)                                                       \
-                         : "l"(a), "l"(b), "r"(keep), "n"(B_TURNED ? 1 : 0));                      \
+            asm volatile(                                                                          \
+                "{\n.reg .pred keep;\nsetp.ne.b32 keep, %" #i2 ", 0;\n"                            \
+                "wgmma.mma_async.sync.aligned.m64n" #n "k16.f32.bf16.bf16 "                        \
+                "{" HOPPER_P##half "}, %" #i0 ", %" #i1 ", keep, 1, 1, %" #i4 ", %" #i3 ";\n}"     \
+                : HOPPER_D##half(0)                                                                \
+                : "l"(a), "l"(b), "r"(keep), "n"(B_TURNED ? 1 : 0), "n"(A_TURNED ? 1 : 0));        \
         }                                                                                          \
         template <bool B_TURNED = false>                                                           \
         static __device__ inline void registers(float (&d)[half], const uint32_t (&a)[4],          \

@@ -4,11 +4,12 @@
  * and y, the others read them, each keeping its pairs' sums over all of a batch; what lies between
  * is a ring of chunks of CHUNK key rows, key row f b1 + k, small enough for the second-level cache.
  *
- *   writer w      row w % b1 of the key tiles w / b1, w / b1 + phases, ..., batch after batch
- *   reader r      pairs r, r + readers, ... of each batch, chunk after chunk
+ *   writer w      row w % b1 of the key tiles w / b1, w / b1 + phases, ..., batch after batch; in
+ *                 each batch of the next phase
+ *   reader r      some pairs of each batch that follow one another, chunk after chunk
  *
  * Before a writer's row of chunk c: all pairs of chunk c - slots have been read. Before a pair's
- * chunk c is read: all rows of c are written for its tile. Both go through chunks in rising order,
+ * chunk c is read: all rows of c are written. Both go through chunks in rising order,
  * and a writer says which rows are there before it waits for readers; so the lowest chunk that is
  * not done is always somebody's to go on with, as long as all blocks run at the same time. */
 #ifndef DANAUS_KERNELS_CUDA_MONARCH_RING_CUH
@@ -21,8 +22,9 @@ namespace
 enum {
     RING_TILES = 3, /* query tiles of a batch, a warpgroup of a writer each */
     CHUNK = 64,     /* key rows */
-    /* counters of a chunk: rows written, by tile; pairs read */
-    RING_READ = RING_TILES,
+    /* counters of a chunk: rows written, of all its tiles; pairs read */
+    RING_WRITTEN = 0,
+    RING_READ,
     RING_COUNTERS,
     RING_PITCH = 8 /* between counters: each has its sector */
 };
@@ -46,27 +48,55 @@ __host__ __device__ inline int ring_tiles(const ring_plan &ring, int batch)
     return left < RING_TILES ? left : (int)RING_TILES;
 }
 
-/* Steps of a writer in each batch: key tiles of its phase. */
-__host__ __device__ inline int ring_steps(const ring_plan &ring, int writer)
-{
-    int phase = writer / ring.b1;
-    return ring.tiles > phase ? (ring.tiles - phase + ring.phases - 1) / ring.phases : 0;
-}
+/* A writer's steps one after the other, without divisions. */
+struct ring_cursor {
+    int n;                 /* steps before this one */
+    int batch, head, part; /* part: batch of the head */
+    int phase, f, k;
 
-struct ring_step {
-    int batch, f, k, key;
-    int chunk; /* since the start */
+    /* Key row. */
+    __host__ __device__ int key(const ring_plan &ring) const
+    {
+        return f * ring.b1 + k;
+    }
+    /* Since the start. */
+    __host__ __device__ int chunk(const ring_plan &ring) const
+    {
+        return batch * ring.chunks + key(ring) / CHUNK;
+    }
+    /* Is it the first one of its batch? */
+    __host__ __device__ bool first() const
+    {
+        return f == phase;
+    }
+    __host__ __device__ bool over(const ring_plan &ring) const
+    {
+        return batch == ring_batches(ring);
+    }
+    __host__ __device__ void next(const ring_plan &ring)
+    {
+        n++;
+        f += ring.phases;
+        while (f >= ring.tiles && batch < ring_batches(ring)) {
+            batch++;
+            if (++part == ring.batches_of_head) {
+                part = 0;
+                head++;
+            }
+            /* where phases do not divide the tiles, every writer is to have its share */
+            phase = phase + 1 < ring.phases ? phase + 1 : 0;
+            f = phase;
+        }
+    }
 };
 
-__host__ __device__ inline ring_step ring_step_at(const ring_plan &ring, int writer, int batch,
-                                                  int step)
+__host__ __device__ inline ring_cursor ring_begin(const ring_plan &ring, int writer)
 {
-    ring_step at;
-    at.batch = batch;
-    at.f = writer / ring.b1 + step * ring.phases;
-    at.k = writer % ring.b1;
-    at.key = at.f * ring.b1 + at.k;
-    at.chunk = batch * ring.chunks + at.key / CHUNK;
+    ring_cursor at = {0, 0, 0, 0, writer / ring.b1, writer / ring.b1, writer % ring.b1};
+    while (at.f >= ring.tiles && !at.over(ring)) {
+        at.next(ring);
+        at.n = 0;
+    }
     return at;
 }
 
@@ -77,15 +107,38 @@ __host__ __device__ inline int ring_rows(const ring_plan &ring, int chunk)
     return left < CHUNK ? left : (int)CHUNK;
 }
 
+/* Entropies of a key row and tile: copies want an even number. */
+__host__ __device__ inline int ring_entropies(const ring_plan &ring)
+{
+    return (ring.b2 + 1) / 2 * 2;
+}
+
 __host__ __device__ inline int64_t ring_counter(int chunk, int which)
 {
     return ((int64_t)chunk * RING_COUNTERS + which) * RING_PITCH;
+}
+
+/* What the counter of the rows that are written reaches. */
+__host__ __device__ inline unsigned ring_written_all(const ring_plan &ring, int chunk)
+{
+    return (unsigned)(ring_tiles(ring, chunk / ring.chunks) * ring_rows(ring, chunk));
 }
 
 /* What the counter of the pairs that have read a chunk reaches. */
 __host__ __device__ inline unsigned ring_read_all(const ring_plan &ring, int chunk)
 {
     return (unsigned)(ring_tiles(ring, chunk / ring.chunks) * ring.b2);
+}
+
+/* Pairs of a batch that a reader has. */
+struct ring_pairs {
+    int first, count;
+};
+
+__host__ __device__ inline ring_pairs ring_pairs_of(const ring_plan &ring, int batch, int reader)
+{
+    int pairs = ring_tiles(ring, batch) * ring.b2, first = reader * pairs / ring.readers;
+    return ring_pairs{first, (reader + 1) * pairs / ring.readers - first};
 }
 
 /* Divides the blocks of a launch; false: too few of them for a batch's pairs. held: pairs a reader

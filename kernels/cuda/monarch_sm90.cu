@@ -50,8 +50,8 @@ template <int COLUMNS>
 __device__ inline void load(const hopper_params &params, const hopper_step &at, unsigned char *to,
                             uint64_t *full)
 {
-    stage_1_load<COLUMNS>(params.plan, params.maps, params.plan.first_head + at.head, at.f, at.k,
-                          to, full);
+    stage_1_load<COLUMNS, false>(params.plan, params.maps, params.plan.first_head + at.head, at.f,
+                                 at.k, to, full);
 }
 
 /* A warpgroup's unit. */
@@ -173,9 +173,9 @@ __global__ void __launch_bounds__(units_of(COLUMNS) * BLOCK, 1)
         int stage = n % STAGES, ahead = n + STAGES - 1;
         hopper_barrier_wait(full + stage, n / STAGES & 1);
         if (at.f < last)
-            stage_1_tile<COLUMNS>(
-                unit.query, hopper_shared(tiles + stage * size), plan.scale, plan.p.b2,
-                row_out{unit.out(plan, pair), key_at(plan, at.f, at.k)}, [] {}, [] {});
+            stage_1_tile<COLUMNS>(unit.query, stage_1_operand(tiles + stage * size), plan.scale,
+                                  plan.p.b2,
+                                  row_out{unit.out(plan, pair), key_at(plan, at.f, at.k)});
         __syncwarp();
         if (threadIdx.x % 32 == 0)
             hopper_barrier_arrive(empty + stage);

@@ -30,9 +30,9 @@ struct hopper_maps {
 };
 
 #ifdef HOPPER_CODE
-/* Asks for the keys and values of row k of key tile f: keys' first and second half, values'. One
- * thread. */
-template <int COLUMNS = 56>
+/* Asks for the keys and values of row k of key tile f: keys' first and second half, values'. ONCE:
+ * nobody else will want them. One thread. */
+template <int COLUMNS, bool ONCE>
 __device__ inline void stage_1_load(const tensor_plan &plan, const hopper_maps &maps, int head,
                                     int f, int k, unsigned char *to, uint64_t *full)
 {
@@ -40,56 +40,56 @@ __device__ inline void stage_1_load(const tensor_plan &plan, const hopper_maps &
     int row = plan.plain ? f * plan.rows + k : token_at(plan, f, k, 0) / plan.columns;
     const int size = box_columns(COLUMNS) * 128;
     hopper_barrier_expect(full, 4 * size);
-    for (int half = 0; half < 2; half++) {
-        hopper_load_5d(to + half * size, &maps.keys, full, half * 64, 0, band, row, head);
-        hopper_load_5d(to + (2 + half) * size, &maps.values, full, half * 64, 0, band, row, head);
+    for (int i = 0; i < 4; i++) {
+        const CUtensorMap *map = i < 2 ? &maps.keys : &maps.values;
+        if (ONCE)
+            hopper_load_5d(to + i * size, map, full, i % 2 * 64, 0, band, row, head,
+                           hopper_wanted_once());
+        else
+            hopper_load_5d(to + i * size, map, full, i % 2 * 64, 0, band, row, head);
     }
 }
 
 /* sum = R times 64 numbers of each row of the tile */
 template <int STEPS>
-__device__ inline void ask_sum(float (&sum)[32], const uint32_t (&weights)[STEPS][4], uint32_t half)
+__device__ inline void ask_sum(float (&sum)[32], const uint32_t (&weights)[STEPS][4], uint64_t half)
 {
     hopper_products_begin();
 #pragma unroll
     for (int s = 0; s < STEPS; s++)
-        hopper_product<64>::registers<true>(
-            sum, weights[s], hopper_operand(half + s * 2048, 1024, HALF, HOPPER_128B), s > 0);
+        hopper_product<64>::registers<true>(sum, weights[s], hopper_operand_at(half, s * 2048),
+                                            s > 0);
     hopper_products_commit();
 }
 
-/* What stage_1_tile says of out.store and later. Two sums are under way at a time, of wide tiles
- * one: four warpgroups have registers for no more, and do not wait for one another. */
-template <int COLUMNS, typename Out, typename Later>
+/* What stage_1_tile says of out.store. Two sums are under way at a time, of wide tiles one: four
+ * warpgroups have registers for no more, and do not wait for one another. */
+template <int COLUMNS, typename Out>
 __device__ inline void stage_1_sums(const uint32_t (&weights)[box_columns(COLUMNS) / 16][4],
-                                    uint32_t keys, const float (&share)[2], const Out &out,
-                                    Later later)
+                                    uint64_t tile, const float (&share)[2], const Out &out)
 {
     const int size = box_columns(COLUMNS) * 128;
     if constexpr (COLUMNS > 56) {
         float sum[32];
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-            ask_sum(sum, weights, keys + i * size);
-            if (i == 0)
-                later();
+            ask_sum(sum, weights, hopper_operand_at(tile, i * size));
             hopper_products_wait<0>();
             hopper_products_touch(sum);
             out.store(i / 2, i % 2, sum, share);
         }
     } else {
         float low[32], high[32];
-        ask_sum(low, weights, keys);
-        ask_sum(high, weights, keys + size);
-        later();
+        ask_sum(low, weights, tile);
+        ask_sum(high, weights, hopper_operand_at(tile, size));
         hopper_products_wait<1>();
         hopper_products_touch(low);
         out.store(0, 0, low, share);
-        ask_sum(low, weights, keys + 2 * size);
+        ask_sum(low, weights, hopper_operand_at(tile, 2 * size));
         hopper_products_wait<1>();
         hopper_products_touch(high);
         out.store(0, 1, high, share);
-        ask_sum(high, weights, keys + 3 * size);
+        ask_sum(high, weights, hopper_operand_at(tile, 3 * size));
         hopper_products_wait<1>();
         hopper_products_touch(low);
         out.store(1, 0, low, share);
@@ -99,35 +99,57 @@ __device__ inline void stage_1_sums(const uint32_t (&weights)[box_columns(COLUMN
     }
 }
 
-/* A warpgroup's 64 pairs against a tile of keys and values. beside() and later(): what can be
- * done while the first and the last products run. out.weighed(entropy, share) is called once, for
- * the lane's pairs g and g + 8, then out.store(what, line, sum, share) for numbers [64 line, + 64)
- * of alpha (what 0) and y (1), which share makes whole. */
-template <int COLUMNS = 56, typename Out, typename Beside, typename Later>
-__device__ inline void stage_1_tile(const uint32_t (&query)[8][4], uint32_t keys, float scale,
-                                    int columns, const Out &out, Beside beside, Later later)
+/* Asks for z = Q K^T. */
+template <int COLUMNS>
+__device__ inline void ask_logits(float (&z)[COLUMNS / 2], const uint32_t (&query)[8][4],
+                                  uint64_t tile)
 {
-    const int size = box_columns(COLUMNS) * 128, TILES = COLUMNS / 8;
-    float z[COLUMNS / 2], share[2], entropy[2];
+    const int size = box_columns(COLUMNS) * 128;
     hopper_products_begin();
 #pragma unroll
     for (int s = 0; s < 8; s++)
         hopper_product<COLUMNS>::registers(
-            z, query[s], hopper_operand(keys + s / 4 * size + s % 4 * 32, 1024, 0, HOPPER_128B),
-            s > 0);
+            z, query[s], hopper_operand_at(tile, s / 4 * size + s % 4 * 32), s > 0);
     hopper_products_commit();
-    beside();
-    hopper_products_wait<0>();
-    hopper_products_touch(z);
-    uint32_t pairs[TILES][2], weights[box_columns(COLUMNS) / 16][4];
+}
+
+/* z becomes the left operand of the sums. */
+template <int COLUMNS>
+__device__ inline void
+stage_1_weights(float (&z)[COLUMNS / 2], uint32_t (&weights)[box_columns(COLUMNS) / 16][4],
+                float (&share)[2], float (&entropy)[2], float scale, int columns)
+{
+    const int TILES = COLUMNS / 8;
+    uint32_t pairs[TILES][2];
     stage_1_softmax<TILES>(z, pairs, share, entropy, scale, columns);
 #pragma unroll
     for (int s = 0; s < box_columns(COLUMNS) / 8; s++) {
         weights[s / 2][s % 2 * 2] = s < TILES ? pairs[s][0] : 0;
         weights[s / 2][s % 2 * 2 + 1] = s < TILES ? pairs[s][1] : 0;
     }
+}
+
+/* A tile of keys and values as operand. */
+__device__ inline uint64_t stage_1_operand(const unsigned char *tile)
+{
+    return hopper_operand(hopper_shared(tile), 1024, 0, HOPPER_128B);
+}
+
+/* A warpgroup's 64 pairs against a tile of keys and values. out.weighed(entropy, share) is called
+ * once, for the lane's pairs g and g + 8, then out.store(what, line, sum, share) for numbers
+ * [64 line, + 64) of alpha (what 0) and y (1), which share makes whole. */
+template <int COLUMNS = 56, typename Out>
+__device__ inline void stage_1_tile(const uint32_t (&query)[8][4], uint64_t tile, float scale,
+                                    int columns, const Out &out)
+{
+    float z[COLUMNS / 2], share[2], entropy[2];
+    uint32_t weights[box_columns(COLUMNS) / 16][4];
+    ask_logits<COLUMNS>(z, query, tile);
+    hopper_products_wait<0>();
+    hopper_products_touch(z);
+    stage_1_weights<COLUMNS>(z, weights, share, entropy, scale, columns);
     out.weighed(entropy, share);
-    stage_1_sums<COLUMNS>(weights, keys, share, out, later);
+    stage_1_sums<COLUMNS>(weights, tile, share, out);
 }
 
 /* Bytes that follow one another, a multiple of 16, by the copy engine. */

@@ -6,23 +6,31 @@
 #include "check.h"
 #include "kernels/cuda/monarch_ring.cuh"
 
+enum { TILES_AHEAD = 4, PARTS = 5, GROUPS = 3 }; /* as the kernel has them */
+
 /* A writer's warpgroup. */
 struct group {
-    int writer, tile, steps, next; /* next: of all its steps */
+    int writer, tile;
+    ring_cursor now;
     int owed; /* chunk of a row that it has written and not counted; -1: none */
 };
 
-/* A pair's place at a reader. */
-struct pair {
-    int at, batch, chunk; /* chunk of the batch */
-    bool copying;
+/* A reader's parts in the order in which it asks for them. */
+struct part {
+    int batch, chunk, pair, group; /* chunk: since the start; group: who reads it */
+    bool read;
+};
+
+struct reader {
+    std::vector<part> parts;
+    size_t asked; /* the first ones */
 };
 
 struct model {
     ring_plan ring;
     unsigned random;
     std::vector<group> groups;
-    std::vector<pair> pairs;
+    std::vector<reader> readers;
     std::vector<unsigned> counters;
     std::vector<int> holds; /* chunk whose row lies at [slot][tile][row], -1: none */
     int wrong;
@@ -42,67 +50,76 @@ static bool pay(model &m, group &g)
 {
     if (g.owed < 0)
         return false;
-    counter(m, g.owed, g.tile)++;
+    counter(m, g.owed, RING_WRITTEN)++;
     g.owed = -1;
     return true;
 }
 
-/* Is the group's next tile of keys there? The first group asks for it three steps ahead, when all
- * have left the place where it goes. */
+/* Is the group's next tile of keys there? It is asked for when all have left the place where it
+ * goes. */
 static bool tile_there(const model &m, const group &g)
 {
     const group *block = &m.groups[(size_t)(g.writer * RING_TILES)];
     for (int tile = 0; tile < RING_TILES; tile++)
-        if (tile != g.tile && g.tile == 0 && block[tile].next < g.next - 1)
+        if (block[tile].now.n + TILES_AHEAD <= g.now.n)
             return false;
-    return block[0].next >= g.next - 2;
+    return true;
 }
 
 static bool write_step(model &m, group &g)
 {
     const ring_plan &ring = m.ring;
-    if (g.next == g.steps * ring_batches(ring))
+    if (g.now.over(ring))
         return pay(m, g);
     if (!tile_there(m, g))
         return false;
-    ring_step at = ring_step_at(ring, g.writer, g.next / g.steps, g.next % g.steps);
-    if (g.tile < ring_tiles(ring, at.batch)) {
-        int before = at.chunk - ring.slots;
+    if (g.tile < ring_tiles(ring, g.now.batch)) {
+        int chunk = g.now.chunk(ring), before = chunk - ring.slots;
         if (before >= 0 && counter(m, before, RING_READ) < ring_read_all(ring, before))
             return pay(m, g);
         pay(m, g);
-        m.wrong += holds(m, at.chunk, g.tile, at.key % CHUNK) >= at.chunk;
-        holds(m, at.chunk, g.tile, at.key % CHUNK) = at.chunk;
-        g.owed = at.chunk;
+        int row = g.now.key(ring) % CHUNK;
+        m.wrong += holds(m, chunk, g.tile, row) >= chunk;
+        holds(m, chunk, g.tile, row) = chunk;
+        g.owed = chunk;
     } else {
         pay(m, g);
     }
-    g.next++;
+    g.now.next(ring);
     return true;
 }
 
-/* A chunk is asked for and arrives in two steps; its rows must be there at both. */
-static bool read_step(model &m, pair &p)
+static void look(model &m, const part &p)
 {
-    const ring_plan &ring = m.ring;
-    if (p.batch == ring_batches(ring))
+    for (int row = 0; row < ring_rows(m.ring, p.chunk); row++)
+        m.wrong += holds(m, p.chunk, p.pair / m.ring.b2, row) != p.chunk;
+}
+
+/* Asks for the next part. Its rows must be there now and when it arrives. */
+static bool ask_step(model &m, reader &r)
+{
+    if (r.asked == r.parts.size() || (r.asked >= PARTS && !r.parts[r.asked - PARTS].read))
         return false;
-    int tile = p.at / ring.b2;
-    if (p.at >= ring_tiles(ring, p.batch) * ring.b2) {
-        p.batch++;
-        return true;
-    }
-    int chunk = p.batch * ring.chunks + p.chunk, rows = ring_rows(ring, chunk);
-    if (!p.copying && counter(m, chunk, tile) < (unsigned)rows)
+    part &p = r.parts[r.asked];
+    if (counter(m, p.chunk, RING_WRITTEN) < ring_written_all(m.ring, p.chunk))
         return false;
-    for (int row = 0; row < rows; row++)
-        m.wrong += holds(m, chunk, tile, row) != chunk;
-    p.copying = !p.copying;
-    if (p.copying)
-        return true;
-    counter(m, chunk, RING_READ)++;
-    p.chunk = (p.chunk + 1) % ring.chunks;
-    p.batch += p.chunk == 0;
+    look(m, p);
+    r.asked++;
+    return true;
+}
+
+/* A warpgroup reads its next part. */
+static bool read_step(model &m, reader &r, int group)
+{
+    size_t next = 0;
+    while (next < r.parts.size() && (r.parts[next].group != group || r.parts[next].read))
+        next++;
+    if (next >= r.asked)
+        return false;
+    part &p = r.parts[next];
+    look(m, p);
+    counter(m, p.chunk, RING_READ)++;
+    p.read = true;
     return true;
 }
 
@@ -113,37 +130,55 @@ static model model_of(const ring_plan &ring, unsigned seed)
     m.random = seed;
     for (int writer = 0; writer < ring.writers; writer++)
         for (int tile = 0; tile < RING_TILES; tile++)
-            m.groups.push_back(group{writer, tile, ring_steps(ring, writer), 0, -1});
-    for (int reader = 0; reader < ring.readers; reader++)
-        for (int held = 0; held < ring.held; held++)
-            m.pairs.push_back(pair{held * ring.readers + reader, 0, 0, false});
+            m.groups.push_back(group{writer, tile, ring_begin(ring, writer), -1});
+    for (int i = 0; i < ring.readers; i++) {
+        reader r = {};
+        for (int chunk = 0; chunk < ring_batches(ring) * ring.chunks; chunk++) {
+            int batch = chunk / ring.chunks;
+            ring_pairs pairs = ring_pairs_of(ring, batch, i);
+            for (int h = 0; h < pairs.count; h++)
+                r.parts.push_back(part{batch, chunk, pairs.first + h, h % GROUPS, false});
+        }
+        m.readers.push_back(r);
+    }
     m.counters.resize((size_t)ring_counter(ring_batches(ring) * ring.chunks, 0));
     m.holds.assign((size_t)(ring.slots * RING_TILES * CHUNK), -1);
     return m;
 }
 
+/* The i-th of all who can go on. */
+static bool step(model &m, size_t i)
+{
+    if (i < m.groups.size())
+        return write_step(m, m.groups[i]);
+    i -= m.groups.size();
+    reader &r = m.readers[i / (GROUPS + 1)];
+    int which = (int)(i % (GROUPS + 1));
+    return which == GROUPS ? ask_step(m, r) : read_step(m, r, which);
+}
+
 /* Everybody in random order, some steps at a time. True when all are done. */
 static bool run(model &m)
 {
-    size_t groups = m.groups.size(), all = groups + m.pairs.size();
+    size_t all = m.groups.size() + m.readers.size() * (GROUPS + 1);
     for (bool went = true; went;) {
         went = false;
         for (size_t i = 0; i < all; i++) {
             m.random = m.random * 1664525u + 1013904223u;
             size_t who = (m.random >> 8) % all;
             for (int times = (int)(m.random >> 4 & 7); times > 0; times--)
-                went |= who < groups ? write_step(m, m.groups[who])
-                                     : read_step(m, m.pairs[who - groups]);
+                went |= step(m, who);
         }
         for (size_t i = 0; !went && i < all; i++)
-            went = i < groups ? write_step(m, m.groups[i]) : read_step(m, m.pairs[i - groups]);
+            went = step(m, i);
     }
     for (const group &g : m.groups)
-        if (g.owed >= 0 || g.next != g.steps * ring_batches(m.ring))
+        if (g.owed >= 0 || !g.now.over(m.ring))
             return false;
-    for (const pair &p : m.pairs)
-        if (p.batch != ring_batches(m.ring))
-            return false;
+    for (const reader &r : m.readers)
+        for (const part &p : r.parts)
+            if (!p.read)
+                return false;
     return true;
 }
 
@@ -152,9 +187,9 @@ TEST(order)
     static const struct {
         int heads, query_tiles, tiles, b1, b2, blocks, writers, slots;
     } shapes[] = {
-        {2, 3, 21, 30, 52, 132, 92, 5}, /* 480x832, h1 */
-        {1, 6, 42, 15, 52, 132, 92, 5}, /* h2 */
-        {2, 3, 3, 30, 52, 132, 92, 3},  /* the first chunk of a clip */
+        {2, 3, 21, 30, 52, 132, 79, 6}, /* 480x832, h1 */
+        {1, 6, 42, 15, 52, 132, 79, 6}, /* h2 */
+        {2, 3, 3, 30, 52, 132, 79, 3},  /* the first chunk of a clip */
         {2, 4, 5, 7, 9, 40, 21, 2},     /* a batch of one tile; phases longer than others */
         {3, 1, 1, 5, 3, 17, 10, 2},     /* one key tile: the second phase has none */
         {2, 2, 40, 2, 4, 9, 4, 1},      /* a ring of one chunk */
@@ -195,4 +230,22 @@ TEST(too_few)
     CHECK(ring.readers == 39 && ring.held == 4);
 }
 
-TESTS(T(order), T(too_few))
+/* Where phases do not divide the tiles: no writer has much more to do than another. */
+TEST(shares)
+{
+    ring_plan ring = {};
+    ring.heads = 12;
+    ring.query_tiles = 3;
+    ring.tiles = 21;
+    ring.b1 = 30;
+    ring.b2 = 52;
+    CHECK(ring_divide(ring, 132, 79, 4));
+    for (int writer = 0; writer < ring.writers; writer++) {
+        ring_cursor at = ring_begin(ring, writer);
+        while (!at.over(ring))
+            at.next(ring);
+        CHECK_MSG(at.n == 126, "writer %d: %d steps", writer, at.n);
+    }
+}
+
+TESTS(T(order), T(too_few), T(shares))
