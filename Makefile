@@ -256,16 +256,17 @@ test-cuda: $(CUDA_TESTS)
 
 # Everything that needs a GPU (tests/gpu/slot): checks in less than 6 minutes, tables for the README
 # and kernels/NOTES.md in less than 5, both into GPU_RESULTS. COMPARE_WITH="--compare-torch" and
-# "--compare-monarchrt checkout" measure others beside it, and take longer.
+# "--compare-monarchrt checkout" measure others beside it, and take longer. PACK=folder: with what
+# make gpu-pack has made elsewhere, nothing is built.
 GPU_RESULTS ?= $(BUILD)/gpu-results
 $(BUILD)/tests/gpu/compare: $(BUILD)/obj/tests/gpu/compare.o $(call archives,format)
 	@mkdir -p $(@D)
 	$(call say,ld,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libraries,format) -lm
 .PHONY: check-gpu bench-gpu lab-gpu sanitize-gpu gpu-built gpu-pack
-check-gpu bench-gpu lab-gpu sanitize-gpu: deps
-	@$(MAKE) --no-print-directory gpu-built CUDA=1
-	@COMPARE_WITH="$(COMPARE_WITH)" tests/gpu/slot $(BUILD) $(GPU_RESULTS) $(@:-gpu=)
+check-gpu bench-gpu lab-gpu sanitize-gpu: $(if $(PACK),,deps)
+	@$(if $(PACK),:,$(MAKE) --no-print-directory gpu-built CUDA=1)
+	@COMPARE_WITH="$(COMPARE_WITH)" tests/gpu/slot $(or $(PACK),$(BUILD)) $(GPU_RESULTS) $(@:-gpu=)
 
 # Programs of kernels/lab. A variant of a kernel is its source with -DLAB_..., linked in front of the
 # archive that has the plain one.
