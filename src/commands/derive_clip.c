@@ -10,6 +10,7 @@
 #include "commands/job.h"
 #include "config/config_files.h"
 #include "config/option_value.h"
+#include "config/recipe.h"
 
 static struct option_usage usage_of(const struct derivation *d)
 {
@@ -24,25 +25,6 @@ static struct option_usage usage_of(const struct derivation *d)
 static const struct option *row_of(const char *name)
 {
     return option_find(option_rows, option_count, name);
-}
-
-/* A clip from elsewhere knows at most its recipe: the model and what else belongs to this machine
- * come from the config files, as with generate. */
-static bool fill_request(struct settings *settings, const struct clip *parent,
-                         const struct request *known, struct request *r, struct dn_error *err)
-{
-    char *recipe = request_to_recipe(known), why[OPTION_WHY_SIZE];
-    bool has_recipe = strcmp(parent->request_json, "{}") != 0;
-    bool ok = config_load(settings, err);
-    if (ok) {
-        request_done(r);
-        request_copy(r, &settings->request);
-        ok = has_recipe ? request_from_recipe(r, recipe, err)
-                        : option_set(row_of("prompt"), r, parent->prompt, why) ||
-                              option_complain(err, "the ", "prompt", parent->prompt, why);
-    }
-    free(recipe);
-    return ok;
 }
 
 /* What the command line says goes over it. */
@@ -61,18 +43,18 @@ static bool apply_command(const struct settings *settings, struct request *r, st
     return true;
 }
 
-/* r = the parent's request with the command line over it. */
+/* r = the parent's request with the command line over it. What a clip from elsewhere does not tell
+ * comes from the config files, as with generate; they are nobody's business otherwise. */
 static bool merge(struct settings *settings, const struct clip *parent, struct request *r,
                   struct dn_error *err)
 {
-    struct request known;
     if (!request_from_json(r, parent->request_json, err))
         return dn_error_while(err, "reading the request of clip %lld", (long long)parent->id);
-    request_copy(&known, r);
-    bool ok = (known.model_dir || fill_request(settings, parent, &known, r, err)) &&
-              apply_command(settings, r, err);
-    request_done(&known);
-    return ok;
+    if (!r->model_dir && !(config_load(settings, err) &&
+                           recipe_again(parent->request_json, parent->prompt, &settings->request, r,
+                                        err)))
+        return false;
+    return apply_command(settings, r, err);
 }
 
 /* Where the parent's copy went is not where its children go. */

@@ -4,6 +4,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
+
 char *recipe_make(const char *model_name, const char *model_sha256, const struct request *r)
 {
     char *text = request_to_recipe(r);
@@ -16,15 +18,21 @@ char *recipe_make(const char *model_name, const char *model_sha256, const struct
     return text;
 }
 
+/* The request of a clip from elsewhere may be {}. */
+static bool says_something(const char *request_json)
+{
+    json_t *json = json_loads(request_json, 0, NULL);
+    bool says = json_object_size(json) > 0;
+    json_decref(json);
+    return says;
+}
+
 char *recipe_of(const char *model_name, const char *model_sha256, const char *request_json)
 {
     struct request r;
     struct dn_error ignored;
-    json_t *json = json_loads(request_json, 0, NULL);
-    bool says = json_object_size(json) > 0;
-    json_decref(json);
     request_init(&r);
-    char *recipe = says && request_from_json(&r, request_json, &ignored)
+    char *recipe = says_something(request_json) && request_from_json(&r, request_json, &ignored)
                        ? recipe_make(model_name, model_sha256, &r) : NULL;
     request_done(&r);
     return recipe;
@@ -41,5 +49,38 @@ bool recipe_read(const char *recipe, struct request *r, struct dn_error *err)
                    : dn_fail(err, DN_E_FORMAT, "the recipe has no request in it");
     free(text);
     json_decref(root);
+    return ok;
+}
+
+/* known over here, as far as a recipe goes. */
+static bool over(const struct request *known, struct request *here, struct dn_error *err)
+{
+    char *recipe = request_to_recipe(known);
+    bool ok = request_from_recipe(here, recipe, err);
+    free(recipe);
+    return ok;
+}
+
+bool recipe_again(const char *request_json, const char *prompt, const struct request *here,
+                  struct request *r, struct dn_error *err)
+{
+    struct request known, made;
+    request_init(&known);
+    bool ok = request_from_json(&known, request_json, err);
+    if (ok && known.model_dir) {
+        request_copy(&made, &known);
+    } else {
+        request_copy(&made, here);
+        made.count = 1;
+        ok = ok && (!says_something(request_json) || over(&known, &made, err));
+        if (ok && !says_something(request_json)) {
+            free(made.prompt);
+            made.prompt = dn_strdup(prompt);
+        }
+    }
+    request_done(&known);
+    request_done(ok ? r : &made);
+    if (ok)
+        *r = made;
     return ok;
 }

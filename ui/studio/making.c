@@ -19,7 +19,7 @@ const struct link_job *making_running_job(const struct studio *s)
     return NULL;
 }
 
-static void make_paths_absolute(struct request *r)
+void making_paths(struct request *r)
 {
     char why[OPTION_WHY_SIZE];
     for (size_t i = 0; i < option_count; i++) {
@@ -61,7 +61,7 @@ static bool add_one(struct orders *orders, const struct request *settings, const
     request_copy(&r, settings);
     r.count = 1;
     parameter_grid_apply(grid, number, &r);
-    make_paths_absolute(&r);
+    making_paths(&r);
     bool ok = option_set(row_of("prompt"), &r, prompt, why) ||
               option_complain(err, "", "prompt", prompt, why);
     ok = ok && option_set(row_of("output"), &r, NULL, why);

@@ -22,6 +22,9 @@ struct making {
 bool making_send(struct studio *s, const struct making *m, char sheet[SHEET_NAME_SIZE],
                  struct dn_error *err);
 
+/* The engine runs elsewhere: paths become whole. */
+void making_paths(struct request *r);
+
 const struct link_job *making_running_job(const struct studio *s); /* NULL = none */
 
 #endif

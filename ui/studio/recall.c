@@ -2,7 +2,9 @@
 #include <stdlib.h>
 
 #include "config/option_value.h"
+#include "config/recipe.h"
 #include "store/catalog.h"
+#include "ui/studio/making.h"
 #include "ui/studio/studio_internal.h"
 
 static const struct option *row_of(const char *name)
@@ -30,7 +32,7 @@ char *studio_request_of(struct studio *s, int64_t id, const char *prompt, bool n
         return NULL;
     }
     request_init(&r);
-    bool ok = request_from_json(&r, clip.request_json, &err);
+    bool ok = recipe_again(clip.request_json, clip.prompt, &s->options->settings->request, &r, &err);
     if (ok && prompt)
         ok = option_set(row_of("prompt"), &r, prompt, why) ||
              option_complain(&err, "", "prompt", prompt, why);
@@ -39,6 +41,7 @@ char *studio_request_of(struct studio *s, int64_t id, const char *prompt, bool n
     if (ok) {
         option_set(row_of("output"), &r, NULL, why);
         option_set(row_of("save-latents"), &r, NULL, why);
+        making_paths(&r);
         json = request_to_json(&r);
     } else {
         studio_tell_error(s, &err);
