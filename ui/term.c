@@ -73,6 +73,8 @@ static bool ask(struct term *term, struct graphics_caps *caps)
     tty_get_size(&size);
     struct probe_window window = {size.cols, size.rows, size.width_px, size.height_px};
     probe_caps(&term->probe, &window, caps);
+    if (caps->sixel && tmux_is_around(&term->probe))
+        caps->sixel = tmux_own_sixel();
     caps->utf8 = term_is_utf8();
     caps->colours = term_text_colours(&term->probe);
     return term->probe.done && !wants_to_end(term);
@@ -242,7 +244,7 @@ bool term_ask(struct term_facts *facts)
         *facts = (struct term_facts){.cols = caps.cols, .rows = caps.rows, .colours = caps.colours,
                                      .graphics = way ? way->name : NULL};
         memcpy(facts->version, term.probe.version, sizeof facts->version);
-        if (tmux_is_around(&term.probe) && !term.probe.sixel)
+        if (tmux_is_around(&term.probe) && !caps.sixel)
             look_through(&term, facts);
     }
     tty_leave();

@@ -42,6 +42,14 @@ TEST(what_tmux_says)
     CHECK(f.sixel == TMUX_SIXEL_NO);
     f = read_facts(PANE TERMINAL "(nosixel,sixels) foot(1.13.1)\n", "tmux 3.3");
     CHECK(f.sixel == TMUX_SIXEL_YES && !f.placeholders);
+    /* what a tmux with sixel of its own may draw: not with one terminal without */
+    CHECK(tmux_facts_own_sixel(&f));
+    f = read_facts(PANE TERMINAL "(sixel) \n" TERMINAL "() kitty(0.41.1)\n", "tmux 3.8");
+    CHECK(!tmux_facts_own_sixel(&f));
+    f = read_facts(PANE TERMINAL "(256) kitty(0.41.1)\n", "tmux 3.8");
+    CHECK(!tmux_facts_own_sixel(&f));
+    f = read_facts(PANE, "tmux 3.8");
+    CHECK(!tmux_facts_own_sixel(&f));
     CHECK(read_facts(PANE TERMINAL "() kitty(0.28.0)\n", "tmux 3.3a").placeholders);
     CHECK(read_facts(PANE TERMINAL "() kitty(1.0.0)\n", "tmux 3.4").placeholders);
     CHECK(!read_facts(PANE TERMINAL "() kitty(0.26.5)\n", "tmux 3.4").placeholders);

@@ -97,6 +97,12 @@ bool tmux_look(struct tmux_facts *facts, const char *tty, const char *version)
     return ok;
 }
 
+bool tmux_own_sixel(void)
+{
+    struct tmux_facts facts;
+    return tmux_look(&facts, "", "tmux 3.4") && tmux_facts_own_sixel(&facts);
+}
+
 bool tmux_passes(void)
 {
     struct tmux_facts facts;

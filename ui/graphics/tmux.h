@@ -15,6 +15,8 @@ bool tmux_is_around(const struct probe *probe);
 /* Runs tmux and waits for it, 2 s at most: for a thread. tty and version as in tmux_facts_read.
  * False: there is no answer. */
 bool tmux_look(struct tmux_facts *facts, const char *tty, const char *version);
+/* Would a tmux with sixel of its own draw pictures here? Waits as well. */
+bool tmux_own_sixel(void);
 /* Does our pane have allow-passthrough? For a thread as well. */
 bool tmux_passes(void);
 /* Has that terminal drawn anew all that tmux shows on it. For a thread as well. */

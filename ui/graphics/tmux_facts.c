@@ -99,6 +99,7 @@ static bool read_terminal(struct tmux_facts *f, const char *line, const struct p
     snprintf(f->tty, sizeof f->tty, "%s", tty);
     snprintf(f->name, sizeof f->name, "%s", close + 2);
     f->sixel = known_sixel(features, f->name, version);
+    f->sixels += f->sixel == TMUX_SIXEL_YES;
     f->placeholders = knows_placeholders(f->name);
     return true;
 }
@@ -126,6 +127,11 @@ bool tmux_facts_read(struct tmux_facts *facts, const char *answer, const char *t
     facts->shown = !pane.in_mode && (pane.active || !pane.zoomed);
     facts->answers = facts->answers && pane.active && facts->shown;
     return ok;
+}
+
+bool tmux_facts_own_sixel(const struct tmux_facts *f)
+{
+    return f->terminals > 0 && f->sixels == f->terminals;
 }
 
 enum tmux_way tmux_facts_judge(const struct tmux_facts *f, bool far, const char **why)

@@ -31,6 +31,7 @@ struct tmux_facts {
     char name[TMUX_TEXT_MAX];    /* what the terminal calls itself, bytes from outside */
     bool remote;                 /* at the other end of ssh; set by tmux_look */
     enum tmux_sixel sixel;
+    int sixels;        /* terminals that are known to have sixel */
     bool placeholders; /* it draws kitty's pictures where their cells are (see placeholders.h) */
     int64_t written; /* bytes that tmux has sent it so far */
 };
@@ -41,6 +42,10 @@ extern const char tmux_pane_format[], tmux_terminal_format[];
 /* tty: our terminal. version: what tmux calls itself. False: that is no such answer. */
 bool tmux_facts_read(struct tmux_facts *facts, const char *answer, const char *tty,
                      const char *version);
+
+/* A tmux with sixel of its own says so whatever its terminals have, and writes "SIXEL IMAGE" with rows
+ * of + on those without. False: it would, or no terminal shows us. */
+bool tmux_facts_own_sixel(const struct tmux_facts *facts);
 
 /* SHUT: pictures cannot go this way. ASK: the terminal must say first whether it has sixel. HIDDEN:
  * they can, but not now. */

@@ -104,6 +104,14 @@ static void heed_wish(struct studio *s)
     f->sixel = strcmp(wish, "kitty") == 0 ? TMUX_SIXEL_NO : f->sixel;
 }
 
+/* A tmux with sixel of its own needs its passthrough for a kitty only. */
+static bool may_pass(const struct studio *s)
+{
+    const struct passage *p = &s->passage;
+    return strcmp(s->options->config->passthrough, "off") != 0 &&
+           (!p->native || p->facts.placeholders);
+}
+
 /* The facts are new ones. */
 static void judge(struct studio *s, const struct tmux_facts *before)
 {
@@ -113,8 +121,10 @@ static void judge(struct studio *s, const struct tmux_facts *before)
     bool same = before->pid == p->facts.pid, was_on = is_on(p);
     if (p->facts.pid == p->asked_pid && p->facts.sixel == TMUX_SIXEL_UNKNOWN)
         p->facts.sixel = p->answer;
+    bool had_sixel = p->own_sixel;
     heed_wish(s);
-    p->way = tmux_facts_judge(&p->facts, is_far(s), &why);
+    p->own_sixel = p->native && (p->facts.terminals ? tmux_facts_own_sixel(&p->facts) : had_sixel);
+    p->way = p->native && !may_pass(s) ? TMUX_SHUT : tmux_facts_judge(&p->facts, is_far(s), &why);
     bool went = p->facts.row != before->row || p->facts.col != before->col;
     bool moved = p->moved || !same || (went && !p->facts.placeholders);
     bool grew =
@@ -126,7 +136,7 @@ static void judge(struct studio *s, const struct tmux_facts *before)
     if (was_on && before->terminals && !before->placeholders && (moved || !is_on(p)) &&
         painter_has_pictures(s->painter))
         wipe(s, before);
-    if (is_on(p) != was_on || (is_on(p) && grew)) {
+    if (is_on(p) != was_on || (is_on(p) && grew) || p->own_sixel != had_sixel) {
         studio_take_caps(s);
     } else if (is_on(p) && (moved || way != p->way)) {
         painter_forget(s->painter);
@@ -178,8 +188,10 @@ void passage_begin(struct studio *s)
 {
     const struct studio_config *c = s->options->config;
     bool wished = strcmp(c->graphics, "blocks") != 0 && strcmp(c->graphics, "none") != 0;
-    s->passage.around = wished && strcmp(c->passthrough, "off") != 0 && !s->probe.sixel &&
-                        tmux_is_around(&s->probe);
+    s->passage.native = s->probe.sixel;
+    s->passage.around = wished && tmux_is_around(&s->probe) &&
+                        (s->probe.sixel ? strcmp(c->graphics, "sixel") != 0
+                                        : strcmp(c->passthrough, "off") != 0);
 }
 
 void passage_move(struct studio *s)
@@ -230,6 +242,9 @@ bool passage_answer(struct studio *s, const struct input_event *event)
 
 void passage_caps(const struct studio *s, struct graphics_caps *caps)
 {
-    if (is_on(&s->passage))
-        tmux_caps(&s->passage.facts, caps);
+    const struct passage *p = &s->passage;
+    if (is_on(p))
+        tmux_caps(&p->facts, caps);
+    else if (p->around)
+        caps->sixel = p->own_sixel;
 }

@@ -19,6 +19,8 @@ struct studio;
 /* Zero: there is no tmux around, or it is not to be used. */
 struct passage {
     bool around;
+    bool native;      /* tmux has sixel of its own */
+    bool own_sixel;   /* and so have its terminals */
     enum tmux_way way;
     struct tmux_facts facts; /* as they were at looked_ms */
     bool looking;            /* a thread is about it */

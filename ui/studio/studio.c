@@ -207,7 +207,7 @@ void studio_take_caps(struct studio *s)
     caps.colours = term_text_colours(&s->probe);
     passage_caps(s, &caps);
     /* tmux without sixel of its own shows no pictures, whatever is wished */
-    bool shut = s->passage.around && !caps.tmux;
+    bool shut = s->passage.around && !caps.tmux && !caps.sixel;
     painter_set_caps(s->painter, &caps, shut ? "auto" : s->options->config->graphics);
     canvas_damage(s->canvas, 0, 1); /* see ask_terminal */
     s->answer_by_ms = 0;
