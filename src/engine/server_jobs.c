@@ -169,13 +169,17 @@ static bool add(struct server *s, const json_t *message, const struct request *r
 static bool check_parent(struct server *s, const json_t *message, struct dn_error *err)
 {
     struct clip parent;
-    int64_t id = protocol_int(message, "parent", 0);
+    int64_t id = protocol_int(message, "parent", 0), kept = protocol_int(message, "parent_chunk", 0);
     if (!id)
         return true;
     if (!catalog_get_clip(s->catalog, id, &parent, err))
         return false;
+    /* one from elsewhere has none, one that is being made will have more */
+    bool ok = parent.status != JOB_DONE || kept <= parent.chunks_done ||
+              dn_fail(err, DN_E_ARG, "clip %lld has %lld chunks here, %lld of them cannot be kept",
+                      (long long)id, (long long)parent.chunks_done, (long long)kept);
     clip_done(&parent);
-    return true;
+    return ok;
 }
 
 /* Less room than this and nothing new is taken on: what runs needs it. */

@@ -45,6 +45,10 @@ TEST(varied_and_redone)
     vt_type(v, "V");
     CHECK(vt_wait(v, "vary      of #2", WAIT_MS) && vt_wait(v, "took ", WAIT_MS));
     CHECK(newest_has("\"prompt\":\"a star\"") && newest_has("\"frames\":9,\"size\":\"160x96\""));
+    vt_type(v, "\033[B\r"); /* the star that came from elsewhere, in the player */
+    CHECK(vt_wait(v, "frame ", WAIT_MS));
+    vt_type(v, "C"); /* nothing is there to go on from */
+    CHECK(vt_wait(v, "clip 2 has 0 chunks here", WAIT_MS));
     vt_type(v, "\021");
     CHECK(vt_end(v, WAIT_MS) && vt_restored(v));
     vt_free(v);
