@@ -158,9 +158,10 @@ const struct option option_rows[] = {
      .help = "Number format of the computation; auto is bf16 where the hardware has it."},
     {.name = "linear", .type = OPTION_WORD, .group = GROUP_MACHINE, AT(linear),
      .fallback = "plain", .argument = "NAME", .choices = "plain|fp8",
-     .help = "Products in the transformer's blocks: plain ones are as --dtype says; fp8 rounds weights "
-             "and activations to e4m3, with a factor a channel and a row. That halves the weights and "
-             "is faster on an H100 or H200, and the clip differs; on a CPU it only shows what differs."},
+     .help = "fp8 halves the weights of the transformer's blocks and is faster on an H100 or H200, but "
+             "the clip is a slightly other one: weights and activations are rounded to e4m3, with a "
+             "factor a channel and a row. Other GPUs refuse it, a CPU only shows what differs. plain "
+             "is as --dtype says."},
     {.name = "threads", .type = OPTION_INT, .group = GROUP_MACHINE, AT(threads), .min = 0,
      .max = 1024, .fallback = "0", .argument = "N", .help = "CPU threads; 0 is one a core."},
 };
