@@ -121,16 +121,20 @@ static bool describe_factors(struct plan *p, struct dn_error *err)
 #endif
 }
 
-static bool set_factors(struct plan *p, const struct cuda_gemm_problem *problem,
-                        struct dn_error *err)
+/* Where bias and factors lie. */
+static bool point(struct plan *p, const struct cuda_gemm_problem *problem, struct dn_error *err)
 {
-    const void *w = problem->w_factors, *x = problem->x_factors;
-    return ok(cublasLtMatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &w,
-                                             sizeof w),
-              err) &&
-           ok(cublasLtMatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &x,
-                                             sizeof x),
-              err);
+    const void *w = problem->w_factors, *x = problem->x_factors, *bias = problem->bias;
+    bool factors = p->shape.x_dtype == DTYPE_F8_E4M3;
+    return (!factors || (ok(cublasLtMatmulDescSetAttribute(
+                                p->desc, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &w, sizeof w),
+                            err) &&
+                         ok(cublasLtMatmulDescSetAttribute(
+                                p->desc, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &x, sizeof x),
+                            err))) &&
+           (!bias || ok(cublasLtMatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER,
+                                                       &bias, sizeof bias),
+                        err));
 }
 
 static bool describe(struct plan *p, struct dn_error *err)
@@ -149,14 +153,12 @@ static bool describe(struct plan *p, struct dn_error *err)
             ok(cublasLtMatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue,
                                               sizeof epilogue),
                err)) &&
-           (!s->has_bias ||
-            ok(cublasLtMatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &y,
-                                              sizeof y),
-               err)) &&
+           (!s->has_bias || ok(cublasLtMatmulDescSetAttribute(
+                                   p->desc, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &y, sizeof y),
+                               err)) &&
            ok(cublasLtMatrixLayoutCreate(&p->w, x, (uint64_t)s->in, (uint64_t)s->out, s->w_stride),
               err) &&
-           ok(cublasLtMatrixLayoutCreate(&p->x, x, (uint64_t)s->in, (uint64_t)s->rows,
-                                         s->x_stride),
+           ok(cublasLtMatrixLayoutCreate(&p->x, x, (uint64_t)s->in, (uint64_t)s->rows, s->x_stride),
               err) &&
            ok(cublasLtMatrixLayoutCreate(&p->y, y, (uint64_t)s->out, (uint64_t)s->rows,
                                          s->y_stride),
@@ -202,8 +204,11 @@ static bool choose(struct cuda_gemm *g, struct plan *p, struct dn_error *err)
     return done;
 }
 
-/* A kept plan, or a new one in the place of the longest unused; NULL with err filled. */
-static struct plan *find(struct cuda_gemm *g, const struct shape *wanted, struct dn_error *err)
+/* A kept plan, or a new one in the place of the longest unused, its pointers set. A way for factors
+ * is chosen when it is known where they lie: without, cuBLASLt 13.1 refuses. NULL with err filled.
+ */
+static struct plan *find(struct cuda_gemm *g, const struct shape *wanted,
+                         const struct cuda_gemm_problem *problem, struct dn_error *err)
 {
     struct plan *oldest = &g->plans[0];
     g->clock++;
@@ -211,7 +216,7 @@ static struct plan *find(struct cuda_gemm *g, const struct shape *wanted, struct
         struct plan *p = &g->plans[i];
         if (p->desc && memcmp(&p->shape, wanted, sizeof *wanted) == 0) {
             p->used = g->clock;
-            return p;
+            return point(p, problem, err) ? p : NULL;
         }
         if (p->used < oldest->used)
             oldest = p;
@@ -219,40 +224,27 @@ static struct plan *find(struct cuda_gemm *g, const struct shape *wanted, struct
     plan_done(oldest);
     oldest->shape = *wanted;
     oldest->used = g->clock;
-    if (describe(oldest, err) && choose(g, oldest, err))
+    bool factors = wanted->x_dtype == DTYPE_F8_E4M3;
+    if (describe(oldest, err) && (!factors || point(oldest, problem, err)) &&
+        choose(g, oldest, err) && point(oldest, problem, err))
         return oldest;
     plan_done(oldest);
     return NULL;
 }
 
-bool cuda_gemm_run(struct cuda_gemm *g, cudaStream_t stream, const struct cuda_gemm_problem *problem,
-                   const struct cuda_matrix *y, const struct cuda_matrix *x,
-                   const struct cuda_matrix *w, struct dn_error *err)
+bool cuda_gemm_run(struct cuda_gemm *g, cudaStream_t stream,
+                   const struct cuda_gemm_problem *problem, const struct cuda_matrix *y,
+                   const struct cuda_matrix *x, const struct cuda_matrix *w, struct dn_error *err)
 {
-    const void *bias = problem->bias;
-    struct shape wanted = {problem->rows,
-                           problem->in,
-                           problem->out,
-                           x->stride,
-                           w->stride,
-                           y->stride,
-                           x->dtype,
-                           y->dtype,
-                           bias != NULL,
-                           problem->gelu,
-                           alignment(x->data),
-                           alignment(w->data),
+    struct shape wanted = {problem->rows,     problem->in,        problem->out,
+                           x->stride,         w->stride,          y->stride,
+                           x->dtype,          y->dtype,           problem->bias != NULL,
+                           problem->gelu,     alignment(x->data), alignment(w->data),
                            alignment(y->data)};
-    struct plan *p = find(g, &wanted, err);
+    struct plan *p = find(g, &wanted, problem, err);
     if (!p)
         return false;
     const float one = 1, zero = 0;
-    if (x->dtype == DTYPE_F8_E4M3 && !set_factors(p, problem, err))
-        return false;
-    if (bias && !ok(cublasLtMatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER,
-                                                   &bias, sizeof bias),
-                    err))
-        return false;
     return ok(cublasLtMatmul(g->handle, p->desc, &one, w->data, p->w, x->data, p->x, &zero, y->data,
                              p->y, y->data, p->y, &p->algorithm, g->workspace, WORKSPACE, stream),
               err);

@@ -32,8 +32,8 @@ bool cuda_gemm_has_fp8(int major, int minor);
 
 /* y [rows, out] = x [rows, in] w [out, in]^T + bias. x and w have one dtype; y has that dtype or is
  * F32. Products of F32 are exact float32, never TF32. Of E4M3, y is BF16 or F32, the sum is times
- * both factors before the bias comes, `in` and `out` are multiples of 16, and memory and rows are
- * aligned to 16 bytes. */
+ * both factors before the bias comes, `in` and `out` are multiples of 16, `rows` of 8, and memory and rows
+ * are aligned to 16 bytes. */
 bool cuda_gemm_run(struct cuda_gemm *gemm, cudaStream_t stream, const struct cuda_gemm_problem *p,
                    const struct cuda_matrix *y, const struct cuda_matrix *x,
                    const struct cuda_matrix *w, struct dn_error *err);

@@ -8,7 +8,8 @@
  *   a = product + b;  y = gelu(a) | silu(a) | a aux | y + a | y + gate a, and the norm of y
  *
  * Narrow layers hold W as e4m3, x is rounded to it in scratch first (fp8.cu), and cuBLASLt puts the
- * factors on the sum; the rest is the same.
+ * factors on the sum; the rest is the same. It is asked for multiples of NARROW_ROWS only: others
+ * get rows of whatever scratch holds, which end in scratch.
  *
  * FLOPs: 2 rows in out. Bytes: x, W, y once; the residual forms in bf16 with y in float32 move 8
  * more for each element of y than the product, 4 of them y itself, and with a norm 2 more. */
@@ -17,6 +18,8 @@
 #include "kernels/cuda/cuda_gemm.h"
 #include "kernels/cuda/cuda_rows.cuh"
 #include "kernels/cuda/fp8.h"
+
+#define NARROW_ROWS 8
 
 struct linear {
     int64_t in, out;
@@ -323,7 +326,8 @@ static bool can_store(const struct exec *ex, const struct tensor *y, const struc
 {
     struct cuda_matrix m = matrix_of(y);
     bool plain = !args || args->epilogue == LINEAR_STORE;
-    if (l->narrow && ((uintptr_t)m.data % 16 || m.stride * dtype_size(m.dtype) % 16))
+    if (l->narrow && ((uintptr_t)m.data % 16 || m.stride * dtype_size(m.dtype) % 16 ||
+                      y->shape[0] % NARROW_ROWS))
         return false;
     if (args && args->epilogue == LINEAR_GELU_TANH)
         return y->dtype == DTYPE_BF16 && (l->narrow || ex->dtype == DTYPE_BF16);
@@ -369,6 +373,7 @@ extern "C" bool cuda_linear(struct exec *ex, const struct tensor *y, const struc
     int64_t rows = x->shape[0];
     if (rows == 0)
         return true;
+    int64_t whole = l->narrow ? (rows + NARROW_ROWS - 1) / NARROW_ROWS * NARROW_ROWS : rows;
     if (args && args->epilogue == LINEAR_GATE_RESIDUAL) {
         assert(args->gate->dtype == DTYPE_F32 && args->gate->shape[1] == l->out);
         assert(args->rows_per_gate * args->gate->shape[0] >= rows);
@@ -376,15 +381,15 @@ extern "C" bool cuda_linear(struct exec *ex, const struct tensor *y, const struc
     bool stores = can_store(ex, y, l, args), converts = l->narrow || x->dtype != ex->dtype;
     enum dtype x_dtype = l->narrow ? DTYPE_F8_E4M3 : ex->dtype;
     enum dtype product_dtype = adds_to_y(args) && args->norm ? ex->dtype : DTYPE_F32;
-    size_t x_size = converts ? cuda_align((size_t)(rows * l->in * dtype_size(x_dtype))) : 0;
-    size_t factors_size = l->narrow ? cuda_align((size_t)rows * sizeof(float)) : 0;
-    size_t product_size = stores ? 0 : (size_t)(rows * l->out * dtype_size(product_dtype));
+    size_t x_size = converts ? cuda_align((size_t)(whole * l->in * dtype_size(x_dtype))) : 0;
+    size_t factors_size = l->narrow ? cuda_align((size_t)whole * sizeof(float)) : 0;
+    size_t product_size = stores ? 0 : (size_t)(whole * l->out * dtype_size(product_dtype));
     void *scratch = NULL;
     if (!cuda_scratch(ex, "linear", x_size + factors_size + product_size, &scratch, err))
         return false;
     float *factors = (float *)((char *)scratch + x_size);
-    struct tensor product = cuda_tensor((char *)factors + factors_size, product_dtype, rows, l->out);
-    struct tensor from = converts ? cuda_tensor(scratch, x_dtype, rows, l->in) : *x;
+    struct tensor product = cuda_tensor((char *)factors + factors_size, product_dtype, whole, l->out);
+    struct tensor from = converts ? cuda_tensor(scratch, x_dtype, whole, l->in) : *x;
     if (converts && !(l->narrow ? cuda_fp8_rows(ex, from.data, factors, x, err)
                                 : cuda_copy(ex, &from, x, err)))
         return false;

@@ -42,7 +42,7 @@ bool cuda_gemm_run(struct cuda_gemm *, cudaStream_t, const struct cuda_gemm_prob
     const bool narrow = x->dtype == DTYPE_F8_E4M3;
     assert(x->dtype == w->dtype && (x->dtype != DTYPE_F32 || y->dtype == DTYPE_F32));
     assert(narrow == (p->x_factors != NULL) && narrow == (p->w_factors != NULL));
-    assert(!narrow || (in % 16 == 0 && out % 16 == 0 && is_aligned(y) && is_aligned(x) &&
+    assert(!narrow || (in % 16 == 0 && out % 16 == 0 && rows % 8 == 0 && is_aligned(y) && is_aligned(x) &&
                        is_aligned(w)));
     assert(!p->gelu || y->dtype == DTYPE_BF16);
     struct cuda_matrix add = {(void *)p->bias, y->dtype, 0};

@@ -1,13 +1,16 @@
-/* fp8_lab: does cuBLASLt multiply e4m3 with a factor a row and a channel, how fast, how exactly,
- * and what does it cost to bring rows into that form?
+/* fp8_lab: does cuBLASLt multiply e4m3 with a factor a row and a channel, how fast, how exactly, and
+ * what does it cost to bring rows into that form?
  *
- *   products   each shape of a block at 4680 tokens: bf16 beside e4m3 with factors as vectors
- * (outer) and without (scalar), stored as bf16 with bias or GELU, as bf16, as float32; with and
- *              without fast accumulation: time of the heuristic's first and of the fastest
- * candidate, power of the error against float64 sums of the same operands and against bf16 ones
+ *   shapes     which small and odd ones are taken, and whether it takes pointers to choose
  *   rows       fp8_rows_kernel by steps a thread, after a check of every code against dtype.h
  *   block      all products of a block with their quantisers, weights of four blocks in turns
+ *   products   each shape of a block at 4680 tokens: bf16 beside e4m3 with factors as vectors (outer)
+ *              and without (scalar), stored as bf16 with bias or GELU, as bf16, as float32; with and
+ *              without fast accumulation: time of the first candidate of the heuristics and of the
+ *              fastest, power of the error against float64 sums of the same operands and of the
+ *              bf16 ones
  *
+ * With the argument "shapes" it ends behind these.
  * nvcc -std=c++17 -O3 -Isrc -I. -gencode arch=compute_90a,code=sm_90a fp8_lab.cu -lcublasLt */
 #include <algorithm>
 #include <cmath>
@@ -81,6 +84,8 @@ struct product {
     int count;
 };
 
+static bool quiet, aligned_wish; /* refusals are not printed; the heuristic is told of alignment */
+
 static bool make(product *p, form f, store s, int fast, int64_t rows, int64_t in, int64_t out,
                  const float *wf, const float *xf, const void *bias, int wanted)
 {
@@ -118,10 +123,16 @@ static bool make(product *p, form f, store s, int fast, int64_t rows, int64_t in
     MUST(cublasLtMatmulPreferenceCreate(&wish));
     MUST(cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &most,
                                               sizeof most));
+    const uint32_t sixteen = 16;
+    for (int i = 0; aligned_wish && i < 4; i++)
+        MUST(cublasLtMatmulPreferenceSetAttribute(
+            wish,
+            (cublasLtMatmulPreferenceAttributes_t)(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES + i),
+            &sixteen, sizeof sixteen));
     int code = cublasLtMatmulAlgoGetHeuristic(handle, p->desc, p->w, p->x, p->y, p->y, wish, wanted,
                                               p->found, &p->count);
     cublasLtMatmulPreferenceDestroy(wish);
-    if (code || p->count == 0)
+    if ((code || p->count == 0) && !quiet)
         printf("%5ld x %4ld-%4ld %-6s %-5s fast %d: refused (status %d, %d found)\n", (long)rows,
                (long)in, (long)out, form_names[f], store_names[s], fast, code, p->count);
     return code == 0 && p->count > 0;
@@ -360,6 +371,48 @@ static void rows_of(operands &o, int64_t dim)
     check_rows(o, dim);
 }
 
+/* --- shapes --- */
+
+/* Is a product chosen (1), refused (0), or refused when it is to run (2)? late: factors are set
+ * when it has been chosen. */
+static int taken(operands &o, store s, bool late, bool aligned, int64_t rows, int64_t in,
+                 int64_t out)
+{
+    product p = {};
+    quiet = true;
+    aligned_wish = aligned;
+    bool made = make(&p, OUTER, s, 1, rows, in, out, late ? NULL : o.wf[0], late ? NULL : o.xf[0],
+                     o.bias, 1);
+    quiet = aligned_wish = false;
+    if (!made)
+        return 0;
+    const void *wf = o.wf[0], *xf = o.xf[0];
+    cublasLtMatmulDescSetAttribute(p.desc, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &wf, sizeof wf);
+    cublasLtMatmulDescSetAttribute(p.desc, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &xf, sizeof xf);
+    return multiply(&p, 0, o.xq[0], o.wq[0], o.y[0]) || cudaStreamSynchronize(stream) ? 2 : 1;
+}
+
+static void shapes_of(operands &o)
+{
+    static const int64_t sides[][2] = {{16, 16},   {48, 80},    {192, 576}, {2064, 48},
+                                       {64, 32},   {8960, 16},  {192, 192}, {768, 192},
+                                       {1536, 64}, {1536, 8960}};
+    static const int64_t rows[] = {1, 3, 5, 8, 9, 16, 24, 33, 180, 4680};
+    for (int form = 0; form < 4; form++)
+        printf("1536-4608 x 4680, factors %s, alignment %s: %d\n",
+               form & 1 ? "set late" : "set before", form & 2 ? "told" : "not told",
+               taken(o, STORE_BIAS, form & 1, form & 2, TOKENS, DIM, 3 * DIM));
+    for (auto &s : sides) {
+        printf("%5ld-%-5ld rows:bias,gelu,plain,f32", (long)s[0], (long)s[1]);
+        for (int64_t n : rows) {
+            printf("  %ld:", (long)n);
+            for (int k = 0; k < 4; k++)
+                printf("%d", taken(o, (store)k, false, true, n, s[0], s[1]));
+        }
+        printf("\n");
+    }
+}
+
 /* --- a block --- */
 static void block(operands &o)
 {
@@ -416,7 +469,7 @@ static void block(operands &o)
     }
 }
 
-int main()
+int main(int argc, char **argv)
 {
     operands o;
     const size_t most = (size_t)TOKENS * FFN, weights = (size_t)DIM * FFN;
@@ -439,6 +492,9 @@ int main()
     MUST(cudaMalloc(&workspace, WORKSPACE));
     fill<<<8, 256, 0, stream>>>(o.bias, 1, FFN, 5, 0.1f, 0);
     check_codes();
+    shapes_of(o);
+    if (argc > 1 && strcmp(argv[1], "shapes") == 0)
+        return 0;
     rows_of(o, DIM);
     rows_of(o, FFN);
     block(o);
