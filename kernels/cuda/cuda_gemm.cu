@@ -26,6 +26,7 @@ struct shape {
 struct plan {
     struct shape shape;
     uint64_t used;
+    bool refused; /* there is no way: asked once */
     cublasLtMatmulDesc_t desc;
     cublasLtMatrixLayout_t w, x, y;
     cublasLtMatmulAlgo_t algorithm;
@@ -166,6 +167,12 @@ static bool describe(struct plan *p, struct dn_error *err)
            describe_factors(p, err);
 }
 
+static bool no_way(const struct plan *p, struct dn_error *err)
+{
+    return dn_fail(err, DN_E_BACKEND, "linear: cuBLASLt has no way for %lld x %lld x %lld",
+                   (long long)p->shape.rows, (long long)p->shape.in, (long long)p->shape.out);
+}
+
 static bool choose(struct cuda_gemm *g, struct plan *p, struct dn_error *err)
 {
     cublasLtMatmulPreference_t wish = NULL;
@@ -197,26 +204,31 @@ static bool choose(struct cuda_gemm *g, struct plan *p, struct dn_error *err)
     if (wish)
         cublasLtMatmulPreferenceDestroy(wish);
     if (done && count == 0)
-        return dn_fail(err, DN_E_BACKEND, "linear: cuBLASLt has no way for %lld x %lld x %lld",
-                       (long long)p->shape.rows, (long long)p->shape.in, (long long)p->shape.out);
+        return no_way(p, err);
     if (done)
         p->algorithm = result.algo;
     return done;
 }
 
-/* A kept plan, or a new one in the place of the longest unused, its pointers set. A way for factors
- * is chosen when it is known where they lie: without, cuBLASLt 13.1 refuses. NULL with err filled.
- */
-static struct plan *find(struct cuda_gemm *g, const struct shape *wanted,
-                         const struct cuda_gemm_problem *problem, struct dn_error *err)
+/* Fills a plan whose shape is set. A way for factors is chosen when it is known where they lie:
+ * cuBLASLt 13.1 refuses them otherwise. */
+static bool make(struct cuda_gemm *g, struct plan *p, const struct cuda_gemm_problem *problem,
+                 struct dn_error *err)
+{
+    bool factors = p->shape.x_dtype == DTYPE_F8_E4M3;
+    return describe(p, err) && (!factors || point(p, problem, err)) && choose(g, p, err);
+}
+
+/* The plan of a shape, or an empty one with that shape in the place of the longest unused. */
+static struct plan *place_of(struct cuda_gemm *g, const struct shape *wanted)
 {
     struct plan *oldest = &g->plans[0];
     g->clock++;
     for (int i = 0; i < PLANS; i++) {
         struct plan *p = &g->plans[i];
-        if (p->desc && memcmp(&p->shape, wanted, sizeof *wanted) == 0) {
+        if ((p->desc || p->refused) && memcmp(&p->shape, wanted, sizeof *wanted) == 0) {
             p->used = g->clock;
-            return point(p, problem, err) ? p : NULL;
+            return p;
         }
         if (p->used < oldest->used)
             oldest = p;
@@ -224,25 +236,48 @@ static struct plan *find(struct cuda_gemm *g, const struct shape *wanted,
     plan_done(oldest);
     oldest->shape = *wanted;
     oldest->used = g->clock;
-    bool factors = wanted->x_dtype == DTYPE_F8_E4M3;
-    if (describe(oldest, err) && (!factors || point(oldest, problem, err)) &&
-        choose(g, oldest, err) && point(oldest, problem, err))
-        return oldest;
-    plan_done(oldest);
-    return NULL;
+    return oldest;
+}
+
+static struct shape shape_of(const struct cuda_gemm_problem *problem, const struct cuda_matrix *y,
+                             const struct cuda_matrix *x, const struct cuda_matrix *w)
+{
+    return (struct shape){problem->rows,     problem->in,        problem->out,
+                          x->stride,         w->stride,          y->stride,
+                          x->dtype,          y->dtype,           problem->bias != NULL,
+                          problem->gelu,     alignment(x->data), alignment(w->data),
+                          alignment(y->data)};
+}
+
+bool cuda_gemm_takes(struct cuda_gemm *g, const struct cuda_gemm_problem *problem,
+                     const struct cuda_matrix *y, const struct cuda_matrix *x,
+                     const struct cuda_matrix *w)
+{
+    struct shape wanted = shape_of(problem, y, x, w);
+    struct plan *p = place_of(g, &wanted);
+    if (!p->desc && !p->refused && !make(g, p, problem, NULL)) {
+        uint64_t used = p->used;
+        plan_done(p);
+        p->shape = wanted;
+        p->used = used;
+        p->refused = true;
+    }
+    return !p->refused;
 }
 
 bool cuda_gemm_run(struct cuda_gemm *g, cudaStream_t stream,
                    const struct cuda_gemm_problem *problem, const struct cuda_matrix *y,
                    const struct cuda_matrix *x, const struct cuda_matrix *w, struct dn_error *err)
 {
-    struct shape wanted = {problem->rows,     problem->in,        problem->out,
-                           x->stride,         w->stride,          y->stride,
-                           x->dtype,          y->dtype,           problem->bias != NULL,
-                           problem->gelu,     alignment(x->data), alignment(w->data),
-                           alignment(y->data)};
-    struct plan *p = find(g, &wanted, problem, err);
-    if (!p)
+    struct shape wanted = shape_of(problem, y, x, w);
+    struct plan *p = place_of(g, &wanted);
+    if (p->refused)
+        return no_way(p, err);
+    if (!p->desc && !make(g, p, problem, err)) {
+        plan_done(p);
+        return false;
+    }
+    if (!point(p, problem, err))
         return false;
     const float one = 1, zero = 0;
     return ok(cublasLtMatmul(g->handle, p->desc, &one, w->data, p->w, x->data, p->x, &zero, y->data,

@@ -37,7 +37,11 @@ bool cuda_gemm_has_fp8(int major, int minor);
 bool cuda_gemm_run(struct cuda_gemm *gemm, cudaStream_t stream, const struct cuda_gemm_problem *p,
                    const struct cuda_matrix *y, const struct cuda_matrix *x,
                    const struct cuda_matrix *w, struct dn_error *err);
-/* The same on ex's stream (linear.cu); while ex plans, nothing. */
+/* Is there a way to do that? Pointers count by their alignment only, but factors must be some. */
+bool cuda_gemm_takes(struct cuda_gemm *gemm, const struct cuda_gemm_problem *p,
+                     const struct cuda_matrix *y, const struct cuda_matrix *x,
+                     const struct cuda_matrix *w);
+/* cuda_gemm_run on ex's stream (linear.cu); while ex plans, nothing. */
 bool cuda_multiply(struct exec *ex, const struct cuda_gemm_problem *p, const struct cuda_matrix *y,
                    const struct cuda_matrix *x, const struct cuda_matrix *w, struct dn_error *err);
 

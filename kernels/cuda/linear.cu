@@ -9,7 +9,8 @@
  *
  * Narrow layers hold W as e4m3, x is rounded to it in scratch first (fp8.cu), and cuBLASLt puts the
  * factors on the sum; the rest is the same. It is asked for multiples of NARROW_ROWS only: others
- * get rows of whatever scratch holds, which end in scratch.
+ * get rows of whatever scratch holds, which end in scratch. Where it has no bias for a shape (few
+ * channels of long rows, float32 at times) our pass adds it.
  *
  * FLOPs: 2 rows in out. Bytes: x, W, y once; the residual forms in bf16 with y in float32 move 8
  * more for each element of y than the product, 4 of them y itself, and with a norm 2 more. */
@@ -320,18 +321,35 @@ bool cuda_multiply(struct exec *ex, const struct cuda_gemm_problem *p, const str
             cuda_launched(ex, "linear", err));
 }
 
+static const void *bias_for(const struct linear *l, enum dtype dtype)
+{
+    return dtype == DTYPE_F32 ? l->bias_f32.data : l->bias_rounded.data;
+}
+
+/* Does cuBLASLt multiply a narrow layer and finish y? Scratch and factors are yet to come, so others
+ * that are as well aligned stand for them. While ex plans it counts as yes. */
+static bool narrow_stores(struct exec *ex, const struct tensor *y, const struct linear *l, bool gelu)
+{
+    struct cuda_matrix to = matrix_of(y), w = matrix_of(&l->weights), x = w;
+    const float *factors = (const float *)l->factors.data;
+    struct cuda_gemm_problem p = {y->shape[0], l->in, l->out, gelu, bias_for(l, y->dtype),
+                                  factors, factors};
+    bool aligned = (uintptr_t)to.data % 16 == 0 && to.stride * dtype_size(to.dtype) % 16 == 0;
+    return aligned && y->shape[0] % NARROW_ROWS == 0 &&
+           (ex->books.open || cuda_gemm_takes(ex->gemm, &p, &to, &x, &w));
+}
+
 /* Does the product write y itself? */
-static bool can_store(const struct exec *ex, const struct tensor *y, const struct linear *l,
+static bool can_store(struct exec *ex, const struct tensor *y, const struct linear *l,
                       const struct linear_args *args)
 {
-    struct cuda_matrix m = matrix_of(y);
     bool plain = !args || args->epilogue == LINEAR_STORE;
-    if (l->narrow && ((uintptr_t)m.data % 16 || m.stride * dtype_size(m.dtype) % 16 ||
-                      y->shape[0] % NARROW_ROWS))
-        return false;
-    if (args && args->epilogue == LINEAR_GELU_TANH)
-        return y->dtype == DTYPE_BF16 && (l->narrow || ex->dtype == DTYPE_BF16);
-    return plain && (y->dtype == DTYPE_F32 || l->narrow || ex->dtype == DTYPE_BF16);
+    bool gelu = args && args->epilogue == LINEAR_GELU_TANH && y->dtype == DTYPE_BF16;
+    if (l->narrow)
+        return (plain || gelu) && narrow_stores(ex, y, l, gelu);
+    if (gelu)
+        return ex->dtype == DTYPE_BF16;
+    return plain && (y->dtype == DTYPE_F32 || ex->dtype == DTYPE_BF16);
 }
 
 /* The product, to y when it `stores`, else to *product, and what is to be done to it. factors: of
@@ -342,7 +360,6 @@ static bool multiply(struct exec *ex, const struct tensor *y, const struct tenso
 {
     struct cuda_matrix xm = matrix_of(x), wm = matrix_of(&l->weights);
     struct cuda_matrix ym = matrix_of(stores ? y : product);
-    const void *bias = ym.dtype == DTYPE_F32 ? l->bias_f32.data : l->bias_rounded.data;
     struct cuda_gemm_problem p = {x->shape[0], l->in, l->out, false, NULL, NULL, NULL};
     if (l->narrow) {
         p.x_factors = factors;
@@ -350,7 +367,7 @@ static bool multiply(struct exec *ex, const struct tensor *y, const struct tenso
     }
     if (stores) {
         p.gelu = args && args->epilogue == LINEAR_GELU_TANH;
-        p.bias = bias;
+        p.bias = bias_for(l, ym.dtype);
     }
     if (!cuda_multiply(ex, &p, &ym, &xm, &wm, err))
         return false;

@@ -34,6 +34,14 @@ void cuda_gemm_close(struct cuda_gemm *)
 {
 }
 
+/* As cuBLASLt does with factors: some products give no bias. */
+bool cuda_gemm_takes(struct cuda_gemm *, const struct cuda_gemm_problem *p,
+                     const struct cuda_matrix *, const struct cuda_matrix *,
+                     const struct cuda_matrix *)
+{
+    return !p->x_factors || !p->bias || p->in <= 8 * p->out;
+}
+
 bool cuda_gemm_run(struct cuda_gemm *, cudaStream_t, const struct cuda_gemm_problem *p,
                    const struct cuda_matrix *y, const struct cuda_matrix *x,
                    const struct cuda_matrix *w, struct dn_error *)
@@ -41,6 +49,7 @@ bool cuda_gemm_run(struct cuda_gemm *, cudaStream_t, const struct cuda_gemm_prob
     const int64_t rows = p->rows, in = p->in, out = p->out;
     const bool narrow = x->dtype == DTYPE_F8_E4M3;
     assert(x->dtype == w->dtype && (x->dtype != DTYPE_F32 || y->dtype == DTYPE_F32));
+    assert(!narrow || cuda_gemm_takes(NULL, p, y, x, w));
     assert(narrow == (p->x_factors != NULL) && narrow == (p->w_factors != NULL));
     assert(!narrow || (in % 16 == 0 && out % 16 == 0 && rows % 8 == 0 && is_aligned(y) && is_aligned(x) &&
                        is_aligned(w)));

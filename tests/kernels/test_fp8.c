@@ -139,10 +139,12 @@ static void check_case(struct setting setting, int64_t rows, int64_t in, int64_t
 
 TEST(epilogues)
 {
-    static const int64_t sizes[][4] = {
-        {1, 16, 16, 8}, {5, 48, 80, 8}, {33, 192, 576, 8}, {7, 2064, 48, 8}, {9, 64, 32, 3}};
+    /* rows in eights and others, a bias that cuBLASLt adds and one that it does not */
+    static const int64_t sizes[][4] = {{1, 16, 16, 8},   {16, 48, 80, 8},   {33, 192, 576, 8},
+                                       {7, 2064, 48, 8}, {16, 2064, 48, 8}, {9, 64, 32, 3},
+                                       {24, 64, 32, 3}};
     for (int n = 0; n < SETTINGS; n++)
-        for (int i = 0; i < 5; i++)
+        for (int i = 0; i < 7; i++)
             for (int kind = 0; kind < LINEAR_EPILOGUE_COUNT; kind++)
                 check_case(settings[n], sizes[i][0], sizes[i][1], sizes[i][2], sizes[i][3],
                            (enum linear_epilogue)kind);
