@@ -395,8 +395,9 @@ static void encode(void *data)
         return;
     g->number = e->place;
     g->turn = e->turn;
-    g->row = e->picture.area.row + (e->picture.area.rows - g->rows) / 2 + 1;
-    g->col = e->picture.area.col + (e->picture.area.cols - g->cols) / 2 + 1;
+    const struct rect *area = &e->picture.area;
+    g->row = area->row + (e->picture.corner ? 0 : (area->rows - g->rows) / 2) + 1;
+    g->col = area->col + (e->picture.corner ? 0 : (area->cols - g->cols) / 2) + 1;
     g->piece = e->piece;
     g->budget = e->budget;
     int near = g->near; /* what the line can take is known for when it moves again */

@@ -54,10 +54,11 @@ const char *painter_way(const struct painter *p);
 /* Pixels that a picture in area can have when it is not scaled. 0 when none can be shown. */
 void painter_room(const struct painter *p, struct rect area, int *width, int *height);
 
-/* One picture: the frame in the middle of area. clip tells which frames share their colours;
+/* One picture: the frame in the middle of area, or in its upper left corner. clip tells which frames share their colours;
  * samples are some of them. */
 struct painter_picture {
     struct rect area;
+    bool corner;
     struct frame *frame;
     uint64_t clip;
     struct frame *samples[PAINTER_SAMPLES];

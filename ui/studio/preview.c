@@ -83,10 +83,10 @@ int64_t preview_due(const struct preview *p)
     return playback_due(&p->playback);
 }
 
-bool preview_draw(struct preview *p, struct studio *s, int place, struct rect area)
+bool preview_draw(struct preview *p, struct studio *s, int place, struct rect area, bool corner)
 {
-    struct painter_picture picture = {.area = area, .frame = playback_frame(&p->playback),
-                                      .clip = p->colours};
+    struct painter_picture picture = {.area = area, .corner = corner,
+                                      .frame = playback_frame(&p->playback), .clip = p->colours};
     if (!picture.frame || !painter_way(s->painter))
         return false;
     picture.sample_count = playback_samples(&p->playback, picture.samples, PAINTER_SAMPLES);

@@ -22,8 +22,9 @@ void preview_take(struct preview *p, struct studio *s, const struct link_frames 
 void preview_job(struct preview *p, struct studio *s, const struct link_job *job);
 void preview_tick(struct preview *p, struct studio *s);
 int64_t preview_due(const struct preview *p);
-/* At a place of the painter. False: there is no picture, nothing was drawn. */
-bool preview_draw(struct preview *p, struct studio *s, int place, struct rect area);
+/* At a place of the painter; corner as in painter_picture. False: there is no picture, nothing was
+ * drawn. */
+bool preview_draw(struct preview *p, struct studio *s, int place, struct rect area, bool corner);
 void preview_pause(struct preview *p, struct studio *s);
 void preview_done(struct preview *p);
 

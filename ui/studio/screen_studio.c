@@ -103,7 +103,7 @@ static void draw_preview(struct studio *s, struct rect box)
                  (long long)p->at + 1, (long long)(job && job->frames ? job->frames : p->count),
                  p->playing ? "" : "  paused");
     canvas_box(s->canvas, box, title, v->pane == PANE_PREVIEW);
-    if (!preview_draw(&v->preview, s, 0, canvas_inside(box)))
+    if (!preview_draw(&v->preview, s, 0, canvas_inside(box), false))
         draw_welcome(s, canvas_inside(box));
 }
 

@@ -1,5 +1,5 @@
 /* sheet_draw: the contact sheet: a heading, the cells, and a line on the chosen clip. A cell is a line
- * with what tells its clip apart and, below it, the clip as it is by now: its still, its newest frames,
+ * with what tells its clip apart and, right below it, the clip as it is by now: its still, its newest frames,
  * or how far it is. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,10 +182,10 @@ static void draw_picture(struct studio *s, const struct clip *clip, int place, s
 {
     struct sheet_screen *v = sheet_screen_of(s);
     struct preview *preview = sheet_preview_of(v, clip->id);
-    if (preview && preview_draw(preview, s, place, r))
+    if (preview && preview_draw(preview, s, place, r, true))
         return;
     struct painter_picture picture = {
-        .area = r, .frame = posters_get(v->posters, clip), .clip = (uint64_t)clip->id};
+        .area = r, .corner = true, .frame = posters_get(v->posters, clip), .clip = (uint64_t)clip->id};
     if (picture.frame && painter_way(s->painter) && r.rows > 0)
         painter_place(s->painter, place, &picture);
     else
