@@ -316,6 +316,34 @@ TEST(exports)
     quit(v);
 }
 
+/* Does the box whose upper right corner is there have the colour of the chosen one? -1 = no corner. */
+static int chosen_corner(struct vt_session *v, int row, int col)
+{
+    VTermScreenCell cell;
+    vterm_screen_get_cell(v->screen, (VTermPos){.row = row, .col = col}, &cell);
+    return cell.chars[0] != 0x256E ? -1 : VTERM_COLOR_IS_INDEXED(&cell.fg) && cell.fg.indexed.idx == 208;
+}
+
+/* The library's pictures take the whole width, also one that their number does not divide; a click
+ * means the one that it meets. */
+TEST(pictures_fill_the_window)
+{
+    struct vt_session *v = vt_studio(24, 80, prompt);
+    CHECK(vt_wait(v, "Prompt", 2000));
+    vt_type(v, F("Q") "/\025\rv");
+    CHECK(vt_wait(v, ", newest first", 2000));
+    for (int64_t end = dn_now_ms() + 5000; dn_now_ms() < end && chosen_corner(v, 2, 79) < 0;)
+        vt_serve(v, 20);
+    CHECK(chosen_corner(v, 2, 79) == 0);
+    vt_type(v, "\033[<0;80;4M\033[<0;80;4m");
+    for (int64_t end = dn_now_ms() + 5000; dn_now_ms() < end && chosen_corner(v, 2, 79) != 1;)
+        vt_serve(v, 20);
+    CHECK(chosen_corner(v, 2, 79) == 1);
+    vt_type(v, "v");
+    CHECK(vt_wait(v, "Library  newest", 2000));
+    quit(v);
+}
+
 /* A file each of several clips: all beside the name that was typed, with numbers; in a folder each
  * has its own name. */
 TEST(exports_of_several)
@@ -634,7 +662,8 @@ static void end(void)
 }
 
 TESTS(T(begin), T(first_screen_comes_at_once), T(a_clip_from_start_to_end), T(branch_continue_and_tree),
-      T(a_picture_moves), T(compare_at_once), T(saves_a_frame), T(sorted_and_kept), T(collections_and_tags), T(exports), T(exports_of_several), T(another_engine), T(suspended_and_continued),
+      T(a_picture_moves), T(compare_at_once), T(saves_a_frame), T(sorted_and_kept), T(collections_and_tags), T(exports), T(exports_of_several),
+      T(pictures_fill_the_window), T(another_engine), T(suspended_and_continued),
       T(the_users_editor), T(what_was_typed_is_kept),
       T(signals_give_the_terminal_back), T(hostile_text_stays_text), T(resizes), T(keys_of_the_users),
       T(late_answers_are_no_keys), T(without_utf8_and_without_colours), T(odd_names_of_terminals),

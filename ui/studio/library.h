@@ -41,6 +41,8 @@ bool library_is_marked(const struct library *l, int64_t id);
 /* The clip that keys mean; NULL: there is none, and the user was told. */
 const struct clip *library_chosen(struct studio *s);
 void library_draw(struct studio *s, struct rect area);
+/* Where number i of what is in sight is, as it was drawn last: a row of the list, a cell of the grid. */
+struct rect library_cell(const struct library *l, int i);
 
 /* library_move.c */
 void library_go(struct studio *s, int by);

@@ -136,23 +136,29 @@ static void place_poster(struct studio *s, const struct clip *clip, int place, s
                     clip->status == JOB_DONE ? "" : job_state_name(clip->status));
 }
 
+struct rect library_cell(const struct library *l, int i)
+{
+    struct rect r = l->area;
+    int row = i / l->columns, col = i % l->columns;
+    int top = row * r.rows / l->rows, left = col * r.cols / l->columns;
+    return (struct rect){r.row + top, r.col + left, (row + 1) * r.rows / l->rows - top,
+                         (col + 1) * r.cols / l->columns - left};
+}
+
 static void draw_grid(struct studio *s, struct rect r)
 {
     struct library *l = library_get(s);
     bool large = r.cols >= 3 * LARGE_COLS && r.rows >= 2 * LARGE_ROWS;
     int least = large ? LARGE_ROWS : CELL_ROWS, per_screen;
-    int cell_cols = r.cols / (r.cols / (large ? LARGE_COLS : CELL_COLS));
-    l->columns = r.cols / cell_cols;
+    l->columns = r.cols / (large ? LARGE_COLS : CELL_COLS);
     l->rows = r.rows / least > 0 ? r.rows / least : 1;
     per_screen = l->columns * l->rows;
     per_screen = per_screen > PAINTER_PLACES ? PAINTER_PLACES : per_screen;
-    int rows = r.rows / l->rows;
     fit(l);
     for (int i = 0; i < per_screen && l->first * l->columns + i < l->window.count; i++) {
         int index = l->first * l->columns + i;
         const struct clip *clip = &l->window.clips[index];
-        struct rect cell = {r.row + i / l->columns * rows, r.col + i % l->columns * cell_cols, rows,
-                            cell_cols};
+        struct rect cell = library_cell(l, i);
         char title[64];
         bool marked = library_is_marked(l, clip->id);
         snprintf(title, sizeof title, "%s%s#%lld%s%s",

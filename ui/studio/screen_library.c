@@ -133,10 +133,20 @@ const struct clip *library_chosen(struct studio *s)
 
 /* --- mouse --- */
 
+/* Which of the clips in sight that is, -1 = none. */
+static int cell_at(const struct library *l, int row, int col)
+{
+    for (int i = 0; i < l->rows * l->columns; i++) {
+        struct rect r = library_cell(l, i);
+        if (row >= r.row && row < r.row + r.rows && col >= r.col && col < r.col + r.cols)
+            return i;
+    }
+    return -1;
+}
+
 static void library_click(struct studio *s, const struct input_event *event)
 {
     struct library *l = library_get(s);
-    int row = event->row - l->area.row, col = event->col - l->area.col;
     if (!event->pressed || event->moved)
         return;
     if (event->button == BUTTON_WHEEL_UP || event->button == BUTTON_WHEEL_DOWN) {
@@ -147,10 +157,10 @@ static void library_click(struct studio *s, const struct input_event *event)
         l->searching = true;
         return;
     }
-    if (row < 0 || col < 0 || row >= l->area.rows || col >= l->area.cols || l->rows < 1)
+    int cell = cell_at(l, event->row, event->col);
+    if (cell < 0)
         return;
-    int per_row = l->columns > 1 ? l->area.rows / l->rows : 1;
-    int index = (l->first + row / per_row) * l->columns + col / (l->area.cols / l->columns);
+    int index = l->first * l->columns + cell;
     if (index < l->window.count && index == l->window.at)
         library_do_play(s, NULL);
     else if (index < l->window.count)
