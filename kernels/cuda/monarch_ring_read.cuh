@@ -115,13 +115,13 @@ __device__ inline void read_watch(const ring_params &params, int which, const re
     for (int chunk = which; chunk < ring_batches(ring) * ring.chunks; chunk += POLLERS) {
         await(params.counters + ring_counter(chunk, RING_WRITTEN), ring_written_all(ring, chunk));
         asm volatile("fence.proxy.async.global;" ::: "memory");
-        hopper_release(place.seen + which, chunk);
+        tell(place.seen + which, chunk);
     }
 }
 
 __device__ inline void read_await_seen(const read_place &place, int chunk)
 {
-    for (int tries = 0; hopper_acquire(place.seen + chunk % POLLERS) < chunk; tries++) {
+    for (int tries = 0; told(place.seen + chunk % POLLERS) < chunk; tries++) {
         if (tries > TRIES)
             give_up();
         __nanosleep(20);

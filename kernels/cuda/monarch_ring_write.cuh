@@ -23,7 +23,7 @@ enum {
 
 #ifdef HOPPER_CODE
 /* What the keepers tell write_serve: steps that are in the ring, the chunks of the last QUEUE. */
-struct write_told {
+struct write_notes {
     int done[GROUPS], published[GROUPS], finished[GROUPS], chunk[GROUPS][QUEUE];
 };
 
@@ -33,7 +33,7 @@ struct write_place {
     uint64_t *made, *taken; /* [GROUPS][PIECES] */
     unsigned char *tiles, *pieces;
     float2 *entropies; /* [GROUPS][2][WRITE_PAIRS] */
-    write_told *told;
+    write_notes *notes;
 };
 
 __device__ inline write_place write_place_at(unsigned char *shared)
@@ -43,7 +43,7 @@ __device__ inline write_place write_place_at(unsigned char *shared)
     place.empty = place.full + WRITE_TILES;
     place.made = place.empty + WRITE_TILES;
     place.taken = place.made + GROUPS * PIECES;
-    place.told = (write_told *)(place.taken + GROUPS * PIECES);
+    place.notes = (write_notes *)(place.taken + GROUPS * PIECES);
     place.tiles = shared + WRITER_SMALL;
     place.tiles += -hopper_shared(place.tiles) & 1023;
     place.pieces = place.tiles + WRITE_TILES * 4 * HALF;
@@ -62,7 +62,7 @@ __device__ inline void write_open(const write_place &place)
         hopper_barrier_init(place.made + i, WARPS);
         hopper_barrier_init(place.taken + i, 1);
     }
-    *place.told = write_told{};
+    *place.notes = write_notes{};
 }
 
 /* Where a warpgroup's results go: rows into shared memory, so that one copy takes them to the ring.
@@ -132,9 +132,9 @@ __device__ inline void bulk_store(void *to, const void *from, int bytes)
 __device__ inline void write_serve(const ring_params &params, int writer, const write_place &place)
 {
     const ring_plan &ring = params.ring;
-    write_told *told = place.told;
+    write_notes *notes = place.notes;
     ring_cursor ahead = ring_begin(ring, writer);
-    int finished = 0;
+    int finished = 0, published[GROUPS] = {};
     for (int tries = 0; finished < GROUPS || !ahead.over(ring); tries++) {
         int tile = ahead.n % WRITE_TILES;
         if (!ahead.over(ring) &&
@@ -150,19 +150,21 @@ __device__ inline void write_serve(const ring_params &params, int writer, const 
         finished = 0;
 #pragma unroll
         for (int group = 0; group < GROUPS; group++) {
-            finished += hopper_acquire(told->finished + group);
-            done[group] = hopper_acquire(told->done + group);
-            any |= done[group] > told->published[group];
+            finished += told(notes->finished + group);
+            done[group] = told(notes->done + group);
+            any |= done[group] > published[group];
         }
         if (any) {
             tries = 0;
             asm volatile("fence.acq_rel.gpu;" ::: "memory");
-            for (int group = 0; group < GROUPS; group++)
-                for (int i = told->published[group]; i < done[group]; i++) {
+#pragma unroll
+            for (int group = 0; group < GROUPS; group++) {
+                for (int i = published[group]; i < done[group]; i++)
                     arrive(params.counters +
-                           ring_counter(told->chunk[group][i % QUEUE], RING_WRITTEN));
-                    hopper_release(told->published + group, i + 1);
-                }
+                           ring_counter(told(notes->chunk[group] + i % QUEUE), RING_WRITTEN));
+                published[group] = done[group];
+                tell(notes->published + group, done[group]);
+            }
         }
         if (tries > TRIES)
             give_up();
@@ -177,7 +179,7 @@ __device__ inline void write_keep(const ring_params &params, int writer, int gro
     const unsigned char *pieces = place.pieces + group * (PIECES * PIECE_BYTES);
     const float2 *entropies = place.entropies + group * (2 * WRITE_PAIRS);
     uint64_t *made = place.made + group * PIECES, *taken = place.taken + group * PIECES;
-    write_told *told = place.told;
+    write_notes *notes = place.notes;
     int step = 0;
     for (ring_cursor now = ring_begin(ring, writer); !now.over(ring); now.next(ring)) {
         if (now.part * RING_TILES + group >= ring.query_tiles)
@@ -203,13 +205,13 @@ __device__ inline void write_keep(const ring_params &params, int writer, int gro
         asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory");
         hopper_barrier_arrive(taken + 1);
         asm volatile("cp.async.bulk.wait_group 0;" ::: "memory");
-        for (int tries = 0; step - hopper_acquire(told->published + group) >= QUEUE; tries++)
+        for (int tries = 0; step - told(notes->published + group) >= QUEUE; tries++)
             if (tries > TRIES)
                 give_up();
-        told->chunk[group][step % QUEUE] = chunk;
-        hopper_release(told->done + group, ++step);
+        tell(notes->chunk[group] + step % QUEUE, chunk);
+        tell(notes->done + group, ++step);
     }
-    hopper_release(told->finished + group, 1);
+    tell(notes->finished + group, 1);
 }
 
 __device__ inline void write_help(const ring_params &params, int writer, unsigned char *shared)
