@@ -18,7 +18,10 @@ static void print_overview(FILE *out)
           out);
     for (const struct command *const *c = command_table; *c; c++)
         fprintf(out, "  %-12s %s\n", (*c)->name, (*c)->summary);
-    fputs("\n`danaus` alone, in a terminal, opens the studio. `danaus COMMAND --help` tells more; `man danaus` tells all.\n", out);
+    fputs("\n`danaus` alone or with options, in a terminal, opens the studio. `danaus COMMAND "
+          "--help`\n"
+          "tells more; `man danaus` tells all.\n",
+          out);
 }
 
 static int unknown_command(const char *name)
@@ -37,34 +40,33 @@ static int unknown_command(const char *name)
 int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
-    if (argc < 2 && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
-        char *studio[] = {"studio", NULL};
-        return command_find(studio[0])->run(1, studio);
-    }
-    if (argc < 2) {
+    bool bare = argc < 2;
+    if (bare && !(isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))) {
         print_overview(stderr);
         return EXIT_USAGE;
     }
-    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+    if (!bare && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
         puts("danaus " DANAUS_VERSION);
         return EXIT_DONE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        (strcmp(argv[1], "help") == 0 && argc == 2)) {
+    bool help = !bare && strcmp(argv[1], "help") == 0;
+    if (!bare &&
+        (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || (help && argc == 2))) {
         print_overview(stdout);
         return EXIT_DONE;
     }
-    bool help = strcmp(argv[1], "help") == 0;
-    const char *name = help ? argv[2] : argv[1];
+    /* the studio's options need no command in front of them */
+    int first = !bare && argv[1][0] != '-';
+    const char *name = help ? argv[2] : first ? argv[1] : "studio";
     const struct command *command = command_find(name);
     if (!command) {
         return unknown_command(name);
     }
-    if (help || command_wants_help(argc - 1, argv + 1)) {
+    if (help || command_wants_help(argc - first, argv + first)) {
         command_print_help(stdout, command);
         return EXIT_DONE;
     }
     if (command->computes)
         process_limit_spinning(argv);
-    return command->run(argc - 1, argv + 1);
+    return command->run(argc - first, argv + first);
 }

@@ -78,8 +78,8 @@ const struct command cmd_studio_entry = {
         "time. In a prompt {red|blue} makes a clip of each, {1..4} one of each number; :grid\n"
         "varies settings, :sweep the seed. Such clips are\n"
         "seen side by side on a contact sheet, a collection called \"sheet N: PROMPT\". `danaus`\n"
-        "alone, in a terminal, is the same. The section `studio` of danaus.yaml(5) gives keys\n"
-        "another meaning. From another machine: ssh -t MACHINE danaus, with a UTF-8 locale there\n"
+        "alone or with options, in a terminal, is the same. The section `studio` of danaus.yaml(5)\n"
+        "gives keys another meaning. From another machine: ssh -t MACHINE danaus, with a UTF-8 locale there\n"
         "(LC_ALL=C.UTF-8 danaus) for lines and half blocks.",
     .print_options = print_options,
     .run = run_studio,

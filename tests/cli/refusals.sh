@@ -108,6 +108,8 @@ printf 'frames: [9\n' >broken.yaml
 refuses 1 'broken.yaml:[0-9]+' $g x -c broken.yaml -o x.mp4
 refuses 1 'config nothing.yaml.*euler' $g x -c nothing.yaml -o x.mp4
 refuses 2 'no command "frob' frobnicate
+refuses 2 'danaus studio: the studio needs a terminal' -m x # its options need no command
+refuses 2 'danaus studio: unknown option --frob' --frob
 
 # given material
 refuses 1 'Makefile' $g x -o x.mp4 --image "$top/Makefile"
