@@ -1,6 +1,6 @@
 /* monarch_ring: who does what in the form of monarch_ring_sm90.cu, and who waits for whom.
  *
- * Heads come one after the other, each in batches of GROUPS query tiles. Some blocks write alpha
+ * Heads come one after the other, each in batches of RING_TILES query tiles. Some blocks write alpha
  * and y, the others read them, each keeping its pairs' sums over all of a batch; what lies between
  * is a ring of chunks of CHUNK key rows, key row f b1 + k, small enough for the second-level cache.
  *

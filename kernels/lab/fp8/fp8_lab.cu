@@ -22,15 +22,7 @@
 #include <cublasLt.h>
 
 #include "kernels/cuda/fp8.cuh"
-
-#define MUST(call)                                                                                 \
-    do {                                                                                           \
-        int code_ = (int)(call);                                                                   \
-        if (code_) {                                                                               \
-            printf("%s: %d at line %d\n", #call, code_, __LINE__);                                 \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "kernels/lab/must.h"
 
 enum { TOKENS = 4680, DIM = 1536, FFN = 8960, SETS = 4 };
 #define WORKSPACE ((size_t)32 << 20)

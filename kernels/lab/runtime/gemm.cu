@@ -16,14 +16,7 @@
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
 
-#define MUST(call)                                                                                 \
-    do {                                                                                           \
-        int code_ = (int)(call);                                                                   \
-        if (code_) {                                                                               \
-            printf("%s: %d at line %d\n", #call, code_, __LINE__);                                 \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "kernels/lab/must.h"
 
 enum kind { BIAS_BF16, GELU_BF16, BIAS_F32, ADD_F32, SCALED_F32, KINDS };
 static const char *const names[] = {"bias bf16", "gelu bf16", "bias f32", "add f32", "scaled f32"};
