@@ -316,6 +316,9 @@ const struct command cmd_engine_entry = {
         "serve is the engine itself, in the foreground. status tells of each worker's GPU how warm,\n"
         "full and busy it is, where NVIDIA's NVML is there.\n"
         "\n"
+        "An engine of an older build that makes nothing and has no other client ends for a new one,\n"
+        "which takes over its queue. One that works is left alone until it is told to stop.\n"
+        "\n"
         "A worker that had no work for DANAUS_IDLE_SECONDS (600) ends and gives its memory back.\n"
         "DANAUS_WORKERS sets the number of workers. Both count when the engine starts.",
     .print_options = print_options,

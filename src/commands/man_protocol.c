@@ -1,7 +1,9 @@
 /* man_protocol: danaus-protocol(7) from the message table. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "commands/man_page.h"
 #include "engine/protocol.h"
 
@@ -13,8 +15,10 @@ static const char introduction[] =
     "Only processes of the engine's own user are served, root being no exception: the peer's user\n"
     "is asked of the kernel, and a connection of anybody else is closed before a byte of it is\n"
     "read. The first message each way is hello; one with another protocol number gets an error that\n"
-    "names both versions, and the connection ends. A client that does not say hello within 10\n"
-    "seconds is dropped.\n"
+    "names both versions, and the connection ends. The number is raised with every message, field and\n"
+    "option that is added. hello, status and stop stay as they are: a client of a newer build talks to\n"
+    "an engine with the engine's number, and asks it to stop where it makes nothing and has no other\n"
+    "client. A client that does not say hello within 10 seconds is dropped.\n"
     "\n"
     "Every request gets exactly one reply, in order (steer excepted, whose reply may be late). A request may have an id, a whole number or a\n"
     "text of at most 64 bytes, which comes back in its reply; events have none. Fields that are not\n"
@@ -25,9 +29,10 @@ static const char introduction[] =
     "are dropped and counted (lost). Replies and state are never dropped; a client that leaves more\n"
     "than 4 MiB of them unread is disconnected.\n";
 
+/* printf's, of the protocol's number */
 static const char by_hand[] =
     "  $ socat - UNIX-CONNECT:$XDG_RUNTIME_DIR/danaus/engine.sock\n"
-    "  {\"type\":\"hello\",\"protocol\":1}\n"
+    "  {\"type\":\"hello\",\"protocol\":%d}\n"
     "  {\"type\":\"enqueue\",\"request\":{\"prompt\":\"a red star\",\"model\":\"/usr/share/danaus/demo\",\n"
     "   \"frames\":9,\"size\":\"64x64\",\"step_list\":[1000,500]}}      (on one line)\n"
     "  {\"type\":\"watch\"}\n";
@@ -86,7 +91,9 @@ void man_print_protocol(FILE *out)
           out);
     man_print_roff(out, introduction);
     fputs(".SH EXAMPLE\nBy hand:\n", out);
-    man_print_roff(out, by_hand);
+    char *example = dn_asprintf(by_hand, PROTOCOL_NUMBER);
+    man_print_roff(out, example);
+    free(example);
     fputs(".SH REQUESTS\n", out);
     print_messages(out, MESSAGE_REQUEST);
     fputs(".SH REPLIES\n", out);

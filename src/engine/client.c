@@ -89,35 +89,41 @@ int64_t client_send(struct client *c, json_t *request)
     return c->last_id;
 }
 
-bool client_ask(struct client *c, json_t *request, json_t **reply, struct dn_error *err)
+/* *reply: whatever answers the request, an error too; the caller decrefs. */
+static bool exchange(struct client *c, json_t *request, enum message_type *type, json_t **reply,
+                     struct dn_error *err)
 {
     int64_t id = client_send(c, request), end = dn_now_ms() + ASK_TIMEOUT_MS;
+    for (;;) {
+        int64_t left = end - dn_now_ms();
+        if (!receive(c, left < 0 ? 0 : (int)left, type, reply, err))
+            return false;
+        if (!*reply && dn_now_ms() >= end)
+            return dn_fail(err, DN_E_IO, "the engine does not answer");
+        if (!*reply)
+            continue;
+        if (message_table[*type].direction != MESSAGE_EVENT && protocol_int(*reply, "id", -1) == id)
+            return true;
+        json_array_append_new(c->waiting, *reply);
+    }
+}
+
+bool client_ask(struct client *c, json_t *request, json_t **reply, struct dn_error *err)
+{
+    enum message_type type;
+    json_t *message;
     if (reply)
         *reply = NULL;
-    for (;;) {
-        enum message_type type;
-        json_t *message;
-        int64_t left = end - dn_now_ms();
-        if (!receive(c, left < 0 ? 0 : (int)left, &type, &message, err))
-            return false;
-        if (!message && dn_now_ms() >= end)
-            return dn_fail(err, DN_E_IO, "the engine does not answer");
-        if (!message)
-            continue;
-        if (message_table[type].direction == MESSAGE_EVENT ||
-            protocol_int(message, "id", -1) != id) {
-            json_array_append_new(c->waiting, message);
-            continue;
-        }
-        bool ok = type != MESSAGE_ERROR;
-        if (!ok)
-            protocol_error_read(message, err);
-        if (ok && reply)
-            *reply = message;
-        else
-            json_decref(message);
-        return ok;
-    }
+    if (!exchange(c, request, &type, &message, err))
+        return false;
+    bool ok = type != MESSAGE_ERROR;
+    if (!ok)
+        protocol_error_read(message, err);
+    if (ok && reply)
+        *reply = message;
+    else
+        json_decref(message);
+    return ok;
 }
 
 bool client_next(struct client *c, int timeout_ms, enum message_type *type, json_t **message,
@@ -161,7 +167,7 @@ bool client_steer(struct client *c, int64_t job, const char *prompt, int64_t *ch
     return true;
 }
 
-/* --- connecting --- */
+/* --- the socket and the first words --- */
 
 static int try_socket(const char *path)
 {
@@ -204,26 +210,134 @@ static int try_connect(const struct engine_paths *paths)
     return fd;
 }
 
-static bool greet(struct client *c, const struct client_options *o,
-                  const struct engine_paths *paths, struct dn_error *err)
+/* Says hello in the protocol of that number. *theirs: the number of an engine that speaks another,
+ * else 0; *welcome: the caller decrefs. */
+static bool say_hello(struct client *c, const char *name, int64_t number, json_t **welcome,
+                      int64_t *theirs, struct dn_error *err)
 {
+    enum message_type type;
     json_t *hello = protocol_new(MESSAGE_HELLO), *reply;
-    json_object_set_new(hello, "protocol", json_integer(PROTOCOL_NUMBER));
+    json_object_set_new(hello, "protocol", json_integer(number));
     json_object_set_new(hello, "build", json_string(DANAUS_VERSION));
-    json_object_set_new(hello, "client", json_string(o->name));
-    if (!client_ask(c, hello, &reply, err))
+    json_object_set_new(hello, "client", json_string(name));
+    *welcome = NULL;
+    *theirs = 0;
+    if (!exchange(c, hello, &type, &reply, err))
         return false;
-    const char *library = protocol_text(reply, "library");
-    c->pid = protocol_int(reply, "pid", 0);
-    bool ok = strcmp(library, paths->library) == 0;
+    if (type == MESSAGE_WELCOME && protocol_int(reply, "protocol", 0) == number) {
+        *welcome = reply;
+        return true;
+    }
+    protocol_error_read(reply, err);
+    /* the builds of protocol 1 did not tell their number when they refused another */
+    if (type == MESSAGE_WELCOME || err->code == DN_E_UNSUPPORTED)
+        *theirs = protocol_int(reply, "protocol", 1);
+    json_decref(reply);
+    return false;
+}
+
+static bool same_library(const json_t *welcome, const struct engine_paths *paths)
+{
+    return strcmp(protocol_text(welcome, "library"), paths->library) == 0;
+}
+
+/* *theirs as of say_hello. */
+static bool greet(struct client *c, const struct client_options *o,
+                  const struct engine_paths *paths, int64_t *theirs, struct dn_error *err)
+{
+    json_t *welcome;
+    if (!say_hello(c, o->name, PROTOCOL_NUMBER, &welcome, theirs, err)) {
+        if (!*theirs)
+            return false;
+        bool older = *theirs < PROTOCOL_NUMBER;
+        dn_fail(err, DN_E_UNSUPPORTED, "the engine is of %s build: protocol %lld, not %d",
+                older ? "an older" : "a newer", (long long)*theirs, PROTOCOL_NUMBER);
+        return dn_error_hint(err, older ? "danaus engine stop; what it makes goes on with the next one"
+                                        : "use the newer danaus, or danaus engine stop");
+    }
+    c->pid = protocol_int(welcome, "pid", 0);
+    bool ok = same_library(welcome, paths);
     if (!ok) {
-        dn_fail(err, DN_E_EXISTS, "an engine runs for the library %s, and %s is meant", library,
-                paths->library);
+        dn_fail(err, DN_E_EXISTS, "an engine runs for the library %s, and %s is meant",
+                protocol_text(welcome, "library"), paths->library);
         dn_error_hint(err, "danaus engine restart, or choose the library with DANAUS_LIBRARY");
     }
-    json_decref(reply);
+    json_decref(welcome);
     return ok;
 }
+
+static struct client *client_new(int fd)
+{
+    struct client *c = dn_calloc(1, sizeof *c);
+    channel_init(&c->channel, fd, true);
+    c->waiting = json_array();
+    return c;
+}
+
+/* --- an engine of an older build --- */
+
+/* Nothing is being made, and nobody else talks to it. Another one who was just refused may be
+ * counted for a moment. */
+static bool is_idle(struct client *c)
+{
+    struct dn_error err;
+    for (int tries = 0; tries < 10; tries++) {
+        json_t *status;
+        if (!client_ask(c, protocol_new(MESSAGE_STATUS), &status, &err))
+            return false;
+        bool works = protocol_int(status, "running", 1) > 0;
+        bool alone = protocol_int(status, "clients", 2) <= 1;
+        json_decref(status);
+        if (works || alone)
+            return !works;
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    }
+    return false;
+}
+
+/* Until the connection ends: then its locks are free. */
+static bool wait_for_end(struct client *c, int64_t end)
+{
+    while (dn_now_ms() < end) {
+        enum message_type type;
+        struct dn_error err;
+        json_t *message;
+        if (!client_next(c, 100, &type, &message, &err))
+            return c->channel.ended;
+        json_decref(message);
+    }
+    return false;
+}
+
+/* Asks an engine that speaks the older protocol to end, in its own words, if that disturbs nobody:
+ * the queue is in the catalog, where the next engine finds it. True: it has ended, or was replaced
+ * meanwhile. The lock is that of reach: of many who come at once, one does it. */
+static bool end_idle(const struct client_options *o, const struct engine_paths *paths,
+                     int64_t theirs, int64_t end)
+{
+    struct dn_error err;
+    bool busy;
+    int64_t left = end - dn_now_ms(), other = 0;
+    int lock = engine_lock(paths->start_lock, left < 0 ? 0 : (int)left, &busy, &err);
+    int fd = lock < 0 ? -1 : try_connect(paths);
+    bool gone = lock >= 0 && fd < 0;
+    if (fd >= 0) {
+        struct client *c = client_new(fd);
+        json_t *welcome = NULL;
+        if (peer_of(fd) && say_hello(c, o->name, theirs, &welcome, &other, &err))
+            gone = same_library(welcome, paths) && is_idle(c) &&
+                   client_order(c, MESSAGE_STOP, 0, &err) && wait_for_end(c, end);
+        else
+            gone = other != 0;
+        json_decref(welcome);
+        client_close(c);
+    }
+    if (lock >= 0)
+        close(lock);
+    return gone;
+}
+
+/* --- connecting --- */
 
 /* fd >= 0, or -1 with err: no engine, and none may or can be started. */
 static int reach(const struct client_options *o, const struct engine_paths *paths, int64_t end,
@@ -256,14 +370,6 @@ static int reach(const struct client_options *o, const struct engine_paths *path
     return fd;
 }
 
-static struct client *client_new(int fd)
-{
-    struct client *c = dn_calloc(1, sizeof *c);
-    channel_init(&c->channel, fd, true);
-    c->waiting = json_array();
-    return c;
-}
-
 bool client_connect(const struct client_options *o, struct client **out, struct dn_error *err)
 {
     struct engine_paths paths;
@@ -276,14 +382,18 @@ bool client_connect(const struct client_options *o, struct client **out, struct 
         if (!ok)
             break;
         struct client *c = client_new(fd);
-        ok = peer_of(fd) ? greet(c, o, &paths, err)
+        int64_t theirs = 0;
+        ok = peer_of(fd) ? greet(c, o, &paths, &theirs, err)
                          : dn_fail(err, DN_E_IO, "%s is another user's socket", paths.socket);
         /* an engine that ends just now closes the connection: the next one is meant */
-        again = !ok && c->channel.ended && o->start && peer_of(fd) && dn_now_ms() < end;
+        bool ends = !ok && !theirs && c->channel.ended && peer_of(fd);
         if (ok)
             *out = c;
         else
             client_close(c);
+        bool older = theirs && theirs < PROTOCOL_NUMBER;
+        again = o->start && (ends || (older && end_idle(o, &paths, theirs, end))) &&
+                dn_now_ms() < end;
         if (again)
             nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
     }

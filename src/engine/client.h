@@ -19,12 +19,12 @@ struct client;
 struct client_options {
     const char *library; /* the folder whose engine is meant (store's library_find) */
     const char *name;    /* who asks, for the engine's log */
-    bool start;          /* start an engine when none runs */
+    bool start;          /* start an engine when none runs, or an older build's that is idle ends */
     int timeout_ms;      /* for all of it; 0 = 15 s */
 };
 
-/* False: no engine and none could be started, one of another version or for another library. The
- * caller closes. */
+/* False: no engine and none could be started, one of another build (that works, or has clients, or
+ * is newer) or for another library. The caller closes. */
 bool client_connect(const struct client_options *options, struct client **out,
                     struct dn_error *err);
 void client_close(struct client *c); /* NULL allowed */

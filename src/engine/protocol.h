@@ -2,8 +2,8 @@
  * the manual page danaus-protocol(7).
  *
  * A message is a JSON object on one line. `type` names it; a request may carry an `id`, which comes
- * back in its reply. Unknown fields are ignored, unknown messages refused by name. The first message
- * each way is `hello` with the protocol's number. */
+ * back in its reply. Unknown fields are ignored (not those inside `request`), unknown messages
+ * refused by name. The first message each way is `hello` with the protocol's number. */
 #ifndef DANAUS_ENGINE_PROTOCOL_H
 #define DANAUS_ENGINE_PROTOCOL_H
 
@@ -14,8 +14,11 @@
 #include "base/error.h"
 #include "base/json.h"
 
-/* Raised when the meaning of a message changes; new messages and fields do not raise it. */
-enum { PROTOCOL_NUMBER = 1 };
+/* Raised with all that an engine or a client of another build would refuse or misread: a message, a
+ * field, a choice, an option of the request. tests/engine/test_other_build.c tells when. What hello,
+ * status and stop mean never changes: an engine of another build is found out, asked and ended by
+ * them. */
+enum { PROTOCOL_NUMBER = 2 };
 /* A longer line ends the connection. */
 enum { PROTOCOL_MAX_LINE = 1024 * 1024 };
 

@@ -46,7 +46,7 @@ const struct message message_table[MESSAGE_COUNT] = {
     [MESSAGE_HELLO] = {
         "hello", MESSAGE_REQUEST, "The first message. Anything else before it ends the connection.",
         {{.name = "protocol", .kind = FIELD_INT, .min = 0, .max = INT64_MAX,
-          .help = "The protocol's number, 1."},
+          .help = "The protocol's number, as in the example above."},
          {.name = "build", .kind = FIELD_TEXT, .optional = true, .help = "The client's version."},
          {.name = "client", .kind = FIELD_TEXT, .optional = true,
           .help = "Who it is, for the log."}}},
@@ -162,7 +162,9 @@ const struct message message_table[MESSAGE_COUNT] = {
         "error", MESSAGE_REPLY, "The request could not be met.",
         {{.name = "code", .kind = FIELD_TEXT, .help = "io, format, arg, ... as --json has it."},
          {.name = "message", .kind = FIELD_TEXT, .help = "What failed, on what, why."},
-         {.name = "hint", .kind = FIELD_TEXT, .optional = true, .help = "What to do."}}},
+         {.name = "hint", .kind = FIELD_TEXT, .optional = true, .help = "What to do."},
+         {.name = "protocol", .kind = FIELD_INT, .optional = true,
+          .help = "Of a hello with another number: the engine's own."}}},
     [MESSAGE_DONE] = {"done", MESSAGE_REPLY, "The request was met.", {{0}}},
     [MESSAGE_STATUS_REPLY] = {
         "status", MESSAGE_REPLY, "How the engine is.",

@@ -26,10 +26,16 @@ static bool do_hello(struct server *s, struct peer *p, const json_t *m, json_t *
     const char *name = protocol_text(m, "client"), *build = protocol_text(m, "build");
     if (number != PROTOCOL_NUMBER) {
         peer_close_soon(p);
+        /* told here too: a program of somebody else prints what it gets */
         dn_fail(err, DN_E_UNSUPPORTED,
                 "the engine is danaus %s with protocol %d, the client is %s with protocol %lld",
                 DANAUS_VERSION, PROTOCOL_NUMBER, build ? build : "unknown", (long long)number);
-        return dn_error_hint(err, "danaus engine restart");
+        dn_error_hint(err, number < PROTOCOL_NUMBER ? "use the newer danaus, or danaus engine stop"
+                                                    : "danaus engine restart");
+        json_decref(*reply);
+        *reply = protocol_error(err);
+        json_object_set_new(*reply, "protocol", json_integer(PROTOCOL_NUMBER));
+        return true;
     }
     p->greeted = true;
     dn_safetext(p->name, sizeof p->name, name ? name : "?", name ? strlen(name) : 1);

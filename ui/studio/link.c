@@ -24,7 +24,7 @@ struct link {
     struct link_sink sink;
     struct client *client; /* NULL while connecting or lost */
     enum link_state state;
-    char why[512];
+    char why[512], cure[256]; /* of LINK_LOST, "" = none */
     bool paused;
     bool jobs_asked, jobs_stale; /* the queue was asked for, and has changed since */
     int64_t retry_ms; /* 0 = not waiting to */
@@ -71,7 +71,7 @@ static void connected(struct link *l, struct client *client, int64_t now_ms)
     (void)now_ms;
     l->client = client;
     l->state = LINK_UP;
-    l->why[0] = '\0';
+    l->why[0] = l->cure[0] = '\0';
     l->waiting_count = 0;
     l->jobs_asked = false;
     json_object_set_new(watch, "frames", json_string("shared"));
@@ -92,8 +92,11 @@ static void connect_done(void *data, bool dropped)
         } else {
             l->state = LINK_LOST;
             snprintf(l->why, sizeof l->why, "%.400s", c->err.message);
+            snprintf(l->cure, sizeof l->cure, "%s", c->err.hint);
             l->retry_ms = -1; /* link_tick sets the time */
-            l->sink.trouble(l->sink.context, l->why);
+            char *text = dn_asprintf(l->cure[0] ? "%s (%s)" : "%s", l->why, l->cure);
+            l->sink.trouble(l->sink.context, text);
+            free(text);
         }
         l->sink.changed(l->sink.context);
     }
@@ -150,6 +153,7 @@ static void lose(struct link *l, const struct dn_error *err)
     l->client = NULL;
     l->state = LINK_LOST;
     snprintf(l->why, sizeof l->why, "%.400s", err->message);
+    l->cure[0] = '\0';
     l->retry_ms = -1;
     l->sink.trouble(l->sink.context, "the engine is gone; starting it again");
     l->sink.changed(l->sink.context);
@@ -176,6 +180,11 @@ enum link_state link_state(const struct link *l)
 const char *link_why(const struct link *l)
 {
     return l->why;
+}
+
+const char *link_cure(const struct link *l)
+{
+    return l->cure;
 }
 
 bool link_queue_paused(const struct link *l)

@@ -73,7 +73,9 @@ struct link *link_new(struct tasks *tasks, const char *library, const struct lin
 void link_free(struct link *l);
 
 enum link_state link_state(const struct link *l);
-const char *link_why(const struct link *l); /* of LINK_LOST, else "" */
+/* Of LINK_LOST, else "": why, and what to do. */
+const char *link_why(const struct link *l);
+const char *link_cure(const struct link *l);
 bool link_queue_paused(const struct link *l);
 const struct link_status *link_status(const struct link *l);
 

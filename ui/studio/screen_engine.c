@@ -217,9 +217,11 @@ static void draw_facts(struct studio *s, struct rect r)
     char text[128];
     int row = r.row;
     if (link_state(s->link) != LINK_UP) {
-        line(s, r, &row, "engine", link_state(s->link) == LINK_STARTING ? "starting" : "gone");
+        line(s, r, &row, "engine", link_state(s->link) == LINK_STARTING ? "starting" : "not connected");
         if (link_why(s->link)[0])
             line(s, r, &row, "why", link_why(s->link));
+        if (link_cure(s->link)[0])
+            line(s, r, &row, "what to do", link_cure(s->link));
     } else {
         long long up = (long long)st->seconds;
         int n = snprintf(text, sizeof text, "process %lld, up ", (long long)st->pid);
@@ -233,8 +235,10 @@ static void draw_facts(struct studio *s, struct rect r)
         line(s, r, &row, "queue", text);
     }
     line(s, r, &row, "library", s->options->library);
-    line(s, r, &row, "socket", st->socket);
-    line(s, r, &row, "log", st->log);
+    if (link_state(s->link) == LINK_UP) {
+        line(s, r, &row, "socket", st->socket);
+        line(s, r, &row, "log", st->log);
+    }
     draw_rate(s, (struct rect){row++, r.col, 1, r.cols});
     snprintf(text, sizeof text, "%s%s%s", painter_way(s->painter) ? painter_way(s->painter) : "none",
              s->probe.version[0] ? ", " : "", s->probe.version);
