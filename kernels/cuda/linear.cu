@@ -90,8 +90,8 @@ static bool pack_narrow(struct exec *ex, struct linear *l, const struct tensor *
     return true;
 }
 
-static bool pack(struct exec *ex, const struct tensor *parts, const struct tensor *biases, int count,
-                 bool narrow, struct linear **out, struct dn_error *err)
+static bool pack(struct exec *ex, const struct tensor *parts, const struct tensor *biases,
+                 int count, bool narrow, struct linear **out, struct dn_error *err)
 {
     assert(count >= 1);
     struct linear *l = (struct linear *)dn_calloc(1, sizeof *l);
@@ -326,14 +326,15 @@ static const void *bias_for(const struct linear *l, enum dtype dtype)
     return dtype == DTYPE_F32 ? l->bias_f32.data : l->bias_rounded.data;
 }
 
-/* Does cuBLASLt multiply a narrow layer and finish y? Scratch and factors are yet to come, so others
- * that are as well aligned stand for them. While ex plans it counts as yes. */
-static bool narrow_stores(struct exec *ex, const struct tensor *y, const struct linear *l, bool gelu)
+/* Does cuBLASLt multiply a narrow layer and finish y? Scratch and factors are yet to come, so
+ * others that are as well aligned stand for them. While ex plans it counts as yes. */
+static bool narrow_stores(struct exec *ex, const struct tensor *y, const struct linear *l,
+                          bool gelu)
 {
     struct cuda_matrix to = matrix_of(y), w = matrix_of(&l->weights), x = w;
     const float *factors = (const float *)l->factors.data;
-    struct cuda_gemm_problem p = {y->shape[0], l->in, l->out, gelu, bias_for(l, y->dtype),
-                                  factors, factors};
+    struct cuda_gemm_problem p = {y->shape[0],           l->in,   l->out, gelu,
+                                  bias_for(l, y->dtype), factors, factors};
     bool aligned = (uintptr_t)to.data % 16 == 0 && to.stride * dtype_size(to.dtype) % 16 == 0;
     return aligned && y->shape[0] % NARROW_ROWS == 0 &&
            (ex->books.open || cuda_gemm_takes(ex->gemm, &p, &to, &x, &w));
@@ -355,8 +356,8 @@ static bool can_store(struct exec *ex, const struct tensor *y, const struct line
 /* The product, to y when it `stores`, else to *product, and what is to be done to it. factors: of
  * the rows of a narrow x. */
 static bool multiply(struct exec *ex, const struct tensor *y, const struct tensor *x,
-                     const float *factors, const struct linear *l, const struct linear_args *args, bool stores,
-                     const struct tensor *product, struct dn_error *err)
+                     const float *factors, const struct linear *l, const struct linear_args *args,
+                     bool stores, const struct tensor *product, struct dn_error *err)
 {
     struct cuda_matrix xm = matrix_of(x), wm = matrix_of(&l->weights);
     struct cuda_matrix ym = matrix_of(stores ? y : product);
@@ -405,10 +406,11 @@ extern "C" bool cuda_linear(struct exec *ex, const struct tensor *y, const struc
     if (!cuda_scratch(ex, "linear", x_size + factors_size + product_size, &scratch, err))
         return false;
     float *factors = (float *)((char *)scratch + x_size);
-    struct tensor product = cuda_tensor((char *)factors + factors_size, product_dtype, whole, l->out);
+    struct tensor product =
+        cuda_tensor((char *)factors + factors_size, product_dtype, whole, l->out);
     struct tensor from = converts ? cuda_tensor(scratch, x_dtype, whole, l->in) : *x;
-    if (converts && !(l->narrow ? cuda_fp8_rows(ex, from.data, factors, x, err)
-                                : cuda_copy(ex, &from, x, err)))
+    if (converts &&
+        !(l->narrow ? cuda_fp8_rows(ex, from.data, factors, x, err) : cuda_copy(ex, &from, x, err)))
         return false;
     return multiply(ex, y, &from, factors, l, args, stores, &product, err);
 }

@@ -16,13 +16,13 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <vector>
 
 #include <cublasLt.h>
 
 #include "kernels/cuda/fp8.cuh"
 #include "kernels/lab/must.h"
+#include "kernels/lab/timed.h"
 
 enum { TOKENS = 4680, DIM = 1536, FFN = 8960, SETS = 4 };
 #define WORKSPACE ((size_t)32 << 20)
@@ -137,28 +137,6 @@ static int multiply(const product *p, int which, const void *x, const void *w, v
                           &p->found[which].algo, workspace, WORKSPACE, stream);
 }
 
-static double timed(int turns, int calls, const std::function<void(int)> &call)
-{
-    cudaEvent_t from, to;
-    std::vector<float> all;
-    cudaEventCreate(&from);
-    cudaEventCreate(&to);
-    for (int i = 0; i < SETS; i++)
-        call(i);
-    for (int turn = 0; turn < turns; turn++) {
-        float ms;
-        cudaEventRecord(from, stream);
-        for (int i = 0; i < calls; i++)
-            call(i % SETS);
-        cudaEventRecord(to, stream);
-        MUST(cudaEventSynchronize(to));
-        cudaEventElapsedTime(&ms, from, to);
-        all.push_back(ms / calls);
-    }
-    std::sort(all.begin(), all.end());
-    return all[all.size() / 2] * 1e3;
-}
-
 struct operands {
     uint16_t *x[SETS], *w[SETS];
     uint8_t *xq[SETS], *wq[SETS];
@@ -259,7 +237,7 @@ static void products_of(operands &o, int64_t in, int64_t out)
                 printf("candidate %d: status %d\n", a, failed);
                 continue;
             }
-            double us = timed(5, 8, call);
+            double us = timed(stream, SETS, 5, 8, call);
             first = a == 0 ? us : first;
             fastest = us < best ? a : fastest;
             best = std::min(best, us);
@@ -356,7 +334,8 @@ static void rows_of(operands &o, int64_t dim)
     for (auto &c : list) {
         if (dim / 8 / c.steps > 1024)
             continue;
-        double us = timed(15, 16, [&](int i) { c.run(o.x[i], o.xq[i], o.xf[i], TOKENS, dim); });
+        double us = timed(stream, SETS, 15, 16,
+                          [&](int i) { c.run(o.x[i], o.xq[i], o.xf[i], TOKENS, dim); });
         printf("rows of %4ld, %d steps a thread: %6.1f us, %5.0f GB/s\n", (long)dim, c.steps, us,
                TOKENS * (double)dim * 3 / us / 1e3);
     }
@@ -435,17 +414,17 @@ static void block(operands &o)
                       o.wf[0], o.xf[0], o.bias, 1))
                 return;
         }
-        double before = timed(9, 8, [&](int k) {
+        double before = timed(stream, SETS, 9, 8, [&](int k) {
             for (int i = 0; i < 6; i++)
                 multiply(&plain[i], 0, o.x[(k + i) % SETS], o.w[(k + i) % SETS],
                          i == 4 ? (void *)o.x[(k + 5) % SETS] : o.y[(k + i) % SETS]);
         });
-        double bare = timed(9, 8, [&](int k) {
+        double bare = timed(stream, SETS, 9, 8, [&](int k) {
             for (int i = 0; i < 6; i++)
                 multiply(&narrow[i], 0, o.xq[(k + i) % SETS], o.wq[(k + i) % SETS],
                          i == 4 ? (void *)o.x[(k + 5) % SETS] : o.y[(k + i) % SETS]);
         });
-        double after = timed(9, 8, [&](int k) {
+        double after = timed(stream, SETS, 9, 8, [&](int k) {
             for (int i = 0; i < 6; i++) {
                 int at = (k + i) % SETS;
                 quantise_best(o.x[at], o.xq[at], o.xf[0], TOKENS, list[i].in);

@@ -1,17 +1,14 @@
 /* rows: the backend's row operations and linears at the shapes of a pass over one chunk of
  * Wan2.1 1.3B at 480x832, 4680 tokens of 1536: GB/s counted as each operand once, against a copy on
  * the device, and TFLOP/s, and the linears again in fp8. Operands rotate among four sets, so that
- * L2 does not hold them.
- *
- *   make CUDA=1 all && nvcc -std=c++17 -O3 -Isrc -I. kernels/lab/runtime/rows.cu build/libkernels.a
- * \ build/libbase.a -lcublasLt -ldnnl -ljansson -Xcompiler -fopenmp -o build/lab-rows */
-#include <algorithm>
+ * L2 does not hold them. make CUDA=1 gpu-built, lab/rows. */
 #include <cstdio>
 #include <functional>
 #include <vector>
 
 #include "kernels/cuda/cuda_exec.h"
 #include "kernels/cuda/cuda_ops.h"
+#include "kernels/lab/timed.h"
 
 extern "C" const struct ops ops_cuda;
 
@@ -46,32 +43,9 @@ static struct tensor make(enum dtype dtype, std::vector<int64_t> shape, float ra
 
 static double copy_rate;
 
-/* The median of 30 turns of 8 calls each, in us a call. */
-static double timed(const std::function<void(int)> &call)
-{
-    cudaEvent_t from, to;
-    std::vector<float> all;
-    cudaEventCreate(&from);
-    cudaEventCreate(&to);
-    for (int i = 0; i < SETS; i++)
-        call(i);
-    for (int turn = 0; turn < 30; turn++) {
-        float ms;
-        cudaEventRecord(from, ex->stream);
-        for (int i = 0; i < 8; i++)
-            call(i % SETS);
-        cudaEventRecord(to, ex->stream);
-        cudaEventSynchronize(to);
-        cudaEventElapsedTime(&ms, from, to);
-        all.push_back(ms / 8);
-    }
-    std::sort(all.begin(), all.end());
-    return all[all.size() / 2] * 1e3;
-}
-
 static void rows_of(const char *name, double bytes, const std::function<void(int)> &call)
 {
-    double us = timed(call), rate = bytes / us / 1e6;
+    double us = timed(ex->stream, SETS, 30, 8, call), rate = bytes / us / 1e6;
     printf("%-44s %8.1f us %6.2f TB/s %4.0f %%\n", name, us, rate, 100 * rate / copy_rate);
 }
 
@@ -90,7 +64,7 @@ static void linear_of(const char *name, int64_t in, int64_t out,
     b = tensor_over(bias.data(), DTYPE_F32, 1, shape);
     struct linear *l;
     MUST(ops->linear_pack_narrow(ex, &w, &b, 1, &l, &err));
-    double us = timed([&](int i) { MUST(call(i, l)); });
+    double us = timed(ex->stream, SETS, 30, 8, [&](int i) { MUST(call(i, l)); });
     double rate = 2.0 * TOKENS * (double)in * (double)out / us / 1e6;
     printf("%-44s %8.1f us %6.0f TFLOP/s %4.0f %%\n", name, us, rate, 100 * rate / 790);
     ops->linear_free(ex, l);
@@ -116,7 +90,7 @@ int main()
     struct tensor cos = make(DTYPE_F32, {TOKENS, D / 2}, 1),
                   sin = make(DTYPE_F32, {TOKENS, D / 2}, 1);
     double row = TOKENS * (double)DIM;
-    double us = timed([&](int i) {
+    double us = timed(ex->stream, SETS, 30, 8, [&](int i) {
         cudaMemcpyAsync(x[(i + 1) % SETS].data, x[i].data, (size_t)row * 4,
                         cudaMemcpyDeviceToDevice, ex->stream);
     });
