@@ -240,6 +240,30 @@ TEST(a_clip_asked_for_too_early)
     quit(v);
 }
 
+/* What the engine does not take is told where the pictures would be, and why a clip failed in its
+ * cell. */
+TEST(a_sheet_of_nothing)
+{
+    char *missing[] = {"danaus", "studio", "-m", "nowhere/model", "a {red|blue} square", NULL};
+    struct vt_session *v = vt_start(24, 80, vt_program(), missing);
+    CHECK(vt_wait(v, "engine ready", 20000) && vt_wait(v, "Prompt, 2 clips", 5000));
+    vt_type(v, "\r");
+    CHECK(vt_wait(v, "0 of 0 made, 2 refused", 10000));
+    CHECK(vt_wait(v, "2 clips were refused: request: model nowhere/model is no absolute path", 5000));
+    vt_type(v, "1"); /* the same again: counted from the start */
+    CHECK(vt_wait(v, "Prompt, 2 clips", 5000));
+    vt_type(v, "\r");
+    CHECK(vt_wait(v, "0 of 0 made, 2 refused", 10000));
+    quit(v);
+    char *failing[] = {"danaus", "studio", "-m", "/nowhere/model", "a {red|blue} square", NULL};
+    v = vt_start(24, 80, vt_program(), failing);
+    CHECK(vt_wait(v, "engine ready", 20000) && vt_wait(v, "Prompt, 2 clips", 5000));
+    vt_type(v, "\r");
+    CHECK(vt_wait(v, "\u2502 cannot read model /nowhere/model:", 20000));
+    CHECK(vt_find(v, "0 of 2 made") >= 0 && vt_find(v, "refused") < 0);
+    quit(v);
+}
+
 static void begin(void)
 {
     vt_make_home();
@@ -252,4 +276,4 @@ static void end(void)
 
 TESTS(T(begin), T(a_sheet_fills), T(a_sweep_that_is_cancelled), T(a_grid_of_settings),
       T(recall_from_a_file), T(a_clip_asked_for_too_early),
-      T(changes_of_the_prompt_are_taken_back), T(end))
+      T(changes_of_the_prompt_are_taken_back), T(a_sheet_of_nothing), T(end))

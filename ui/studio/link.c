@@ -16,6 +16,7 @@ struct waiting { /* a request whose answer will come */
     int64_t id;
     enum message_type type;
     int tag;
+    char *collection; /* of an enqueue, NULL = none */
 };
 
 struct link {
@@ -53,7 +54,12 @@ static void connect_run(void *data)
     c->ok = client_connect(&options, &c->client, &c->err);
 }
 
-static void send_request(struct link *l, json_t *request, enum message_type type, int tag);
+static void send_request(struct link *l, json_t *request, struct waiting w);
+
+static void send_plain(struct link *l, json_t *request, enum message_type type)
+{
+    send_request(l, request, (struct waiting){.type = type});
+}
 
 /* The queue, once for however many changes come while the answer is on its way. */
 static void ask_jobs(struct link *l)
@@ -61,8 +67,14 @@ static void ask_jobs(struct link *l)
     l->jobs_stale = l->jobs_asked;
     if (!l->jobs_asked && l->client) {
         l->jobs_asked = true;
-        send_request(l, protocol_new(MESSAGE_JOBS), MESSAGE_JOBS, 0);
+        send_plain(l, protocol_new(MESSAGE_JOBS), MESSAGE_JOBS);
     }
+}
+
+static void forget_waiting(struct link *l)
+{
+    while (l->waiting_count)
+        free(l->waiting[--l->waiting_count].collection);
 }
 
 static void connected(struct link *l, struct client *client, int64_t now_ms)
@@ -72,10 +84,10 @@ static void connected(struct link *l, struct client *client, int64_t now_ms)
     l->client = client;
     l->state = LINK_UP;
     l->why[0] = l->cure[0] = '\0';
-    l->waiting_count = 0;
+    forget_waiting(l);
     l->jobs_asked = false;
     json_object_set_new(watch, "frames", json_string("shared"));
-    send_request(l, watch, MESSAGE_WATCH, 0);
+    send_plain(l, watch, MESSAGE_WATCH);
     ask_jobs(l);
     link_send_order(l, ORDER_STATUS, 0);
 }
@@ -140,6 +152,7 @@ void link_free(struct link *l)
     if (l->connecting)
         l->connecting->link = NULL;
     client_close(l->client);
+    forget_waiting(l);
     for (size_t i = 0; i < l->job_count; i++)
         job_free(&l->jobs[i]);
     free(l->jobs);
@@ -418,6 +431,8 @@ static void take_reply(struct link *l, enum message_type type, const json_t *m, 
         protocol_error_read(m, &err);
         l->sink.trouble(l->sink.context, err.message);
         l->jobs_asked = l->jobs_asked && w.type != MESSAGE_JOBS;
+        if (w.collection)
+            l->sink.refused(l->sink.context, w.collection, &err);
         if (w.type == MESSAGE_EDIT)
             l->sink.edited(l->sink.context); /* what was shown in advance is not so */
     } else if (type == MESSAGE_JOBS_REPLY) {
@@ -438,6 +453,7 @@ static void take_reply(struct link *l, enum message_type type, const json_t *m, 
     } else if (w.type == MESSAGE_PAUSE || w.type == MESSAGE_RESUME || w.type == MESSAGE_MOVE) {
         ask_jobs(l);
     }
+    free(w.collection);
     l->sink.changed(l->sink.context);
 }
 
@@ -463,17 +479,21 @@ void link_read(struct link *l, int64_t now_ms)
 
 /* --- orders --- */
 
-static void send_request(struct link *l, json_t *request, enum message_type type, int tag)
+/* w without its id; its collection is copied. */
+static void send_request(struct link *l, json_t *request, struct waiting w)
 {
     if (!l->client) {
         json_decref(request);
         l->sink.trouble(l->sink.context, "there is no engine yet");
         return;
     }
-    int64_t id = client_send(l->client, request);
-    if (l->waiting_count == TAGS) /* the oldest was never answered */
+    w.id = client_send(l->client, request);
+    w.collection = w.collection ? dn_strdup(w.collection) : NULL;
+    if (l->waiting_count == TAGS) { /* the oldest was never answered */
+        free(l->waiting[0].collection);
         memmove(l->waiting, l->waiting + 1, --l->waiting_count * sizeof l->waiting[0]);
-    l->waiting[l->waiting_count++] = (struct waiting){id, type, tag};
+    }
+    l->waiting[l->waiting_count++] = w;
 }
 
 void link_send_enqueue(struct link *l, const struct link_enqueue *e)
@@ -490,7 +510,8 @@ void link_send_enqueue(struct link *l, const struct link_enqueue *e)
         json_object_set_new(message, "relation", json_string(e->relation));
     if (e->collection)
         json_object_set_new(message, "collection", json_string(e->collection));
-    send_request(l, message, MESSAGE_ENQUEUE, e->tag);
+    send_request(l, message, (struct waiting){.type = MESSAGE_ENQUEUE, .tag = e->tag,
+                                              .collection = (char *)e->collection});
 }
 
 void link_send_order(struct link *l, enum link_order order, int64_t job)
@@ -502,7 +523,7 @@ void link_send_order(struct link *l, enum link_order order, int64_t job)
     json_t *message = protocol_new(types[order]);
     if (job)
         json_object_set_new(message, "job", json_integer(job));
-    send_request(l, message, types[order], 0);
+    send_plain(l, message, types[order]);
 }
 
 void link_send_edit(struct link *l, const struct link_edit *edit)
@@ -517,7 +538,7 @@ void link_send_edit(struct link *l, const struct link_edit *edit)
         json_object_set_new(message, "value", json_string(edit->value));
     else
         json_object_set_new(message, "number", json_integer(edit->number));
-    send_request(l, message, MESSAGE_EDIT, 0);
+    send_plain(l, message, MESSAGE_EDIT);
 }
 
 void link_send_steer(struct link *l, int64_t job, const char *prompt)
@@ -525,7 +546,7 @@ void link_send_steer(struct link *l, int64_t job, const char *prompt)
     json_t *message = protocol_new(MESSAGE_STEER);
     json_object_set_new(message, "job", json_integer(job));
     json_object_set_new(message, "prompt", json_string(prompt));
-    send_request(l, message, MESSAGE_STEER, 0);
+    send_plain(l, message, MESSAGE_STEER);
 }
 
 void link_send_move(struct link *l, int64_t job, int64_t other)
@@ -535,7 +556,7 @@ void link_send_move(struct link *l, int64_t job, int64_t other)
     json_object_set_new(message, "to", json_string(other ? "before" : "last"));
     if (other)
         json_object_set_new(message, "other", json_integer(other));
-    send_request(l, message, MESSAGE_MOVE, 0);
+    send_plain(l, message, MESSAGE_MOVE);
 }
 
 /* --- frames --- */

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "base/gpu_reading.h"
 #include "store/catalog_clips.h"
 #include "ui/studio/frame.h"
@@ -64,6 +65,8 @@ struct link_sink {
     void (*steered)(void *context, int64_t job, int64_t chunk, int64_t frame);
     void (*edited)(void *context);               /* an edit was done: the catalog has changed */
     void (*trouble)(void *context, const char *text);    /* a request was refused, in words */
+    /* that request was an enqueue into this collection; comes after trouble */
+    void (*refused)(void *context, const char *collection, const struct dn_error *why);
     void (*changed)(void *context);                      /* state, queue or status */
 };
 

@@ -87,8 +87,23 @@ void sheet_show(struct studio *s, const char *name)
     if (strcmp(v->sheet.name, name) != 0)
         forget_frames(v);
     sheet_choose(&v->sheet, name);
+    v->refused.count = 0; /* of a sheet that is just made none is answered yet */
     v->first = 0;
     load(s);
+}
+
+void sheet_refused(struct studio *s, const char *collection, const struct dn_error *why)
+{
+    struct sheet_screen *v = sheet_screen_of(s);
+    if (!v)
+        return;
+    if (strcmp(v->refused.name, collection) != 0)
+        v->refused.count = 0;
+    snprintf(v->refused.name, sizeof v->refused.name, "%s", collection);
+    v->refused.count++;
+    snprintf(v->refused.why, sizeof v->refused.why, "%.300s%s%.180s%s", why->message,
+             why->hint[0] ? " (" : "", why->hint, why->hint[0] ? ")" : "");
+    s->dirty = true;
 }
 
 /* --- the chosen clip plays --- */

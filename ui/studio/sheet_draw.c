@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "ui/studio/clip_text.h"
 #include "ui/studio/sheet_labels.h"
 #include "ui/studio/sheet_screen.h"
@@ -67,6 +68,12 @@ static double seconds_left(const struct studio *s, const struct sheet *sheet)
     return made ? took / made * left : 0;
 }
 
+/* Clips of the sheet that the engine did not take. */
+static size_t refused_of(const struct sheet_screen *v)
+{
+    return strcmp(v->refused.name, v->sheet.name) == 0 ? v->refused.count : 0;
+}
+
 static void draw_heading(struct studio *s, int row, struct rect area)
 {
     const struct sheet *sheet = &sheet_screen_of(s)->sheet;
@@ -80,8 +87,11 @@ static void draw_heading(struct studio *s, int row, struct rect area)
     double left = going ? seconds_left(s, sheet) : 0;
     int n = snprintf(words, sizeof words, "%zu of %zu made", made, sheet->count);
     if (left > 0)
-        snprintf(words + n, sizeof words - (size_t)n, left < 3600 ? ", %d:%02d left" : ", %d h left",
+        n += snprintf(words + n, sizeof words - (size_t)n, left < 3600 ? ", %d:%02d left" : ", %d h left",
                  (int)(left < 3600 ? left / 60 : left / 3600 + 0.5), (int)left % 60);
+    size_t refused = refused_of(sheet_screen_of(s));
+    if (refused)
+        snprintf(words + n, sizeof words - (size_t)n, ", %zu refused", refused);
     int width = canvas_width(s->canvas, words, strlen(words));
     int col = area.col + 1, end = area.col + area.cols - width - 2;
     canvas_text(s->canvas, row, end, width, going ? ROLE_ACCENT : ROLE_DIM, words);
@@ -159,6 +169,18 @@ static void state_words(struct studio *s, const struct clip *clip, char *out, si
         snprintf(out, size, "%s", job_state_name(state));
 }
 
+/* Why a clip failed, all of it that fits. False: that is not known, or it has not. */
+static bool draw_reason(struct studio *s, const struct clip *clip, struct rect r)
+{
+    const struct link_job *job = link_find_job(s->link, clip->id);
+    enum job_state state = sheet_state_of(s, clip);
+    if ((state != JOB_FAILED && state != JOB_SET_ASIDE) || !job || !job->reason[0] || r.rows < 2)
+        return false;
+    canvas_text(s->canvas, r.row, r.col, r.cols, ROLE_BAD, job_state_name(state));
+    clip_draw_wrapped(s, (struct rect){r.row + 1, r.col, r.rows - 1, r.cols}, ROLE_TEXT, job->reason);
+    return true;
+}
+
 /* A cell without a picture yet. */
 static void draw_empty(struct studio *s, const struct clip *clip, struct rect r)
 {
@@ -167,7 +189,7 @@ static void draw_empty(struct studio *s, const struct clip *clip, struct rect r)
     state_words(s, clip, words, sizeof words);
     if (r.rows >= 3)
         canvas_box(c, r, NULL, false);
-    if (r.rows < 1)
+    if (r.rows < 1 || draw_reason(s, clip, (struct rect){r.row + 1, r.col + 2, r.rows - 2, r.cols - 4}))
         return;
     int width = canvas_width(c, words, strlen(words)), inside = r.cols - 2;
     width = width > inside ? inside : width;
@@ -270,14 +292,31 @@ static void draw_nothing(struct studio *s, struct rect area)
     }
 }
 
+/* What was refused, in a line; on the whole page where there is nothing else. Returns what is left. */
+static struct rect draw_refused(struct studio *s, struct rect r)
+{
+    const struct sheet_screen *v = sheet_screen_of(s);
+    size_t count = refused_of(v);
+    bool alone = v->sheet.count == 0;
+    if (count == 0 || r.rows < 3)
+        return r;
+    char *text = dn_asprintf("%zu clip%s refused: %s", count, count == 1 ? " was" : "s were",
+                             v->refused.why);
+    clip_draw_wrapped(s, (struct rect){r.row + alone, r.col, alone ? r.rows - 1 : 1, r.cols - 1},
+                      ROLE_BAD, text);
+    free(text);
+    return (struct rect){r.row + 1, r.col, r.rows - 1, r.cols};
+}
+
 void sheet_draw(struct studio *s, struct rect area)
 {
     const struct sheet *sheet = &sheet_screen_of(s)->sheet;
+    struct rect cells = {area.row + 1, area.col + 1, area.rows - 2, area.cols - 1};
     if (!sheet->name[0]) {
         draw_nothing(s, area);
         return;
     }
     draw_heading(s, area.row, area);
     draw_chosen(s, area.row + area.rows - 1, area);
-    draw_cells(s, (struct rect){area.row + 1, area.col + 1, area.rows - 2, area.cols - 1});
+    draw_cells(s, draw_refused(s, cells));
 }

@@ -12,6 +12,11 @@ enum { SHEET_LIVE = 4, SHEET_UNDO = 64, SHEET_DROPPING = 64 };
 struct sheet_screen {
     struct studio *studio;
     struct sheet sheet;
+    struct {
+        char name[SHEET_NAME_SIZE]; /* of the sheet that the engine refused clips of, "" = none */
+        size_t count;
+        char why[512];              /* of the last one */
+    } refused;
     struct posters *posters;
     struct preview live[SHEET_LIVE];
     struct preview playing;  /* the chosen clip, when it is made */

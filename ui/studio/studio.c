@@ -189,6 +189,11 @@ static void on_trouble(void *context, const char *text)
     studio_tell(context, ROLE_BAD, "%s", text);
 }
 
+static void on_refused(void *context, const char *collection, const struct dn_error *why)
+{
+    sheet_refused(context, collection, why);
+}
+
 static void on_changed(void *context)
 {
     ((struct studio *)context)->dirty = true;
@@ -484,6 +489,7 @@ static void start(struct studio *s)
 {
     struct link_sink sink = {.context = s, .job = on_job, .frames = on_frames, .queued = on_queued,
                              .steered = on_steered, .edited = on_edited, .trouble = on_trouble,
+                             .refused = on_refused,
                              .changed = on_changed};
     s->now_ms = dn_now_ms();
     s->tasks = tasks_new();

@@ -114,6 +114,8 @@ void studio_take_request(struct studio *s, const struct request *r, enum recall 
 /* screen_sheet.c: the contact sheet of that name (see sheet_names.h), or number. */
 void sheet_show(struct studio *s, const char *name);
 void sheet_show_number(struct studio *s, int64_t number);
+/* The engine did not take a clip that was to belong to a collection. */
+void sheet_refused(struct studio *s, const char *collection, const struct dn_error *why);
 /* screen_player.c */
 void player_open(struct studio *s, int64_t clip);
 void player_compare(struct studio *s, const int64_t *clips, int count); /* at most four */
