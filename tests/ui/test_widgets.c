@@ -2,6 +2,7 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -237,9 +238,49 @@ TEST(prompt_grids)
     grid_is("{no bar} {", "{no bar} {");
     grid_is("\\{a|b\\} \\\\", "{a|b} \\");
     grid_is("", "");
+    grid_is("{a|{b|c}{1..2}} { {x|y}",
+            "a { x/a { y/b1 { x/b1 { y/b2 { x/b2 { y/c1 { x/c1 { y/c2 { x/c2 { y");
     struct prompt_grid grid;
     struct dn_error err;
     CHECK(!prompt_grid_expand("{a|b}{a|b}{a|b}{a|b}{a|b}{a|b}{a|b}{a|b}{a|b}", &grid, &err));
+}
+
+/* As long a prompt as there may be: parts that come again, then a tail. */
+static char *long_prompt(const char *part, const char *tail)
+{
+    struct strbuf out = {0};
+    size_t times = 65536 / (strlen(part) + strlen(tail));
+    for (size_t i = 0; i < times; i++)
+        strbuf_append_text(&out, part);
+    for (size_t i = 0; i < times; i++)
+        strbuf_append_text(&out, tail);
+    return strbuf_take(&out);
+}
+
+/* Braces by the ten thousand take one walk: a walk for each took seconds, and a copy for each
+ * gigabytes. count 0: too many. */
+TEST(prompt_grids_of_many_braces)
+{
+    static const struct {
+        const char *part, *tail;
+        size_t count;
+    } rows[] = {{"{", "", 1},   {"{", "}", 1},    {"}{", "", 1},    {"{3..3}", "", 1},
+                {"{a|}", "", 0}, {"{a|", "}", 0}, {"{1..9}", "", 0}, {"{a|", "", 1}};
+    clock_t start = clock();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *text = long_prompt(rows[i].part, rows[i].tail);
+        struct prompt_grid grid;
+        struct dn_error err;
+        bool ok = prompt_grid_expand(text, &grid, &err);
+        CHECK(grid.count == rows[i].count && ok == (grid.count > 0));
+        CHECK(prompt_grid_count(text) == (ok ? grid.count : PROMPT_GRID_MAX + 1));
+        char *quoted = prompt_grid_quote(text);
+        CHECK(prompt_grid_count(quoted) == 1);
+        free(quoted);
+        prompt_grid_done(&grid);
+        free(text);
+    }
+    CHECK(clock() - start < CLOCKS_PER_SEC); /* the processor's time; it takes 0.02 s of it */
 }
 
 static struct playback clip_of(int frames)
@@ -286,5 +327,5 @@ TEST(playback_waits_for_more)
 
 TESTS(T(begin), T(facts_of_the_machine), T(pictures_are_blank_before_rows_scroll),
       T(widths_of_outside_text), T(editor_goes_by_graphemes),
-      T(editor_cuts_words_and_lines), T(editor_takes_changes_back), T(editor_wraps), T(prompt_grids), T(playback_keeps_time),
+      T(editor_cuts_words_and_lines), T(editor_takes_changes_back), T(editor_wraps), T(prompt_grids), T(prompt_grids_of_many_braces), T(playback_keeps_time),
       T(playback_waits_for_more), T(end))

@@ -19,6 +19,8 @@ struct prompt_grid {
  * them, or without their partner, are text. */
 bool prompt_grid_expand(const char *text, struct prompt_grid *out, struct dn_error *err);
 void prompt_grid_done(struct prompt_grid *grid);
+/* How many prompts text stands for; PROMPT_GRID_MAX + 1: more than that. */
+size_t prompt_grid_count(const char *text);
 /* A text that stands for just this prompt; the caller frees. */
 char *prompt_grid_quote(const char *prompt);
 

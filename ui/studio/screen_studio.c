@@ -128,16 +128,10 @@ static int draw_setting_help(struct studio *s, int row, struct rect area)
 /* How many clips its braces stand for. */
 static void prompt_title(const struct studio_screen *v, char *out, size_t size)
 {
-    struct prompt_grid grid;
-    struct dn_error ignored;
-    const char *text = prompt_pane_text(&v->prompt);
-    bool several = strchr(text, '{') && strlen(text) < 4096;
+    size_t count = prompt_grid_count(prompt_pane_text(&v->prompt));
     snprintf(out, size, "Prompt");
-    if (several && prompt_grid_expand(text, &grid, &ignored)) {
-        if (grid.count > 1)
-            snprintf(out, size, "Prompt, %zu clips", grid.count);
-        prompt_grid_done(&grid);
-    }
+    if (count > 1 && count <= PROMPT_GRID_MAX)
+        snprintf(out, size, "Prompt, %zu clips", count);
 }
 
 static void screen_draw(struct studio *s, struct rect area)
