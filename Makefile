@@ -279,7 +279,7 @@ $(BUILD)/lab/bench_conv_no_lead: $(call LAB_OBJECT,conv/bench_conv) $(BUILD)/cud
 $(BUILD)/lab/rows: $(call LAB_OBJECT,runtime/rows)
 $(BUILD)/lab/gemm: $(call LAB_OBJECT,runtime/gemm)
 $(BUILD)/lab/fp8_lab: $(call LAB_OBJECT,fp8/fp8_lab)
-$(BUILD)/lab/pass: $(BUILD)/obj/kernels/lab/runtime/pass.o
+$(BUILD)/lab/pass: $(BUILD)/obj/kernels/lab/runtime/pass.o $(call LAB_OBJECT,runtime/graph)
 $(LAB): $(call archives,model)
 	@mkdir -p $(@D)
 	$(call say,ld,$@)
