@@ -54,6 +54,7 @@ char *studio_edit_outside(struct studio *s, const char *text, struct dn_error *e
     if (!path)
         return NULL;
     argv[4] = path;
+    studio_hear_out(s);
     bool ran = tty_run(argv, &status);
     studio_reenter(s);
     if (!ran || status != 0)

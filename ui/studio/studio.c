@@ -244,6 +244,10 @@ static void on_input(void *context, const struct input_event *event)
 {
     struct studio *s = context;
     if (event->kind == INPUT_ANSWER)
+        unanswered_heard(&s->unanswered, event->text, event->length, s->now_ms);
+    if (s->parting)
+        return;
+    if (event->kind == INPUT_ANSWER)
         on_answer(s, event);
     else if (event->kind != INPUT_FOCUS)
         keys_take(s, event);
@@ -284,6 +288,24 @@ static void drop_output(struct studio *s)
     painter_interrupt(s->painter);
 }
 
+void studio_hear_out(struct studio *s)
+{
+    int64_t end = dn_now_ms() + unanswered_wait_ms(&s->unanswered);
+    struct pollfd input = {.fd = 0, .events = POLLIN};
+    char bytes[4096];
+    s->parting = true;
+    while (s->unanswered.count > 0 && !s->hung_up && (s->now_ms = dn_now_ms()) < end) {
+        if (poll(&input, 1, (int)(end - s->now_ms)) <= 0)
+            continue;
+        int n = tty_read(bytes, sizeof bytes);
+        s->hung_up = n < 0;
+        if (n > 0)
+            input_feed(&s->input, bytes, (size_t)n);
+    }
+    s->parting = false;
+    s->unanswered.count = 0; /* what has not come by now is lost */
+}
+
 void studio_reenter(struct studio *s)
 {
     drop_output(s);
@@ -300,6 +322,7 @@ void studio_reenter(struct studio *s)
 
 static void suspend(struct studio *s)
 {
+    studio_hear_out(s);
     tty_suspend();
     studio_reenter(s);
 }
@@ -326,6 +349,7 @@ static void flush(struct studio *s)
         s->hung_up = s->hung_up || n < 0;
         if (n <= 0)
             return;
+        unanswered_sent(&s->unanswered, s->out.data + s->out_start, (size_t)n, s->now_ms);
         s->out_start += (size_t)n;
         s->flushed += n;
     }
@@ -476,6 +500,7 @@ static bool open_terminal(struct studio *s, struct dn_error *err)
 static void close_terminal(struct studio *s)
 {
     drop_output(s);
+    studio_hear_out(s);
     strbuf_append_text(&s->out, "\033\\\033\\");
     painter_free(s->painter, &s->out);
     canvas_close(s->canvas, &s->out);

@@ -8,6 +8,7 @@
 #include "ui/studio/passage.h"
 #include "ui/studio/screen.h"
 #include "ui/studio/studio.h"
+#include "ui/studio/unanswered.h"
 
 enum { STACK_MAX = 8, NOTICE_MS = 6000, MIN_COLS = 60, MIN_ROWS = 16 };
 
@@ -43,6 +44,8 @@ struct studio {
     int64_t answer_by_ms;      /* when the probe gives up, 0 = has */
     int64_t rest_at_ms;        /* when memory is given back unless something happens, 0 = it was */
     int acknowledged;
+    struct unanswered unanswered; /* of what was asked of the terminal */
+    bool parting;              /* only its answers count any more */
 };
 
 /* --- studio_draw.c: for the screens --- */
@@ -88,6 +91,9 @@ void studio_ask_text(struct studio *s, const struct text_question *question);
 
 /* What the terminal can do is known, or known otherwise. */
 void studio_take_caps(struct studio *s);
+/* Before somebody else has the terminal: waits a moment for the answers that it owes us, which were
+ * typed there else. Keys that come meanwhile are lost. */
+void studio_hear_out(struct studio *s);
 /* The terminal is ours again after somebody else had it. */
 void studio_reenter(struct studio *s);
 /* outside_editor.c: text as $VISUAL or $EDITOR leaves it; NULL: err. The caller frees. */
