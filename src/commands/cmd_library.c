@@ -163,15 +163,17 @@ static bool do_rebuild(const struct library_args *args, const char *word, struct
 static const struct {
     const char *name;
     bool (*act)(const struct library_args *args, const char *word, struct dn_error *err);
-} actions[] = {{"show", do_tell}, {"move", do_move}, {"check", do_check}, {"backup", do_backup},
-             {"rebuild", do_rebuild}};
+    int words;
+} actions[] = {{"show", do_tell, 0}, {"move", do_move, 1}, {"check", do_check, 0},
+               {"backup", do_backup, 1}, {"rebuild", do_rebuild, 0}};
 
 static bool act(const struct library_args *args, char **words, int count, struct dn_error *err)
 {
     const char *name = count ? words[0] : "show";
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
         if (strcmp(name, actions[i].name) == 0)
-            return actions[i].act(args, count > 1 ? words[1] : NULL, err);
+            return command_words_fit(name, actions[i].words, words + 1, count - 1, err) &&
+                   actions[i].act(args, count > 1 ? words[1] : NULL, err);
     dn_fail(err, DN_E_ARG, "there is no action \"%s\"", name);
     return dn_error_hint(err, "danaus library show, move, check, backup or rebuild");
 }

@@ -122,7 +122,7 @@ static bool act(struct client *c, const struct queue_args *args, char **words, i
 {
     const char *name = count ? words[0] : "list";
     if (strcmp(name, "list") == 0)
-        return do_list(c, args, err);
+        return command_words_fit(name, 0, words + 1, count - 1, err) && do_list(c, args, err);
     if (strcmp(name, "move") == 0)
         return do_move(c, words + 1, count - 1, err);
     for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++)

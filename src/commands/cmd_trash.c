@@ -42,11 +42,15 @@ static bool act(struct client *c, const void *own, char **words, int count, stru
     const char *what = count ? words[0] : "list";
     struct clip_edit edit = {.what = what, .number = -1};
     if (strcmp(what, "list") == 0)
-        return list_clips_print("in:trash", 1000000, args->json, err);
+        return command_words_fit(what, 0, words + 1, count - 1, err) &&
+               list_clips_print("in:trash", 1000000, args->json, err);
     if (strcmp(what, "restore") == 0)
         return count > 1 ? edit_clips(c, &edit, words + 1, count - 1, err)
                          : dn_fail(err, DN_E_ARG, "restore which clip?");
     if (strcmp(what, "empty") == 0) {
+        if (!command_words_fit(what, 0, words + 1, count - 1, err))
+            return dn_error_hint(err, "it removes all that is in the trash, or what lies there for "
+                                      "--older-than DAYS");
         edit.number = args->days ? catalog_now_ms() - args->days * 86400000 : 0;
         return edit_send(c, &edit, 0, err);
     }

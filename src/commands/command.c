@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/safetext.h"
+
 static volatile sig_atomic_t signals_seen;
 
 const struct command *command_find(const char *name)
@@ -35,6 +37,16 @@ int command_fail(const char *command, const struct dn_error *err)
     fputc('\n', stderr);
     return err->code == DN_E_ARG ? EXIT_USAGE
          : err->code == DN_E_CANCELLED ? EXIT_CANCELLED : EXIT_FAILED;
+}
+
+bool command_words_fit(const char *action, int most, char *const *words, int count,
+                       struct dn_error *err)
+{
+    char safe[256];
+    if (count <= most)
+        return true;
+    dn_safetext(safe, sizeof safe, words[most], strlen(words[most]));
+    return dn_fail(err, DN_E_ARG, "%s does not take \"%.60s\"", action, safe);
 }
 
 bool command_wants_help(int argc, char **argv)

@@ -38,6 +38,11 @@ void command_print_help(FILE *out, const struct command *command);
 /* Prints "danaus NAME: message (hint)" to stderr and returns the exit status that fits the code. */
 int command_fail(const char *command, const struct dn_error *err);
 
+/* Fails when words[0..count) are more than the most that an action like "empty" takes: what is not
+ * understood must not do more than was meant. */
+bool command_words_fit(const char *action, int most, char *const *words, int count,
+                       struct dn_error *err);
+
 /* True when argv[1..] holds --help or -h before "--". */
 bool command_wants_help(int argc, char **argv);
 

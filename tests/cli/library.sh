@@ -69,6 +69,12 @@ works rm 2
 works trash empty --older-than 1
 works trash
 check "not old enough" grep -q '^ *2 ' "$log/out"
+refuses 2 'empty does not take "2".*all that is in the trash' trash empty 2
+refuses 2 'list does not take "2"' trash list 2
+refuses 2 'list does not take "2"' queue list 2
+refuses 2 'check does not take "2"' library check 2
+works trash
+check "what was no order is still there" grep -q '^ *2 ' "$log/out"
 works trash empty
 works trash
 check "gone" grep -q '^no clip$' "$log/out"
