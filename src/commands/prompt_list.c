@@ -13,6 +13,7 @@
 
 #define MAX_PROMPT 65536
 #define MAX_PROMPTS 1000000
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF" /* what editors of Windows begin a UTF-8 file with */
 
 void prompt_list_add(struct prompt_list *list, const char *prompt)
 {
@@ -23,6 +24,10 @@ void prompt_list_add(struct prompt_list *list, const char *prompt)
 static bool add_line(struct prompt_list *list, char *line, ssize_t length, int64_t number,
                      const char *name, struct dn_error *err)
 {
+    if (number == 1 && strncmp(line, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0) {
+        line += strlen(BYTE_ORDER_MARK);
+        length -= (ssize_t)strlen(BYTE_ORDER_MARK);
+    }
     while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r'))
         line[--length] = '\0';
     if (strlen(line) != (size_t)length || !dn_utf8_valid(line, (size_t)length)) {

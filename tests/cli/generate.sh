@@ -53,6 +53,9 @@ check "prompt from standard input" cmp stdin.safetensors one.safetensors
 echo "a red circle" | "$DANAUS" generate --local -f - -m "$demo" --frames 5 --size 32x32 -s 11 \
     -o stdin2.safetensors >"$log/out" 2>"$log/err"
 check "-f -" cmp stdin2.safetensors one.safetensors
+printf '\357\273\277a red circle\r\n' >windows.txt
+works generate --local -m "$demo" --frames 5 --size 32x32 -f windows.txt -s 11 -o windows.safetensors
+check "a list with a byte order mark" cmp windows.safetensors one.safetensors
 works generate --local -m "$demo" --frames 5 --size 32x32 -s 11 -o one.safetensors --force "a red circle"
 check "quiet when not a terminal" test ! -s "$log/err"
 
