@@ -105,7 +105,7 @@ static bool server_open(struct server *s, const struct server_options *options,
     *s = (struct server){.options = *options, .socket_lock = -1, .library_lock = -1,
                          .listen_fd = -1, .signal_fd = -1, .spare_fd = -1,
                          .started_ms = dn_now_ms()};
-    umask(077);
+    s->user_umask = umask(077);
     if (!engine_paths_find(options->library, &s->paths, err) ||
         !dn_make_dirs(s->paths.library, err) || !engine_paths_secure(&s->paths, err) ||
         !take_locks(s, err) || !server_log_open(s->paths.log, options->foreground, err))

@@ -56,6 +56,7 @@ struct steering {
 /* A worker process, or the place for one. */
 struct worker_slot {
     int number;
+    mode_t umask; /* of what it writes */
     pid_t pid; /* 0 = none runs */
     struct channel channel;
     int64_t job; /* 0 = idle */
@@ -77,6 +78,7 @@ struct worker_slot {
 struct server {
     struct engine_paths paths;
     struct server_options options;
+    mode_t user_umask; /* ours lets nobody else in; what a user asked for by name is as theirs says */
     struct catalog *catalog;
     char boot[33]; /* this engine's own name: who owns a running job */
     int socket_lock, library_lock, listen_fd, signal_fd, spare_fd;

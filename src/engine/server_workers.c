@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,7 +50,8 @@ void workers_init(struct server *s)
     if (s->worker_count > MAX_WORKERS)
         s->worker_count = MAX_WORKERS;
     for (int i = 0; i < s->worker_count; i++)
-        s->workers[i] = (struct worker_slot){.number = i, .ring_fd = -1, .channel = {.fd = -1}};
+        s->workers[i] = (struct worker_slot){
+            .number = i, .umask = s->user_umask, .ring_fd = -1, .channel = {.fd = -1}};
 }
 
 struct worker_slot *worker_of_job(struct server *s, int64_t job)
@@ -63,7 +65,7 @@ struct worker_slot *worker_of_job(struct server *s, int64_t job)
 /* --- starting --- */
 
 /* In the child. It dies with the engine: two of them must never write to one clip. */
-static void become_worker(int fd, int number, pid_t engine)
+static void become_worker(int fd, const struct worker_slot *w, pid_t engine)
 {
     char device[16];
     sigset_t none;
@@ -73,7 +75,8 @@ static void become_worker(int fd, int number, pid_t engine)
     if (getppid() != engine)
         _exit(1);
     setpgid(0, 0);
-    snprintf(device, sizeof device, "%d", number);
+    umask(w->umask);
+    snprintf(device, sizeof device, "%d", w->number);
     dup2(fd, WORKER_FD);
     fcntl(WORKER_FD, F_SETFD, 0);
     close_range(WORKER_FD + 1, ~0u, 0);
@@ -91,7 +94,7 @@ static bool start(struct worker_slot *w, struct dn_error *err)
     pid_t pid = fork();
     if (pid == 0) {
         int high = fcntl(pair[1], F_DUPFD, 20);
-        become_worker(high, w->number, engine);
+        become_worker(high, w, engine);
     }
     close(pair[1]);
     if (pid < 0) {

@@ -45,7 +45,11 @@ for out in a.mp4 a.gif a.safetensors; do
     works $g --local "a red butterfly" --frames 9 --seed 3 -o local-$out --save-latents m-$out.safetensors
     check "$out is that of --local" cmp $out local-$out
     check "its latents too" cmp l-$out.safetensors m-$out.safetensors
+    check "and who may read them" test "$(stat -c %a $out l-$out.safetensors)" = \
+        "$(stat -c %a local-$out m-$out.safetensors)"
 done
+check "the library's files are nobody else's" test -z "$(find "$XDG_DATA_HOME/danaus" -maxdepth 1 \
+    -perm /077)"
 check "the library has it" cmp "$(video 1)" a.mp4
 check "and its latents" test -s "$(dirname "$(video 1)")/latents.safetensors"
 works $g "only in the library" --frames 5
