@@ -1,11 +1,13 @@
 /* check: the whole test framework. A test file defines functions with TEST(name) {...}, lists them
  * in TESTS(...) at its end, and every CHECK that fails prints where and what. One binary a file;
- * its last line is `N passed, N failed` counting test functions. */
+ * its last line is `N passed, N failed` counting test functions. CHECK_TEST=name in the environment
+ * runs that one alone. */
 #ifndef DANAUS_TESTS_CHECK_H
 #define DANAUS_TESTS_CHECK_H
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -48,8 +50,11 @@ struct check_test {
     int main(void)                                                                                 \
     {                                                                                              \
         const struct check_test tests[] = {__VA_ARGS__};                                           \
+        const char *only = getenv("CHECK_TEST");                                                   \
         int passed = 0, failed = 0;                                                                \
         for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {                              \
+            if (only && strcmp(only, tests[i].name) != 0)                                          \
+                continue;                                                                          \
             check_failures = 0;                                                                    \
             tests[i].run();                                                                        \
             if (check_failures) {                                                                  \
@@ -60,7 +65,7 @@ struct check_test {
             }                                                                                      \
         }                                                                                          \
         printf("%d passed, %d failed\n", passed, failed);                                          \
-        return failed != 0;                                                                        \
+        return failed != 0 || passed == 0;                                                         \
     }
 #define T(name) {#name, name}
 
