@@ -45,17 +45,26 @@ enqueue "a red circle" 5 ",\"parent\":$first,\"parent_chunk\":70" >"$log/bad" 2>
 check "more chunks than there are" grep -q "clip $first has 7 chunks here, 70 of them cannot be kept" "$log/bad"
 
 # latents that were damaged while the job stood still: the clip begins anew, the damaged file is kept
-job=$(enqueue "a blue star" 5 ",\"paused\":true")
-works queue resume "$job"
-for i in $(seq 200); do
-    [ -s "$(latents "$job")" ] && break
-    sleep 0.02
+# (the worker sleeps while the order is on its way: it is quicker than a command; if it was done even
+# before, another clip is tried)
+for try in $(seq 20); do
+    job=$(enqueue "a blue star" 5 ",\"paused\":true")
+    worker=$(worker_pids)
+    works queue resume "$job"
+    for i in $(seq 2000); do
+        [ -s "$(latents "$job")" ] && break
+        sleep 0.01
+    done
+    kill -STOP "$worker"
+    "$DANAUS" queue pause "$job" >"$log/out" 2>&1
+    kill -CONT "$worker"
+    for i in $(seq 400); do
+        "$DANAUS" engine status | grep -q ", job $job" || break
+        sleep 0.05
+    done
+    [ "$(state "$job")" = paused ] && break
 done
-works queue pause "$job"
-for i in $(seq 100); do
-    "$DANAUS" engine status | grep -q ", job $job" || break
-    sleep 0.05
-done
+check "paused on its way" test "$(state "$job")" = paused
 head -c 100 "$(latents "$job")" >short && cp short "$(latents "$job")"
 echo half >"$(folder "$job")/.poster.jpg-0123abcd.part" # as of a worker that was killed
 works queue resume "$job"

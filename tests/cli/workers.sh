@@ -16,18 +16,34 @@ for i in 1 2 3 4; do
     works $r "a blue star" --seed 1 --detach
     works $r "a red circle" --seed 2 --detach
 done
-works queue resume
-for i in $(seq 200); do
-    [ "$("$DANAUS" queue list | grep -c ' running ')" -eq 2 ] && break
+"$DANAUS" watch --json >"$log/events" &
+watcher=$!
+for i in $(seq 400); do
+    [ -s "$log/events" ] && break
     sleep 0.05
 done
-check "two run at once" test "$("$DANAUS" queue list | grep -c ' running ')" -eq 2
-check "the first in line" sh -c '"$0" queue list | grep " running " | sed "s/^ *\([0-9]*\) .*/\1/" |
-    sort | head -n 1 | grep -q "^[3-5]$"' "$DANAUS"
-victim=$(worker_pids | tail -n 1)
-other=$(worker_pids | head -n 1)
+works queue resume
+# at work both of them, and held there while they are looked at
+for i in $(seq 400); do
+    pids=$(worker_pids)
+    kill -STOP $pids 2>/dev/null
+    "$DANAUS" engine status >"$log/status"
+    [ "$(grep -c '^worker .*, job ' "$log/status")" -eq 2 ] && break
+    kill -CONT $pids 2>/dev/null
+    sleep 0.02
+done
+check "two run at once" test "$(grep -c '^worker .*, job ' "$log/status")" -eq 2
+victim=$(echo "$pids" | tail -n 1)
+other=$(echo "$pids" | head -n 1)
+its_job=$(sed -n "s/.*process $victim, job \([0-9]*\).*/\1/p" "$log/status")
 kill -9 "$victim"
-works watch
+kill -CONT "$other"
+wait "$watcher"
+# "JOB STATE" in the order in which they came
+sed -n 's/.*"type":"state","job":\([0-9]*\),.*"state":"\([a-z ]*\)".*/\1 \2/p' "$log/events" >"$log/states"
+check "the first in line" test "$(grep running "$log/states" | head -n 2 | sort | tr '\n' ' ')" = \
+    "3 running 4 running "
+check "the killed one's clip was begun twice" test "$(grep -cx "$its_job running" "$log/states")" -eq 2
 check "the other worker is the same one" sh -c "pgrep -P $(engine_pid) | grep -qx $other"
 check "all are done" test "$("$DANAUS" queue list --all | grep -c '  done ')" -eq 10
 for job in 3 5 7 9; do
