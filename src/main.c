@@ -1,4 +1,6 @@
 /* danaus: argv -> command table. The only place that leaves the process with a status. */
+#include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -37,9 +39,26 @@ static int unknown_command(const char *name)
     return EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+/* A socket or a video must not get the number of a descriptor that was closed by the caller: what is
+ * printed would go into it. */
+static void open_standard_files(void)
 {
-    setlocale(LC_CTYPE, "");
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            _exit(EXIT_FAILED); /* the lowest number that is free is this one, if there is any */
+}
+
+/* What was printed has to have arrived, as on a full disk it did not. */
+static int flushed(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fprintf(stderr, "danaus: cannot write to standard output: %s\n", strerror(errno));
+    return status == EXIT_DONE ? EXIT_FAILED : status;
+}
+
+static int run(int argc, char **argv)
+{
     bool bare = argc < 2;
     if (bare && !(isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))) {
         print_overview(stderr);
@@ -69,4 +88,11 @@ int main(int argc, char **argv)
     if (command->computes)
         process_limit_spinning(argv);
     return command->run(argc - first, argv + first);
+}
+
+int main(int argc, char **argv)
+{
+    open_standard_files();
+    setlocale(LC_CTYPE, "");
+    return flushed(run(argc, argv));
 }

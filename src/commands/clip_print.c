@@ -105,6 +105,18 @@ static void print_times(const struct clip *clip)
     fact("made", text);
 }
 
+/* Why there is no whole clip. One that was found by a rebuild has no job to tell it. */
+static void print_reason(struct catalog *catalog, const struct clip *clip)
+{
+    struct job job;
+    struct dn_error none;
+    if ((clip->status != JOB_FAILED && clip->status != JOB_SET_ASIDE) ||
+        !catalog_get_job(catalog, clip->id, &job, &none))
+        return;
+    fact("why", job.reason);
+    job_done(&job);
+}
+
 bool clip_print_page(struct catalog *catalog, const struct clip *clip, struct dn_error *err)
 {
     char text[160];
@@ -115,6 +127,7 @@ bool clip_print_page(struct catalog *catalog, const struct clip *clip, struct dn
     snprintf(text, sizeof text, "%s%s", job_state_name(clip->status),
              clip->trashed_ms ? ", in the trash" : "");
     fact("state", text);
+    print_reason(catalog, clip);
     snprintf(text, sizeof text, "%lld frames %lldx%lld, %.3g frames/s, %lld of %lld chunks",
              (long long)clip->frames, (long long)clip->width, (long long)clip->height, clip->fps,
              (long long)clip->chunks_done, (long long)clip->chunks);

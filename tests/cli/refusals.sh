@@ -29,6 +29,21 @@ refuses 1 '0002-0-a-circle.mp4 exists' $g -f two.txt
 printf 'a star\na \033 circle\n' >second.txt
 refuses 2 'x1B circle' $g -f second.txt
 
+# what is printed does not arrive, or has nowhere to go
+for command in 'keys' '--version' 'help' 'completion zsh' 'doctor'; do
+    "$DANAUS" $command >/dev/full 2>"$log/err"
+    status=$?
+    was_refused "$command to a full disk" 1 'cannot write to standard output'
+done
+"$DANAUS" $g "a star" --frames 1601 -o closed.mp4 <&- >&- 2>"$log/err" &
+long=$!
+while kill -0 $long 2>/dev/null && [ -z "$(find . -name '.closed*.part')" ]; do sleep 0.05; done
+check "closed descriptors are no file's" test \
+    "$(readlink /proc/$long/fd/0 /proc/$long/fd/1 | tr '\n' ' ')" = "/dev/null /dev/null "
+kill -INT $long
+wait $long
+rm -f closed.mp4
+
 # a full disk: a limit on file sizes everywhere, a small tmpfs where one can be mounted
 for out in x.mp4 x.webm x.gif x.safetensors x/; do
     ls -A >"$log/before"
