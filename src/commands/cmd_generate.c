@@ -156,6 +156,16 @@ static bool check_names(const struct request *r, bool local, int64_t index, int6
     return ok;
 }
 
+/* What only the queue can do. */
+static bool check_place(const struct generate_args *args, struct dn_error *err)
+{
+    if (!args->local || (!args->detach && !args->next))
+        return true;
+    dn_fail(err, DN_E_ARG, "--local makes the clip here and now: there is no queue for %s",
+            args->detach ? "--detach" : "--next");
+    return dn_error_hint(err, "leave one of them out");
+}
+
 /* Everything that a later clip would be refused for, before the first is made. */
 static bool check_clips(struct generate *g, struct dn_error *err)
 {
@@ -244,7 +254,8 @@ static int run_generate(int argc, char **argv)
         settings_warn_idle(&g.job.settings);
         /* a hangup leaves the engine's work alone; what is done here ends like with Ctrl-C */
         (g.args.local ? command_catch_signals : command_catch_interrupt)();
-        ok = collect_prompts(&g, argv + 1, words, &err) && check_clips(&g, &err) &&
+        ok = check_place(&g.args, &err) && collect_prompts(&g, argv + 1, words, &err) &&
+             check_clips(&g, &err) &&
              make_output_dir(r->output, g.prompts.count * r->count, &err) &&
              (g.args.local ? generate_locally : generate_by_engine)(&g, &err);
     }

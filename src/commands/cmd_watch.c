@@ -89,8 +89,14 @@ static bool follow(struct client *c, int64_t job, bool json, struct dn_error *er
             print_event(type, m);
         }
         fflush(stdout);
-        bool ended = type == MESSAGE_STATE && session_is_over(protocol_text(m, "state"));
+        const char *state = type == MESSAGE_STATE ? protocol_text(m, "state") : NULL;
+        bool ended = session_is_over(state);
+        bool failed = ended && job && (strcmp(state, "failed") == 0 || strcmp(state, "set aside") == 0);
+        if (failed)
+            dn_fail(err, DN_E_FORMAT, "job %lld: %s", (long long)job, state);
         json_decref(m);
+        if (failed)
+            return dn_error_hint(err, "danaus queue retry %lld makes it again", (long long)job);
         over = ended && job;
         if (ended && !job && !is_idle(c, &over, err))
             return false;
@@ -128,7 +134,7 @@ const struct command cmd_watch_entry = {
     .summary = "Follow a job, or the whole queue, in plain text",
     .synopsis = "[JOB] [--json]",
     .details = "Prints a line for each step until the job is over; without JOB, until nothing waits\n"
-               "or runs any more. Ctrl-C ends only the watching.",
+               "or runs any more. Ctrl-C ends only the watching. The status is 1 when JOB failed.",
     .print_options = print_options,
     .run = run_watch,
 };

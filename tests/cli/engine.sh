@@ -65,6 +65,7 @@ run $g x --size 65x64 --frames 5
 check "a job that cannot be made: status 1" test $status -eq 1
 check "and one line why" grep -q 'job 7: size 65x64: .*multiples of 16' "$log/err"
 check "it is in the list" test "$(state 7)" = failed
+refuses 1 'job 7: failed' watch 7
 works show 7
 check "and says why" grep -q '^why  *..' "$log/out"
 works engine status

@@ -44,6 +44,9 @@ kill -INT $long
 wait $long
 rm -f closed.mp4
 
+refuses 2 'no queue for --detach' $g "a star" --detach
+refuses 2 'no queue for --next' $g "a star" --next
+
 # a full disk: a limit on file sizes everywhere, a small tmpfs where one can be mounted
 for out in x.mp4 x.webm x.gif x.safetensors x/; do
     ls -A >"$log/before"
