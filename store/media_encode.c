@@ -107,6 +107,19 @@ static bool check_options(const char *path, const struct media_options *o,
            check_text(path, "title", o->title, err);
 }
 
+static bool one_picture(const char *path, const struct media_format *format, struct dn_error *err)
+{
+    return dn_fail(err, DN_E_ARG, "cannot write %s: a %s holds one picture", path, format->name);
+}
+
+bool media_check(const char *path, const struct media_options *options, int64_t frames,
+                 struct dn_error *err)
+{
+    const struct media_format *format = find_format(path, err);
+    return format && check_options(path, options, format, err) &&
+           (frames <= 1 || !format->one_frame || one_picture(path, format, err));
+}
+
 static void writer_free(struct media_writer *writer)
 {
     free((char *)writer->options.recipe_json);
@@ -144,8 +157,7 @@ static bool add_frame(struct media_writer *writer, const uint8_t *rgb24, const f
                       struct dn_error *err)
 {
     if (writer->format->one_frame && writer->frames == 1)
-        return dn_fail(err, DN_E_ARG, "cannot write %s: a %s holds one picture", writer->path,
-                       writer->format->name);
+        return one_picture(writer->path, writer->format, err);
     if (writer->failed)
         return dn_fail(err, DN_E_IO, "cannot write %s: writing failed before", writer->path);
     bool ok = rgb24 ? writer->format->add(writer, rgb24, err)

@@ -43,6 +43,11 @@ bool media_is_directory(const char *path);
  * are nobody's business. */
 bool media_directory_is_free(const char *path, struct dn_error *err);
 
+/* Does path ask for a format that holds `frames` frames of these options? Nothing is touched. False:
+ * as media_writer_open, DN_E_ARG for a picture's name and several frames. */
+bool media_check(const char *path, const struct media_options *options, int64_t frames,
+                 struct dn_error *err);
+
 /* Refuses before any work: sizes that the format cannot hold (DN_E_ARG), unknown extensions
  * (DN_E_UNSUPPORTED), outputs that exist (DN_E_EXISTS), places that cannot be written (DN_E_IO).
  * The options are copied. gif keeps every frame until finish (3 bytes a pixel). */

@@ -58,6 +58,7 @@ const struct option option_rows[] = {
 
     {.name = "sampler", .type = OPTION_WORD, .group = GROUP_SAMPLER, AT(sampler),
      .fallback = "self_forcing", .argument = "NAME",
+     .choices = "self_forcing|few_step|unipc|euler",
      .help = "How noise becomes a clip: self_forcing goes chunk by chunk in few steps, few_step "
              "does the whole clip in few steps, unipc and euler take many steps with guidance."},
     {.name = "step-list", .type = OPTION_STEPS, .group = GROUP_SAMPLER, AT(denoising_steps),

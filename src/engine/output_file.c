@@ -38,10 +38,17 @@ bool output_file_check(const char *path, bool force, struct dn_error *err)
 {
     if (is_directory(path))
         return dn_fail(err, DN_E_IO, "cannot write %s: it is a directory", path);
-    if (!output_file_is_free(path, force, err))
-        return false;
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? dn_strndup(path, (size_t)(slash - path) + 1) : dn_strdup(".");
+    return output_file_is_free(path, force, err) && output_place_check(path, err);
+}
+
+bool output_place_check(const char *path, struct dn_error *err)
+{
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    while (n > 0 && path[n - 1] != '/')
+        n--;
+    char *folder = n ? dn_strndup(path, n) : dn_strdup(".");
     bool ok = access(folder, W_OK | X_OK) == 0 ||
               dn_fail(err, DN_E_IO, "cannot write %s: %s", path, strerror(errno));
     free(folder);

@@ -9,6 +9,8 @@
 
 /* False: path exists and may not be replaced, is a directory, or nothing can be written beside it. */
 bool output_file_check(const char *path, bool force, struct dn_error *err);
+/* False: nothing can be written beside path, which may end in '/'. */
+bool output_place_check(const char *path, struct dn_error *err);
 /* False: path exists and may not be replaced. */
 bool output_file_is_free(const char *path, bool force, struct dn_error *err);
 /* The same of what may be a directory for pictures: one without any is free. */

@@ -17,6 +17,18 @@ refuses 1 'no-folder/x.safetensors' $g x -o no-folder/x.safetensors
 refuses 1 'no-folder/l.safetensors' $g x -o x.mp4 --save-latents no-folder/l.safetensors
 refuses 1 'no-folder' $g x -n 2 -o no-folder/deeper/
 refuses 1 'xyz.*(mp4)' $g x -o x.xyz
+refuses 2 'y.png.*one picture' $g x -o y.png
+refuses 2 'both name z.safetensors' $g x -o z.safetensors --save-latents z.safetensors
+refuses 2 'sampler.*self_forcing, few_step, unipc or euler' $g x -o x.mp4 --sampler dream
+
+# what the queue would fail at is refused before it gets there
+q="generate -m $demo --frames 5 --size 32x32 x"
+refuses 1 'x.xyz' $q -o x.xyz
+refuses 2 'y.png.*one picture' $q -o y.png
+refuses 1 'no-folder/x.mp4' $q -o no-folder/x.mp4
+refuses 1 'no-folder/l.safetensors' $q -o z.mp4 --save-latents no-folder/l.safetensors
+refuses 2 'both name z.safetensors' $q -o z.safetensors --save-latents z.safetensors
+check "and no library was made for it" test ! -e "$XDG_DATA_HOME/danaus"
 if [ "$(id -u)" -ne 0 ]; then
     mkdir locked && chmod 555 locked
     refuses 1 'locked/x.mp4.*ermission' $g x -o locked/x.mp4

@@ -81,7 +81,8 @@ works $r "a blue star" -o mine.mp4 --detach
 last=$(sed -n 's/^job \([0-9]*\) is queued/\1/p' "$log/out")
 echo mine >mine.mp4
 works queue resume
-works watch "$last"
+run watch "$last"
+check "the job fails and watch says so" test $status -eq 1
 check "the job fails" test "$(state "$last")" = failed
 check "the file is the user's" grep -q '^mine$' mine.mp4
 rm mine.mp4

@@ -1,5 +1,7 @@
 /* Samplers against a fixture, plans, noise, and stopping. */
 #include "base/philox.h"
+#include "base/strbuf.h"
+#include "config/option_table.h"
 #include "model/transformer_fixture.h"
 #include "pipeline/sampler.h"
 #include "pipeline/solver.h"
@@ -267,6 +269,16 @@ TEST(every_sampler_runs)
     CHECK_STR(err.hint, "use one of self_forcing, few_step, unipc, euler");
 }
 
+/* The option is refused where it is given, for what no sampler is called. */
+TEST(every_sampler_is_a_choice)
+{
+    struct strbuf names = {0};
+    for (const struct sampler *const *s = sampler_table; *s; s++)
+        strbuf_printf(&names, "%s%s", s == sampler_table ? "" : "|", (*s)->name);
+    CHECK_STR(option_find(option_rows, option_count, "sampler")->choices, strbuf_text(&names));
+    strbuf_done(&names);
+}
+
 TEST(stopping)
 {
     struct clip c = clip_begin("self_forcing");
@@ -356,5 +368,5 @@ TEST(few_steps_list)
 }
 
 TESTS(T(plans), T(noise_by_frame), T(noise_given), T(self_forcing_fixture), T(continuation),
-      T(every_sampler_runs), T(stopping), T(what_does_not_fit), T(a_whole_clip_has_no_window),
-      T(rules_choose_attention), T(few_steps_list))
+      T(every_sampler_runs), T(every_sampler_is_a_choice), T(stopping), T(what_does_not_fit),
+      T(a_whole_clip_has_no_window), T(rules_choose_attention), T(few_steps_list))
