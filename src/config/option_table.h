@@ -13,7 +13,7 @@ enum option_type {
     OPTION_SEED,   /* uint64_t up to 2^63-1 (SQLite's and JSON's integers); "random" draws one */
     OPTION_DOUBLE, /* double */
     OPTION_TEXT,   /* char *, UTF-8 without control characters but tab and newlines */
-    OPTION_WORD,   /* char *, one of choices, or any name [A-Za-z0-9_.-]+ when there are none */
+    OPTION_WORD,   /* char *, one of choices */
     OPTION_PATH,   /* char *, NULL = not given */
     OPTION_ENUM,   /* enum, the index in choices */
     OPTION_SIZE,   /* two int64_t, "WIDTHxHEIGHT" */

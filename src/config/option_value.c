@@ -309,17 +309,7 @@ static bool no_choice(const struct option *o, char *why)
 
 static bool good_word(const struct option *o, const char *text, char *why)
 {
-    if (o->choices)
-        return (text && choice_index(o->choices, text) >= 0) || no_choice(o, why);
-    size_t length = text ? strnlen(text, 65) : 0;
-    for (size_t i = 0; i < length; i++) {
-        char c = text[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!letter && !(c >= '0' && c <= '9') && c != '_' && c != '.' && c != '-')
-            length = 0;
-    }
-    return (length >= 1 && length <= 64) ||
-           because(why, "must be a name of letters, digits, '_', '.' and '-'");
+    return (text && choice_index(o->choices, text) >= 0) || no_choice(o, why);
 }
 
 static bool word_set(const struct option *o, void *base, const char *text, char *why)

@@ -18,7 +18,7 @@
  * field, a choice, an option of the request. tests/engine/test_other_build.c tells when. What hello,
  * status and stop mean never changes: an engine of another build is found out, asked and ended by
  * them. */
-enum { PROTOCOL_NUMBER = 2 };
+enum { PROTOCOL_NUMBER = 3 };
 /* A longer line ends the connection. */
 enum { PROTOCOL_MAX_LINE = 1024 * 1024 };
 

@@ -44,7 +44,8 @@ sed -n 's/.*"type":"state","job":\([0-9]*\),.*"state":"\([a-z ]*\)".*/\1 \2/p' "
 check "the first in line" test "$(grep running "$log/states" | head -n 2 | sort | tr '\n' ' ')" = \
     "3 running 4 running "
 check "the killed one's clip was begun twice" test "$(grep -cx "$its_job running" "$log/states")" -eq 2
-check "the other worker is the same one" sh -c "pgrep -P $(engine_pid) | grep -qx $other"
+check "the other worker is the same one" sh -c 'echo "$1 of" $2, now $3; echo "$3" | grep -qx "$1"' \
+    - "$other" "$pids" "$(worker_pids)"
 check "all are done" test "$("$DANAUS" queue list --all | grep -c '  done ')" -eq 10
 for job in 3 5 7 9; do
     prints $job >"$log/got"

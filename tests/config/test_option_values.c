@@ -150,8 +150,8 @@ TEST(paths_and_words)
     refuses("backend", "gpu", "must be auto, cpu or cuda");
     refuses("backend", NULL, "must have a value");
     takes("sampler", "unipc", "unipc");
-    refuses("sampler", "../x", "must be a name of letters, digits, '_', '.' and '-'");
-    refuses("sampler", "", "must be a name of letters, digits, '_', '.' and '-'");
+    refuses("sampler", "../x", "must be self_forcing, few_step, unipc or euler");
+    refuses("sampler", "", "must be self_forcing, few_step, unipc or euler");
     takes("attention", "monarch", "monarch");
     refuses("attention", "Dense", "must be dense or monarch");
 }

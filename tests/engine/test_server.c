@@ -10,7 +10,7 @@
 #include "store/catalog_labels.h"
 #include "store/catalog_search.h"
 
-#define HELLO "{\"type\":\"hello\",\"protocol\":2}\n"
+#define HELLO "{\"type\":\"hello\",\"protocol\":3}\n" /* PROTOCOL_NUMBER */
 
 /* A bare connection. */
 static int dial(const char *path)
@@ -54,8 +54,8 @@ TEST(first_words)
     static const struct {
         const char *words, *answer;
     } cases[] = {
-        {"{\"type\":\"hello\",\"protocol\":3,\"build\":\"9.9\"}\n",
-         "with protocol 2, the client is 9.9 with protocol 3"},
+        {"{\"type\":\"hello\",\"protocol\":99,\"build\":\"9.9\"}\n",
+         "with protocol 3, the client is 9.9 with protocol 99"},
         {"{\"type\":\"status\"}\n", "the first message must be hello"},
         {"GET / HTTP/1.1\r\n\r\n", "\"type\":\"error\""},
         {"\n", "\"type\":\"error\""},
@@ -66,7 +66,7 @@ TEST(first_words)
         CHECK_MSG(strstr(answer, cases[i].answer), "%s: %s", cases[i].words, answer);
     }
     const char *answer = talk(e.paths.socket, HELLO, false);
-    CHECK_MSG(strstr(answer, "{\"type\":\"hello\",\"protocol\":2"), "%s", answer);
+    CHECK_MSG(strstr(answer, "{\"type\":\"hello\",\"protocol\":3"), "%s", answer);
     answer = talk(e.paths.socket, HELLO "{\"type\":\"fly\",\"id\":4}\n{\"type\":\"stop", false);
     CHECK(strstr(answer, "hello"));
     engine_close(&e);
