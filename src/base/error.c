@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/safetext.h"
 
 bool dn_fail_at(struct dn_error *err, enum dn_code code, const char *file, int line,
@@ -55,6 +56,11 @@ bool dn_error_hint(struct dn_error *err, const char *fmt, ...)
     va_end(ap);
     dn_safetext(err->hint, sizeof err->hint, raw, strlen(raw));
     return false;
+}
+
+char *dn_error_text(const struct dn_error *err)
+{
+    return err->hint[0] ? dn_asprintf("%s (%s)", err->message, err->hint) : dn_strdup(err->message);
 }
 
 const char *dn_code_name(enum dn_code code)

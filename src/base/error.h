@@ -44,6 +44,9 @@ bool dn_error_while(struct dn_error *err, const char *fmt, ...)
 bool dn_error_hint(struct dn_error *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* "message (hint)", or the message where there is no hint; the caller frees. */
+char *dn_error_text(const struct dn_error *err);
+
 /* Short name of a code for --json output: "io", "format", ... */
 const char *dn_code_name(enum dn_code code);
 

@@ -258,10 +258,8 @@ static void tell_starter(int fd, const struct dn_error *err)
 {
     if (fd < 0)
         return;
-    char *text = err ? dn_asprintf("%s%s%s%s\n", err->message, err->hint[0] ? " (" : "", err->hint,
-                                   err->hint[0] ? ")" : "")
-                     : dn_strdup("ready\n");
-    if (write(fd, text, strlen(text)) < 0)
+    char *text = err ? dn_error_text(err) : dn_strdup("ready");
+    if (dprintf(fd, "%s\n", text) < 0)
         dn_warn("nobody waits for this engine any more");
     free(text);
     close(fd);

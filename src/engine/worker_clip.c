@@ -279,8 +279,7 @@ static void tell_end(struct run *run, const char *type, json_t *files)
 
 static void tell_failed(struct run *run, const struct dn_error *err)
 {
-    char *text = dn_asprintf("%s%s%s%s", err->message, err->hint[0] ? " (" : "", err->hint,
-                             err->hint[0] ? ")" : "");
+    char *text = dn_error_text(err);
     worker_tell(run->worker, json_pack("{s:s, s:I, s:s, s:s}", "type", "failed", "job",
                                        (json_int_t)run->job, "code", dn_code_name(err->code),
                                        "message", text));

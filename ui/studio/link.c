@@ -106,7 +106,7 @@ static void connect_done(void *data, bool dropped)
             snprintf(l->why, sizeof l->why, "%.400s", c->err.message);
             snprintf(l->cure, sizeof l->cure, "%s", c->err.hint);
             l->retry_ms = -1; /* link_tick sets the time */
-            char *text = dn_asprintf(l->cure[0] ? "%s (%s)" : "%s", l->why, l->cure);
+            char *text = dn_error_text(&c->err);
             l->sink.trouble(l->sink.context, text);
             free(text);
         }

@@ -35,6 +35,7 @@ static void sheet_close(struct studio *s)
         preview_done(&v->live[i]);
     preview_done(&v->playing);
     posters_free(v->posters);
+    free(v->refused.why);
     sheet_done(&v->sheet);
     free(v);
 }
@@ -101,8 +102,8 @@ void sheet_refused(struct studio *s, const char *collection, const struct dn_err
         v->refused.count = 0;
     snprintf(v->refused.name, sizeof v->refused.name, "%s", collection);
     v->refused.count++;
-    snprintf(v->refused.why, sizeof v->refused.why, "%.300s%s%.180s%s", why->message,
-             why->hint[0] ? " (" : "", why->hint, why->hint[0] ? ")" : "");
+    free(v->refused.why);
+    v->refused.why = dn_error_text(why);
     s->dirty = true;
 }
 

@@ -15,7 +15,7 @@ struct sheet_screen {
     struct {
         char name[SHEET_NAME_SIZE]; /* of the sheet that the engine refused clips of, "" = none */
         size_t count;
-        char why[512];              /* of the last one */
+        char *why;                  /* of the last one */
     } refused;
     struct posters *posters;
     struct preview live[SHEET_LIVE];

@@ -48,10 +48,9 @@ void studio_tell(struct studio *s, enum role role, const char *fmt, ...)
 
 void studio_tell_error(struct studio *s, const struct dn_error *err)
 {
-    if (err->hint[0])
-        studio_tell(s, ROLE_BAD, "%s (%s)", err->message, err->hint);
-    else
-        studio_tell(s, ROLE_BAD, "%s", err->message);
+    char *text = dn_error_text(err);
+    studio_tell(s, ROLE_BAD, "%s", text);
+    free(text);
 }
 
 /* --- screens --- */
