@@ -21,6 +21,11 @@ static const char *const origin_names[CLIP_ORIGINS] = {
     [CLIP_VARY] = "vary",         [CLIP_REDO] = "redo",     [CLIP_IMPORT] = "import",
 };
 
+bool job_state_is_failure(enum job_state state)
+{
+    return state == JOB_FAILED || state == JOB_SET_ASIDE;
+}
+
 const char *job_state_name(enum job_state state)
 {
     return state_names[state];

@@ -28,6 +28,8 @@ enum clip_origin {
 };
 enum { CLIP_ORIGINS = CLIP_IMPORT + 1 };
 
+/* Has it ended without a whole clip, and nobody wanted that? */
+bool job_state_is_failure(enum job_state state);
 /* Names as stored and shown: "queued", "set aside", "branch". */
 const char *job_state_name(enum job_state state);
 bool job_state_parse(const char *name, enum job_state *out);

@@ -110,7 +110,7 @@ static void print_reason(struct catalog *catalog, const struct clip *clip)
 {
     struct job job;
     struct dn_error none;
-    if ((clip->status != JOB_FAILED && clip->status != JOB_SET_ASIDE) ||
+    if (!job_state_is_failure(clip->status) ||
         !catalog_get_job(catalog, clip->id, &job, &none))
         return;
     fact("why", job.reason);

@@ -7,6 +7,7 @@
 #include "commands/command.h"
 #include "commands/engine_session.h"
 #include "commands/job.h"
+#include "store/catalog_clips.h"
 
 struct watch_args {
     bool json;
@@ -91,12 +92,13 @@ static bool follow(struct client *c, int64_t job, bool json, struct dn_error *er
         fflush(stdout);
         const char *state = type == MESSAGE_STATE ? protocol_text(m, "state") : NULL;
         bool ended = session_is_over(state);
-        bool failed = ended && job && (strcmp(state, "failed") == 0 || strcmp(state, "set aside") == 0);
-        if (failed)
-            dn_fail(err, DN_E_FORMAT, "job %lld: %s", (long long)job, state);
+        enum job_state is;
+        bool failed = ended && job && job_state_parse(state, &is) && job_state_is_failure(is);
         json_decref(m);
-        if (failed)
+        if (failed) {
+            dn_fail(err, DN_E_FORMAT, "job %lld: %s", (long long)job, job_state_name(is));
             return dn_error_hint(err, "danaus queue retry %lld makes it again", (long long)job);
+        }
         over = ended && job;
         if (ended && !job && !is_idle(c, &over, err))
             return false;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/catalog_clips.h"
 #include "store/library.h"
 
 bool session_connect(const char *command, bool start, struct client **out, struct dn_error *err)
@@ -28,9 +29,7 @@ bool session_watch(struct client *c, int64_t job, const char *frames, struct dn_
 
 bool session_is_over(const char *state)
 {
-    static const char *const over[] = {"done", "cancelled", "failed", "set aside"};
-    for (size_t i = 0; state && i < sizeof over / sizeof over[0]; i++)
-        if (strcmp(state, over[i]) == 0)
-            return true;
-    return false;
+    enum job_state is;
+    return state && job_state_parse(state, &is) &&
+           (is == JOB_DONE || is == JOB_CANCELLED || job_state_is_failure(is));
 }

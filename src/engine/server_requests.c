@@ -196,7 +196,7 @@ static bool check_state(struct server *s, int64_t id, bool paused, const char *w
     enum job_state state = job.state;
     job_done(&job);
     bool fits = paused ? state == JOB_PAUSED
-                       : state == JOB_FAILED || state == JOB_CANCELLED || state == JOB_SET_ASIDE;
+                       : state == JOB_CANCELLED || job_state_is_failure(state);
     return fits || dn_fail(err, DN_E_ARG, "job %lld is %s: there is nothing to %s", (long long)id,
                            job_state_name(state), what);
 }

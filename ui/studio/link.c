@@ -386,8 +386,8 @@ static void take_event(struct link *l, enum message_type type, const json_t *m, 
     if (type == MESSAGE_STATE) {
         enum job_state before = job->state;
         read_job(job, m);
-        job->ended = before != job->state && (job->state == JOB_DONE || job->state == JOB_FAILED ||
-                                              job->state == JOB_SET_ASIDE);
+        job->ended = before != job->state &&
+                     (job->state == JOB_DONE || job_state_is_failure(job->state));
         if (before != job->state && job->state != JOB_RUNNING) /* its place may be another */
             ask_jobs(l);
     } else if (type == MESSAGE_STARTED) {

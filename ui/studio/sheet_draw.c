@@ -174,7 +174,7 @@ static bool draw_reason(struct studio *s, const struct clip *clip, struct rect r
 {
     const struct link_job *job = link_find_job(s->link, clip->id);
     enum job_state state = sheet_state_of(s, clip);
-    if ((state != JOB_FAILED && state != JOB_SET_ASIDE) || !job || !job->reason[0] || r.rows < 2)
+    if (!job_state_is_failure(state) || !job || !job->reason[0] || r.rows < 2)
         return false;
     canvas_text(s->canvas, r.row, r.col, r.cols, ROLE_BAD, job_state_name(state));
     clip_draw_wrapped(s, (struct rect){r.row + 1, r.col, r.rows - 1, r.cols}, ROLE_TEXT, job->reason);
