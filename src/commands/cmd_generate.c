@@ -12,9 +12,9 @@
 #include "commands/job.h"
 #include "commands/prompt_list.h"
 #include "config/option_value.h"
+#include "engine/frame_sink.h"
 #include "engine/model_hash.h"
 #include "engine/output_file.h"
-#include "store/media_encode.h"
 #include "store/media_import.h"
 #include "ui/term.h"
 
@@ -25,50 +25,19 @@ struct generate_args {
 
 #define AT(field) .offset = offsetof(struct generate_args, field)
 static const struct option own_rows[] = {
-    {.name = "file",
-     .letter = 'f',
-     .type = OPTION_PATH,
-     .group = GROUP_COMMAND,
-     AT(file),
-     .argument = "FILE",
-     .help = "Read prompts from FILE (- for standard input), one a line."},
-    {.name = "json",
-     .type = OPTION_BOOL,
-     .group = GROUP_COMMAND,
-     AT(json),
-     .fallback = "false",
+    {.name = "file", .letter = 'f', .type = OPTION_PATH, .group = GROUP_COMMAND, AT(file),
+     .argument = "FILE", .help = "Read prompts from FILE (- for standard input), one a line."},
+    {.name = "json", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(json), .fallback = "false",
      .help = "Tell what happens as JSON on standard output, one event a line."},
-    {.name = "quiet",
-     .letter = 'q',
-     .type = OPTION_BOOL,
-     .group = GROUP_COMMAND,
-     AT(quiet),
-     .fallback = "false",
-     .help = "No progress line."},
-    {.name = "show",
-     .type = OPTION_BOOL,
-     .group = GROUP_COMMAND,
-     AT(show),
-     .fallback = "false",
+    {.name = "quiet", .letter = 'q', .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(quiet),
+     .fallback = "false", .help = "No progress line."},
+    {.name = "show", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(show), .fallback = "false",
      .help = "Play each clip in the terminal when it is done, if the terminal can show pictures."},
-    {.name = "local",
-     .type = OPTION_BOOL,
-     .group = GROUP_COMMAND,
-     AT(local),
-     .fallback = "false",
+    {.name = "local", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(local), .fallback = "false",
      .help = "Work in this process, without engine, queue and library."},
-    {.name = "detach",
-     .letter = 'd',
-     .type = OPTION_BOOL,
-     .group = GROUP_COMMAND,
-     AT(detach),
-     .fallback = "false",
-     .help = "Queue the clips and return."},
-    {.name = "next",
-     .type = OPTION_BOOL,
-     .group = GROUP_COMMAND,
-     AT(next),
-     .fallback = "false",
+    {.name = "detach", .letter = 'd', .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(detach),
+     .fallback = "false", .help = "Queue the clips and return."},
+    {.name = "next", .type = OPTION_BOOL, .group = GROUP_COMMAND, AT(next), .fallback = "false",
      .help = "Go before everything that waits in the queue."},
 };
 #define OWN_COUNT (sizeof own_rows / sizeof own_rows[0])
@@ -117,8 +86,8 @@ static bool collect_prompts(struct generate *g, char **words, int count, struct 
 static bool read_image(struct generate *g, struct dn_error *err)
 {
     const struct request *r = &g->job.settings.request;
-    const struct media_import_options options = {
-        .max_frames = 1, .width = (int)r->width, .height = (int)r->height};
+    const struct media_import_options options = {.max_frames = 1, .width = (int)r->width,
+                                                 .height = (int)r->height};
     if (!r->image)
         return true;
     if (!media_import(r->image, &options, &g->image, err))
@@ -132,10 +101,9 @@ static bool load_model(struct generate *g, struct dn_error *err)
 {
     const struct request *r = &g->job.settings.request;
     const struct pipeline_needs needs = {.text = !r->context || r->prompt_changes[0],
-                                         .encoder = r->image != NULL,
-                                         .use_ema = r->use_ema};
-    unsigned parts =
-        MODEL_NEEDS_TRANSFORMER | MODEL_NEEDS_VAE | (needs.text ? (unsigned)MODEL_NEEDS_TEXT : 0);
+                                         .encoder = r->image != NULL, .use_ema = r->use_ema};
+    unsigned parts = MODEL_NEEDS_TRANSFORMER | MODEL_NEEDS_VAE |
+                     (needs.text ? (unsigned)MODEL_NEEDS_TEXT : 0);
     if (!job_open(&g->job, parts, err))
         return false;
     struct model_hash *hash = model_hash_start(g->job.dir.transformer);
@@ -154,11 +122,8 @@ static bool load_model(struct generate *g, struct dn_error *err)
 static bool show_clip(const struct request *r, const uint8_t *rgb, int64_t frames,
                       struct dn_error *err)
 {
-    const struct term_clip clip = {.rgb24 = rgb,
-                                   .frames = frames,
-                                   .width = (int)r->width,
-                                   .height = (int)r->height,
-                                   .fps_num = (int)(r->fps * 1000),
+    const struct term_clip clip = {.rgb24 = rgb, .frames = frames, .width = (int)r->width,
+                                   .height = (int)r->height, .fps_num = (int)(r->fps * 1000),
                                    .fps_den = 1000};
     struct term_played played;
     return term_play_frames(&clip, NULL, &played, err);
@@ -188,11 +153,11 @@ static bool check_output(const struct request *r, const char *output, bool place
                          struct dn_error *err)
 {
     /* an odd size is refused by the model, which says what it wants */
-    struct media_options options = {.width = (int)(r->width + r->width % 2),
-                                    .height = (int)(r->height + r->height % 2),
-                                    .quality = (int)r->quality};
-    media_rate(r->fps, &options.fps_num, &options.fps_den);
-    return output_is_free(output, r->force, err) && media_check(output, &options, r->frames, err) &&
+    const struct frame_sink_options options = {.width = r->width + r->width % 2,
+                                               .height = r->height + r->height % 2,
+                                               .fps = r->fps, .quality = r->quality};
+    return output_is_free(output, r->force, err) &&
+           frame_sink_check(output, &options, r->frames, err) &&
            (!place || output_place_check(output, err));
 }
 
@@ -203,12 +168,12 @@ static bool check_names(const struct request *r, bool local, int64_t index, int6
     bool named = r->output || local; /* the library has names of its own */
     uint64_t seed = r->seed + (uint64_t)(index % r->count);
     char *output = clip_output_name(r->output, index, clips, seed, r->prompt);
-    char *latents =
-        r->save_latents ? clip_output_name(r->save_latents, index, clips, seed, r->prompt) : NULL;
+    char *latents = r->save_latents ? clip_output_name(r->save_latents, index, clips, seed, r->prompt)
+                                    : NULL;
     bool place = !makes_output_dir(r->output, clips);
-    bool ok =
-        (!named || check_output(r, output, place, err)) &&
-        (!latents || (place ? output_file_check : output_file_is_free)(latents, r->force, err));
+    bool ok = (!named || check_output(r, output, place, err)) &&
+              (!latents ||
+               (place ? output_file_check : output_file_is_free)(latents, r->force, err));
     if (ok && named && latents && strcmp(output, latents) == 0)
         ok = dn_fail(err, DN_E_ARG, "-o and --save-latents both name %s", output);
     free(output);
@@ -232,8 +197,7 @@ static bool check_clips(struct generate *g, struct dn_error *err)
     const struct request *r = &g->job.settings.request;
     int64_t clips = g->prompts.count * r->count;
     for (int64_t i = 0; i < clips; i++)
-        if ((i % r->count == 0 &&
-             !job_set_prompt(&g->job, g->prompts.prompts[i / r->count], err)) ||
+        if ((i % r->count == 0 && !job_set_prompt(&g->job, g->prompts.prompts[i / r->count], err)) ||
             !check_names(r, g->args.local, i, clips, err))
             return false;
     return true;
@@ -275,8 +239,7 @@ static bool generate_all(struct generate *g, struct dn_error *err)
     g->maker.stop = command_stop();
     g->maker.show = g->args.show && !g->args.json ? show_clip : NULL;
     for (int64_t i = 0; i < clips; i++) {
-        if (!job_set_prompt(&g->job, g->prompts.prompts[i / count], err) ||
-            !make_one(g, i, clips, err))
+        if (!job_set_prompt(&g->job, g->prompts.prompts[i / count], err) || !make_one(g, i, clips, err))
             return false;
     }
     return true;
@@ -290,11 +253,9 @@ static bool generate_locally(struct generate *g, struct dn_error *err)
 
 static bool generate_by_engine(struct generate *g, struct dn_error *err)
 {
-    const struct engine_plan plan = {.job = &g->job,
-                                     .prompts = &g->prompts,
+    const struct engine_plan plan = {.job = &g->job, .prompts = &g->prompts,
                                      .kind = progress_choose(g->args.json, g->args.quiet),
-                                     .next = g->args.next,
-                                     .detach = g->args.detach,
+                                     .next = g->args.next, .detach = g->args.detach,
                                      .show = g->args.show && !g->args.json ? show_file : NULL};
     const struct request *r = &g->job.settings.request;
     if (!r->model_dir) {
@@ -341,15 +302,11 @@ const struct command cmd_generate_entry = {
     .summary = "Make videos from prompts",
     .synopsis = "[PROMPT | -f FILE | -] [-o OUT] [OPTIONS]",
     .details =
-        "Makes a clip for each prompt, chunk by chunk; frames are encoded as soon as their chunk "
-        "is\n"
-        "decoded. The engine does it (danaus engine), which is started when none runs: the clips "
-        "are\n"
+        "Makes a clip for each prompt, chunk by chunk; frames are encoded as soon as their chunk is\n"
+        "decoded. The engine does it (danaus engine), which is started when none runs: the clips are\n"
         "queued and then followed here. They go into the library, and OUT becomes a copy. Closing\n"
-        "the terminal leaves them alone; danaus watch follows them again. A file appears under "
-        "its\n"
-        "name only when it is whole. Ctrl-C ends after the current step and keeps what is done as "
-        "a\n"
+        "the terminal leaves them alone; danaus watch follows them again. A file appears under its\n"
+        "name only when it is whole. Ctrl-C ends after the current step and keeps what is done as a\n"
         "valid shorter clip; a second Ctrl-C does not wait for that. With --local all happens in\n"
         "this process and nothing goes into the library.\n"
         "\n"

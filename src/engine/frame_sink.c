@@ -25,14 +25,27 @@ bool frame_sink_wants_float(const char *path)
 /* The same on every machine, for the bytes of a file depend on it. */
 enum { BACKGROUND_THREADS = 8 };
 
-static bool open_media(struct frame_sink *s, struct dn_error *err)
+static struct media_options media_of(const struct frame_sink_options *o)
 {
-    const struct frame_sink_options *o = &s->options;
     struct media_options media = {.width = (int)o->width, .height = (int)o->height,
                                   .quality = (int)o->quality, .force = o->force,
                                   .recipe_json = o->recipe, .title = o->title,
                                   .threads = o->background ? BACKGROUND_THREADS : 1};
     media_rate(o->fps, &media.fps_num, &media.fps_den);
+    return media;
+}
+
+bool frame_sink_check(const char *path, const struct frame_sink_options *options, int64_t frames,
+                      struct dn_error *err)
+{
+    const struct media_options media = media_of(options);
+    return media_check(path, &media, frames, err);
+}
+
+static bool open_media(struct frame_sink *s, struct dn_error *err)
+{
+    const struct frame_sink_options *o = &s->options;
+    const struct media_options media = media_of(o);
     if (!media_writer_open(s->path, &media, &s->media, err))
         return false;
     if (o->background && !s->floats) /* NULL where no thread can be had */

@@ -23,6 +23,10 @@ struct frame_sink_options {
 /* Does what path asks for hold more than bytes? */
 bool frame_sink_wants_float(const char *path);
 
+/* Could `frames` frames be written there, as far as path and options tell? Nothing is touched. */
+bool frame_sink_check(const char *path, const struct frame_sink_options *options, int64_t frames,
+                      struct dn_error *err);
+
 bool frame_sink_open(const char *path, const struct frame_sink_options *options,
                      struct frame_sink **out, struct dn_error *err);
 /* rgb [count, H, W, 3], or values of the same shape where floats are wanted (and given). */

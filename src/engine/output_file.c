@@ -46,9 +46,8 @@ bool output_place_check(const char *path, struct dn_error *err)
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/')
         n--;
-    while (n > 0 && path[n - 1] != '/')
-        n--;
-    char *folder = n ? dn_strndup(path, n) : dn_strdup(".");
+    char *name = dn_strndup(path, n), *folder = dn_path_dir(name);
+    free(name);
     bool ok = access(folder, W_OK | X_OK) == 0 ||
               dn_fail(err, DN_E_IO, "cannot write %s: %s", path, strerror(errno));
     free(folder);
