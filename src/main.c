@@ -59,24 +59,23 @@ static int flushed(int status)
 
 static int run(int argc, char **argv)
 {
-    bool bare = argc < 2;
-    if (bare && !(isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))) {
+    const char *word = argc < 2 ? "" : argv[1];
+    if (argc < 2 && !(isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))) {
         print_overview(stderr);
         return EXIT_USAGE;
     }
-    if (!bare && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
         puts("danaus " DANAUS_VERSION);
         return EXIT_DONE;
     }
-    bool help = !bare && strcmp(argv[1], "help") == 0;
-    if (!bare &&
-        (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || (help && argc == 2))) {
+    bool help = strcmp(word, "help") == 0;
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || (help && argc == 2)) {
         print_overview(stdout);
         return EXIT_DONE;
     }
     /* the studio's options need no command in front of them */
-    int first = !bare && argv[1][0] != '-';
-    const char *name = help ? argv[2] : first ? argv[1] : "studio";
+    int first = argc >= 2 && word[0] != '-';
+    const char *name = help ? argv[2] : first ? word : "studio";
     const struct command *command = command_find(name);
     if (!command) {
         return unknown_command(name);

@@ -1,8 +1,9 @@
 /* monarch_ring: who does what in the form of monarch_ring_sm90.cu, and who waits for whom.
  *
- * Heads come one after the other, each in batches of RING_TILES query tiles. Some blocks write alpha
- * and y, the others read them, each keeping its pairs' sums over all of a batch; what lies between
- * is a ring of chunks of CHUNK key rows, key row f b1 + k, small enough for the second-level cache.
+ * Heads come one after the other, each in batches of RING_TILES query tiles. Some blocks write
+ * alpha and y, the others read them, each keeping its pairs' sums over all of a batch; what lies
+ * between is a ring of chunks of CHUNK key rows, key row f b1 + k, small enough for the second-level
+ * cache.
  *
  *   writer w      row w % b1 of the key tiles w / b1, w / b1 + phases, ..., batch after batch; in
  *                 each batch of the next phase
